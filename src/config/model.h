@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration as the program thinks of it: what config/ makes of the text, after
+ * every name is resolved, every pattern and template compiled, every default filled in.
+ * compile/ turns it into a snapshot. All of it lives in one arena and is not changed
+ * after model_load. */
+#pragma once
+
+#include "base/cidr.h"
+#include "base/problem.h"
+#include "http/request.h"
+#include "net/listener.h"
+#include "uri/pattern.h"
+#include "uri/template.h"
+
+/* No end, or none known. */
+#define TIME_NEVER INT64_MAX
+
+enum { model_workers_max = 256 };
+
+enum action_kind {
+    ACTION_NEXT,    /* as if the rule had not matched (only as `rest`) */
+    ACTION_TO,      /* redirect to what the template gives */
+    ACTION_POOL,    /* redirect to a server of a pool */
+    ACTION_PAGE,    /* people: redirect to the page; everybody else: 503 */
+    ACTION_RESPOND, /* an answer of our own */
+    ACTION_PASS,    /* nothing to do here: 204 */
+};
+
+struct model_action {
+    enum action_kind kind;
+    struct place place;
+    uint16_t status; /* of the redirect or the response */
+    const struct template *to; /* ACTION_TO and ACTION_PAGE (without variables) */
+    uint32_t pool;             /* index into model.pools */
+    bool pool_strip;           /* of the pool's `path: strip`: see model_pool */
+    struct span body;          /* ACTION_RESPOND */
+    struct span content_type;
+    int64_t retry_after_s; /* ACTION_PAGE's 503 and ACTION_RESPOND; -1: none was given */
+};
+
+/* One header, cookie or query parameter that is looked at. */
+enum test_kind {
+    TEST_PRESENT,
+    TEST_ABSENT,
+    TEST_EQUAL, /* value, with '*' standing for any run of bytes when glob is set */
+};
+struct model_test {
+    enum test_kind kind;
+    bool glob;
+    struct span name;
+    struct span value;
+};
+
+struct model_tests {
+    const struct model_test *items;
+    size_t count;
+};
+
+/* All of them must hold. A list that is empty asks nothing. */
+struct model_conditions {
+    uint32_t methods;        /* bit METHOD_x; 0: any */
+    struct span *methods_other; /* methods that METHOD_OTHER stands for */
+    size_t methods_other_count;
+    struct model_tests headers;
+    struct model_tests cookies;
+    struct model_tests query;
+    const struct cidr *clients;
+    size_t client_count;
+};
+
+/* Values that a variable in the authority of a target may have (LDH labels). */
+struct model_labels {
+    struct span variable;
+    const struct span *values;
+    size_t value_count;
+};
+
+enum rule_kind { RULE_ROUTE, RULE_DETOUR, RULE_DEFAULT };
+
+struct model_rule {
+    enum rule_kind kind;
+    struct place place;
+    struct span name;     /* "api"; for those without one "#3", counted from 1; "default" */
+    struct span identity; /* "shop/routes/api", "shop/detours/x", "shop/default": unique */
+
+    /* What matches. At most one of path and prefix. */
+    const struct pattern *path; /* NULL: any */
+    struct span path_source;
+    struct span prefix; /* normalised, no slash at the end; empty: any */
+    const struct pattern *host; /* NULL: any of the site's */
+    struct model_conditions conditions;
+
+    struct model_action action;
+    uint32_t share_ppm; /* 1000000: everybody */
+    struct model_action rest;
+
+    bool query_keep;
+    bool note;             /* the short hypertext with the link */
+    int64_t max_age_s;     /* -1: no freshness is sent */
+    const struct field *headers;
+    size_t header_count;
+    const struct model_labels *labels;
+    size_t label_count;
+};
+
+struct model_detour {
+    struct model_rule rule;
+    uint32_t site;
+    int64_t from_ns;  /* INT64_MIN: since ever */
+    int64_t until_ns; /* TIME_NEVER: `until: off` */
+    const struct pattern *const *except; /* paths that are left alone */
+    size_t except_count;
+    const struct cidr *bypass_clients;
+    size_t bypass_client_count;
+    struct model_tests bypass_cookies; /* any one of them is enough */
+    struct span reason;
+    struct span owner;
+};
+
+struct model_cors {
+    bool enabled;
+    bool any_origin; /* "*" */
+    const struct span *origins;
+    size_t origin_count;
+    struct span methods; /* ready to be sent: "GET, POST" */
+    struct span headers;
+    struct span expose;
+    bool credentials;
+    int64_t max_age_s; /* of a preflight; -1: not sent */
+};
+
+struct model_site {
+    struct place place;
+    struct span name;
+    const struct span *hosts; /* canonical; "*.x" wildcards keep their star */
+    size_t host_count;
+    bool catch_all; /* hosts holds "*" (which is not in the list) */
+
+    bool https_redirect;
+    uint16_t https_status;
+    uint16_t https_port;
+
+    const struct model_rule *routes;
+    size_t route_count;
+    struct model_rule fallback; /* `default`; 404 when the file says nothing */
+    struct model_cors cors;
+};
+
+enum balance { BALANCE_WEIGHTED, BALANCE_ROUND_ROBIN, BALANCE_HASH };
+enum hash_key { HASH_PATH, HASH_CLIENT, HASH_HEADER, HASH_COOKIE };
+
+struct model_server {
+    struct place place;
+    struct span name;
+    struct span identity; /* "mirrors/eu1" */
+    struct span url;      /* serialised, no query, no fragment, no slash at the end */
+    uint32_t weight;      /* 0: gets nobody */
+    uint32_t priority;    /* 1 first */
+};
+
+struct model_health {
+    bool enabled;
+    struct span path;
+    uint32_t interval_ms;
+    uint32_t timeout_ms;
+    uint32_t fall;
+    uint32_t rise;
+};
+
+struct model_pool {
+    struct place place;
+    struct span name;
+    enum balance balance;
+    enum hash_key hash_key;
+    struct span hash_name; /* of the header or cookie */
+    bool strip;            /* `path: strip`: what the route matched literally is taken away */
+    const struct model_server *servers;
+    size_t server_count;
+    struct model_health health;
+    bool fallback_all;           /* ignore health when nobody is left */
+    struct model_action fallback; /* when nobody is left; 503 when the file says nothing */
+};
+
+struct model_limits {
+    uint32_t header_timeout_ms;
+    uint32_t idle_timeout_ms;
+    uint32_t write_timeout_ms;
+    uint32_t lingering_time_ms;
+    uint32_t lingering_idle_ms;
+    uint64_t lingering_bytes;
+    uint32_t connections_max; /* of one worker */
+    uint32_t drain_timeout_ms;
+};
+
+struct model {
+    const struct listener *listeners;
+    size_t listener_count;
+    uint32_t workers; /* 0: one for each core */
+    const struct cidr *trusted_proxies;
+    size_t trusted_proxy_count;
+    bool redirect_by;        /* X-Redirect-By with the rule's name */
+    struct span access_log;  /* a path, "-" for standard output, empty: none */
+    bool has_metrics;
+    struct listener metrics;
+    struct model_limits limits;
+    const struct model_site *sites;
+    size_t site_count;
+    const struct model_pool *pools;
+    size_t pool_count;
+    const struct model_detour *detours;
+    size_t detour_count;
+};
+
+/* Reads and checks a whole configuration. now_ns is what windows are compared with (one
+ * that is over is accepted with a warning). Everything lives in problems->arena. NULL
+ * when there was an error; all problems are in *problems either way. */
+const struct model *model_load(struct span text, int64_t now_ns, struct problems *problems);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The decision: what one request gets, and the rule that said so. Pure: reads the
+ * snapshot, the live state of servers, the request and `now`; writes the decision and its
+ * scratch. A worker, `explain` and the fuzzers call the same function. */
+#pragma once
+
+#include "http/response.h"
+#include "shared/servers.h"
+#include "snapshot/snapshot.h"
+#include "uri/location.h"
+#include "uri/path.h"
+#include "uri/regex.h"
+
+/* Compiled regular expressions of one snapshot, by their index in it. */
+struct regex_set;
+/* Compiles what previous (may be NULL) has not compiled already and takes the rest over
+ * from it; previous is left without what moved and must be freed all the same.
+ * ERR_SYNTAX or ERR_MEMORY: nothing was changed. */
+enum err regex_set_new(const struct snapshot *snapshot, struct regex_set *previous,
+                       struct regex_set **out);
+void regex_set_free(struct regex_set **set);
+
+/* What one thread needs to decide; kept between requests, no request leaves a trace that
+ * another could see, except the turn of round-robin pools. */
+struct decide_context {
+    const struct snapshot *snapshot;
+    const struct regex_set *regexes;
+    const struct server_live *servers; /* NULL: all up */
+    uint32_t *pool_turns;              /* one for each pool of the snapshot */
+    struct path_scratch path_scratch;
+    uint8_t location[location_bytes_max];
+    uint8_t host_lower[256]; /* of a forwarded host */
+    struct decide_trace *trace; /* NULL but for explain */
+};
+
+enum reason {
+    REASON_RULE,           /* the rule says so */
+    REASON_REST,           /* the rule matched, and the client is not in its share */
+    REASON_PAGE_OTHERS,    /* a page, and this is not a person's GET: 503 */
+    REASON_POOL_EMPTY,     /* nobody is left in the pool: its fallback */
+    REASON_HTTPS,          /* https_redirect */
+    REASON_PREFLIGHT,      /* CORS */
+    REASON_OPTIONS,        /* OPTIONS * */
+    REASON_NO_SITE,        /* no site answers for this host: 421 */
+    REASON_MISDIRECTED,    /* https asked for over a connection that is not: 421 */
+    REASON_REGEX_LIMIT,    /* the request spent its budget: 503 */
+    REASON_LOCATION_LONG,  /* 414 */
+    REASON_LOCATION_ESCAPES, /* 400 */
+    REASON_BAD_REQUEST,    /* refused before there was a decision */
+};
+/* "rule", "share rest", …: for logs and explain. */
+struct span reason_text(enum reason reason);
+
+struct decision {
+    enum reason reason;
+    uint16_t status;
+    uint32_t site;            /* SNAP_NONE: none */
+    uint32_t rule;            /* index into the snapshot's rules; SNAP_NONE: none */
+    uint32_t server;          /* index into the snapshot's servers; SNAP_NONE: none */
+    struct span location;     /* in context->location; empty: none */
+    const struct snap_action *action; /* the action that was carried out, or NULL */
+    bool pass;                /* "nothing to do here" */
+    bool problem;             /* the body is a problem document */
+    bool html;                /* … in HTML, for a browser's form POST */
+    bool depends_on_client;   /* share, bypass, clients or a pool had a say: private */
+    uint32_t vary;            /* bit VARY_x: fields that had a say */
+    int64_t max_age_s;        /* clipped; -1: none */
+    int64_t retry_after_s;    /* -1: none */
+    struct client client;     /* as trusted proxies say */
+    struct span host;         /* effective; canonical */
+};
+
+/* now_ns: wall clock. */
+void decide(struct decide_context *context, const struct request *request,
+            const struct client *peer, int64_t now_ns, struct decision *out);

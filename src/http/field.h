@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading field values: by name, as lists, cookies and query parameters. */
+#pragma once
+
+#include "base/error.h"
+#include "http/request.h"
+
+/* The value of the first field of that name, without case; ptr NULL: none. */
+struct span field_find(const struct request *request, struct span name);
+
+/* Takes the next member off a comma-separated list (RFC 9110, 5.6.1), empty ones
+ * skipped, commas in quoted strings kept. False: no more. */
+bool field_list_next(struct span *list, struct span *member);
+
+/* The value of the cookie `name` in a Cookie field (RFC 6265, 4.2); ptr NULL: none. */
+struct span cookie_find(struct span cookie_field, struct span name);
+
+/* The value of the parameter `name` in a query, undecoded; ptr NULL: none; an empty
+ * non-NULL span for "?name". Names are compared after decoding %XX and '+'. */
+struct span query_find(struct span query, struct span name);
+
+/* Whether Accept says that a person's browser is asking: it names text/html or
+ * application/xhtml+xml with a weight above 0. A wildcard alone does not count. */
+bool accept_names_html(struct span accept);
+
+/* Whether value may stand in a field: no CR, LF, NUL or other control bytes than HTAB
+ * (RFC 9110, 5.5). */
+bool field_value_valid(struct span value);
+bool field_name_valid(struct span name);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a request's body ends, without looking at what is in it (RFC 9112, 6 and 7). */
+#pragma once
+
+#include "http/h1/parse.h"
+
+enum { h1_chunk_extension_bytes_max = 4096, h1_trailer_bytes_max = 8192 };
+
+struct h1_body {
+    enum body_kind kind;
+    uint8_t state;
+    uint32_t extension_bytes; /* so far in this body */
+    uint32_t trailer_bytes;
+    uint64_t left; /* of the body, or of this chunk */
+};
+
+void h1_body_init(struct h1_body *body, const struct request *request);
+
+/* Goes over the bytes of a body. H1_DONE: the body ended after *used bytes (0 for a
+ * request without one). H1_MORE: all bytes belong to it. H1_BAD: 400 and close. */
+enum h1_result h1_body_skip(struct h1_body *body, struct span bytes, size_t *used);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A response, the same for every version of HTTP. Spans live until it is encoded. */
+#pragma once
+
+#include "http/request.h"
+
+enum { response_fields_max = 40 };
+
+struct response {
+    uint16_t status;
+    struct span location;     /* empty: none */
+    struct span content_type; /* empty: no content */
+    struct span body;
+    bool close; /* this answer is the last one on its connection */
+    size_t field_count;
+    struct field fields[response_fields_max]; /* beside Date, Location, Content-*, Connection */
+};
+
+static inline void response_add(struct response *response, struct span name, struct span value)
+{
+    if (response->field_count < response_fields_max) {
+        response->fields[response->field_count++] = (struct field){.name = name, .value = value};
+    }
+}

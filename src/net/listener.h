@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* An address to listen on: "http://0.0.0.0:8307", "http://[::]:8307",
+ * "http://unix:/run/detour/http.sock", with options. */
+#pragma once
+
+#include "base/error.h"
+#include "base/span.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { listener_text_max = 256 };
+
+struct listener {
+    char text[listener_text_max]; /* as configured; what names it */
+    bool proxy_protocol;          /* every connection begins with a PROXY header */
+    socklen_t address_len;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_un local;
+    } address;
+};
+
+/* "http://" is the only scheme so far. ERR_SYNTAX: *reason says why (static text). A name
+ * other than "localhost" is not looked up: an address is asked for. */
+enum err listener_parse(struct span text, struct listener *out, const char **reason);
+
+/* One line of text for a message, and back. */
+size_t listener_encode(const struct listener *listener, char *out, size_t size);
+enum err listener_decode(struct span line, struct listener *out);
+
+/* Whether somebody already listens there: binds once without SO_REUSEPORT and closes.
+ * ERR_IO: errno says why (EADDRINUSE, EACCES). A unix socket that nobody listens on any
+ * more is removed first. */
+enum err listener_probe(const struct listener *listener);
+
+/* A non-blocking, close-on-exec listening socket, with SO_REUSEPORT for TCP, and the
+ * options that accepted connections inherit (TCP_NODELAY). */
+enum err listener_open(const struct listener *listener, int *fd_out);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters in shared pages: each worker writes its own block, control reads all of them.
+ * One writer a word, relaxed atomics, no locked instruction. The pages are a memfd that
+ * the supervisor keeps, so that they survive their worker and control.
+ *
+ * Rules have slots. A slot belongs to the identity of a rule ("shop/routes/api"), so that
+ * its counts go on over a reload and over a restart of control: the directory in the
+ * pages holds the hash of the identity for each slot, and control alone changes it. */
+#pragma once
+
+#include "base/error.h"
+#include "base/span.h"
+
+#include <stdatomic.h>
+
+enum {
+    counters_workers_max = 256,
+    counters_rules_max = 1 << 20,
+    counters_statuses = 600, /* by status code */
+};
+
+typedef _Atomic uint64_t counter;
+
+/* What one worker counts. */
+struct counters_worker {
+    counter heartbeat;            /* one more at least every second */
+    counter snapshot_generation;  /* the one it answers from */
+    counter requests;
+    counter connections_accepted;
+    counter connections_active;   /* a gauge; set to 0 when a worker starts */
+    counter connections_refused;  /* at once closed: no descriptor, or too many */
+    counter timeouts_header;
+    counter timeouts_idle;
+    counter timeouts_write;
+    counter bodies_drained;       /* request bodies that were read to their end */
+    counter bodies_cut;           /* that were not */
+    counter log_dropped;          /* access log records that found the ring full */
+    counter regex_limits;         /* requests that spent their regex budget */
+    counter bad_requests;
+    counter statuses[counters_statuses];
+};
+
+/* What is counted for one rule by one worker. */
+struct counters_rule {
+    counter hits;
+    counter last_used_s; /* wall clock */
+};
+
+struct counters_map; /* the whole mapping, one a process */
+
+/* Makes the memfd (sparse: pages that are never written cost nothing). */
+enum err counters_create(uint32_t workers, int *fd_out);
+enum err counters_open(int fd, struct counters_map **out);
+void counters_close(struct counters_map **map);
+
+uint32_t counters_workers(const struct counters_map *map);
+struct counters_worker *counters_of_worker(struct counters_map *map, uint32_t worker);
+/* The array of counters_rules_max slots of one worker. */
+struct counters_rule *counters_rules(struct counters_map *map, uint32_t worker);
+
+/* Control only: the slot of a rule, a new one if it has none yet. ERR_LIMIT: all taken. */
+enum err counters_slot(struct counters_map *map, struct span identity, uint32_t *slot_out);
+
+static inline void counter_add(counter *c, uint64_t amount)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + amount,
+                          memory_order_relaxed);
+}
+
+static inline void counter_set(counter *c, uint64_t value)
+{
+    atomic_store_explicit(c, value, memory_order_relaxed);
+}
+
+static inline uint64_t counter_get(const counter *c)
+{
+    return atomic_load_explicit(c, memory_order_relaxed);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The access log's way out of a worker: a bounded ring of records in shared pages, one
+ * producer (the worker) and one consumer (the logger process). A full ring drops the
+ * record and counts it; nothing waits for a disk. Survives both of its ends. */
+#pragma once
+
+#include "base/error.h"
+#include "base/span.h"
+
+enum { ring_bytes = 1 << 22, ring_record_bytes_max = 1 << 16 };
+
+struct ring; /* a mapping of one worker's ring */
+
+/* Makes a memfd that holds `workers` rings. */
+enum err ring_create(uint32_t workers, int *fd_out);
+/* Maps one of them, as producer or as consumer. */
+enum err ring_open(int fd, uint32_t worker, struct ring **out);
+void ring_close(struct ring **ring);
+
+/* Producer. Room for a record of len bytes, 8-aligned; NULL: full. ring_commit publishes
+ * it. Never blocks, makes no system call. */
+uint8_t *ring_reserve(struct ring *ring, size_t len);
+void ring_commit(struct ring *ring);
+/* Whether the consumer sleeps and wants its doorbell (an eventfd) rung; true once. */
+bool ring_wants_bell(struct ring *ring);
+
+/* Consumer. The oldest record, valid until ring_pop; false: empty. A record that its
+ * producer damaged by dying in the middle was never published. */
+bool ring_peek(struct ring *ring, struct span *record);
+void ring_pop(struct ring *ring);
+/* Says that the consumer is about to sleep; look with ring_peek once more after it. */
+void ring_sleep(struct ring *ring);

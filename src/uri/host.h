@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Host names: from the configuration (IDN allowed) and from requests (strict). */
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+
+enum { host_bytes_max = 255 };
+
+/* What a configuration may hold: "Bücher.example", "*.shop.example.com", "[::1]",
+ * "192.0.2.1". Gives the lower-case ASCII form (UTS 46 by libidn2), a trailing dot
+ * taken away; a leading "*." is kept. The copy lives in arena.
+ * ERR_SYNTAX: no host name, userinfo, a port, a star elsewhere. */
+enum err host_from_config(struct span text, struct arena *arena, struct span *out);
+
+/* host and port as they came in Host, :authority or an absolute target. */
+struct host_port {
+    struct span host; /* lower case, without a trailing dot; an IPv6 literal keeps its brackets */
+    int32_t port;     /* -1: none was given */
+};
+
+/* Parses uri-host [":" port] (RFC 9110, 7.2; RFC 3986, 3.2.2), letters, digits, '-', '.',
+ * '_' and IP literals only: whatever could be read as userinfo, path or quote is
+ * ERR_SYNTAX, an empty host too. out->host points into text when it is already
+ * canonical, else into lower, which holds host_bytes_max bytes. */
+enum err host_from_request(struct span text, uint8_t *lower, struct host_port *out);

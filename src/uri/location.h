@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Builds a Location in one pass into a bounded buffer, so that no input can change its
+ * scheme, host or port, or add a field.
+ *
+ * By construction: a target begins with a literal scheme://authority (in which a
+ * variable stands only for whole LDH labels), and what follows is "/", "?", "#", the end
+ * or {+path}; expansion emits nothing but URI characters. And checked again before it is
+ * sent: location_check reads the finished bytes as a stranger would. No I/O. */
+#pragma once
+
+#include "uri/template.h"
+
+enum { location_bytes_max = 16384 };
+
+/* What a configuration must satisfy. *error is filled on ERR_SYNTAX: no literal
+ * http(s) scheme and authority, userinfo, a variable that is not a whole label or that
+ * does not end before the path, control characters. */
+enum err location_target_check(const struct template *target, struct template_error *error);
+
+/* Which variables stand in the authority: bit i for variable i. Their values must be
+ * chosen from a list; location_build checks only that they are LDH labels. */
+uint32_t location_authority_vars(const struct template *target);
+
+enum location_result {
+    LOCATION_OK,
+    LOCATION_LONG,    /* more than the buffer holds: 414 to the client */
+    LOCATION_ESCAPES, /* the input would leave what was declared: 400 to the client */
+};
+
+/* target: passed location_target_check. query: the request's, without '?', appended
+ * when it is not NULL and the target has none of its own; a fragment of the target stays
+ * last. A slash is neither doubled nor lost where literal and value meet in the path.
+ * Dot segments that came in with a value must not climb out of the literal prefix of the
+ * target's path. */
+enum location_result location_build(const struct template *target,
+                                    const struct template_value *values, struct span query,
+                                    struct buffer *out);
+
+/* For a pool: the path and query of the request appended to a server's base URL
+ * ("https://eu1.example.net/mirror"), with the same promises. */
+enum location_result location_append(struct span base, struct span path, struct span query,
+                                     struct buffer *out);
+
+/* The second look: location begins with exactly the authority, nothing in it is a
+ * control character, a space, a quote, a backslash, '<', '>' or beyond ASCII. */
+bool location_check(struct span location, struct span authority);
+
+/* The literal "scheme://host:port" of a base URL. */
+struct span location_authority(struct span url);

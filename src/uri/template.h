@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* URI Templates, RFC 6570 through level 3. A compiled template is one flat block
+ * without pointers, 8-aligned, as a pattern is. No I/O. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/error.h"
+
+enum { template_vars_max = 32, template_bytes_max = 4096 };
+
+struct template; /* the flat block */
+
+struct template_error {
+    size_t offset;
+    char reason[160];
+};
+
+/* ERR_SYNTAX: *error says why (level 4's ":3" and "*" are named as such). */
+enum err template_compile(struct span source, struct arena *arena, const struct template **out,
+                          struct template_error *error);
+size_t template_size(const struct template *t);
+bool template_verify(const void *block, size_t len);
+
+/* The distinct variable names, in the order of first use. */
+size_t template_var_count(const struct template *t);
+struct span template_var_name(const struct template *t, size_t var);
+struct span template_source(const struct template *t);
+
+/* A value for one variable. sent: bytes of a URI, in which escapes are escapes: {x}
+ * decodes them once before it encodes anew. Otherwise: the text itself. {+x} lets
+ * reserved characters and well-formed escapes through in both, and encodes a stray '%'. */
+struct template_value {
+    struct span bytes;
+    bool defined;
+    bool sent;
+};
+
+/* values[i] belongs to variable i. One pass; out->full says that it did not fit. */
+void template_expand(const struct template *t, const struct template_value *values,
+                     struct buffer *out);
