@@ -10,7 +10,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-enum { listener_text_max = 256 };
+enum {
+    listener_text_max = 256,
+    listeners_max = 64, /* of one configuration, metrics not counted; as many as a message
+                         * carries descriptors */
+};
 
 struct listener {
     char text[listener_text_max]; /* as configured; what names it */
@@ -28,9 +32,16 @@ struct listener {
  * other than "localhost" is not looked up: an address is asked for. */
 enum err listener_parse(struct span text, struct listener *out, const char **reason);
 
-/* One line of text for a message, and back. */
-size_t listener_encode(const struct listener *listener, char *out, size_t size);
+/* One line of text for a message, without a newline, and back. */
+enum { listener_line_max = listener_text_max + 8 };
+size_t listener_encode(const struct listener *listener, char out[listener_line_max]);
 enum err listener_decode(struct span line, struct listener *out);
+
+/* Whether they are one address; options may differ. */
+bool listener_same_address(const struct listener *a, const struct listener *b);
+/* Whether one covers the other: the same, or one is the wildcard address of the same
+ * family and port. */
+bool listener_overlaps(const struct listener *a, const struct listener *b);
 
 /* Whether somebody already listens there: binds once without SO_REUSEPORT and closes.
  * ERR_IO: errno says why (EADDRINUSE, EACCES). A unix socket that nobody listens on any
@@ -38,5 +49,9 @@ enum err listener_decode(struct span line, struct listener *out);
 enum err listener_probe(const struct listener *listener);
 
 /* A non-blocking, close-on-exec listening socket, with SO_REUSEPORT for TCP, and the
- * options that accepted connections inherit (TCP_NODELAY). */
+ * options that accepted connections inherit (TCP_NODELAY). IPv6 sockets take IPv6 only.
+ * ERR_IO: errno says why. */
 enum err listener_open(const struct listener *listener, int *fd_out);
+
+/* Removes the file of a unix socket; nothing for the others. */
+void listener_remove(const struct listener *listener);

@@ -1,50 +1,89 @@
 /* SPDX-License-Identifier: MIT */
 /* What the processes say to each other. The supervisor is the hub: it keeps every
  * descriptor that must outlive a process, and passes messages on. Each channel is a
- * SOCK_SEQPACKET pair, so that a message arrives whole or not at all; descriptors travel
- * with it (net/channel.h).
+ * SOCK_SEQPACKET pair (net/channel.h), so that a message arrives whole or not at all;
+ * descriptors travel with it. A child finds its channel at descriptor 3.
  *
- *   control ──HELLO? CONFIG LISTEN SNAPSHOT──▶ supervisor ──WELCOME LISTEN SNAPSHOT DRAIN──▶ worker
- *   control ◀─WELCOME ACK REFUSED RELOAD STOP─ supervisor ◀──────────ACK─────────────────── worker
+ *   control ──LISTEN SNAPSHOT FAILED───────────▶ supervisor
+ *   control ◀─WELCOME LISTENING REFUSED ACK
+ *             RELOAD DRAIN────────────────────── supervisor
+ *   worker  ◀─WELCOME SNAPSHOT LISTEN DRAIN───── supervisor
+ *   worker  ──ACK──────────────────────────────▶ supervisor
+ *   logger  ◀─WELCOME LOG DRAIN───────────────── supervisor
  *
- * A child finds its channel at descriptor 3. */
+ * A worker's life: WELCOME, SNAPSHOT (answered with ACK), LISTEN; after that SNAPSHOT and
+ * LISTEN as often as it pleases the supervisor, each replacing what was before; DRAIN;
+ * exit 0. A new snapshot always comes before the listeners that need it. The end of the
+ * channel (ERR_CLOSED) means that the supervisor is gone: exit at once. */
 #pragma once
 
-#include <stdint.h>
+#include "base/span.h"
 
-enum { message_bytes_max = 65536, message_fds_max = 64, channel_fd = 3 };
+enum {
+    message_text_max = 60000, /* bytes */
+    message_fds_max = 64,
+    channel_fd = 3, /* in a child */
+};
 
 enum message_type {
-    /* supervisor to each child, first of all. Descriptors: counters, servers, rings, bell;
-     * to control also: the text of the last good configuration, if there is one. */
+    /* The first message to each child.
+     * To a worker: number is its index; descriptors by enum welcome_fd.
+     * To the logger: number is the count of workers; descriptors the same.
+     * To control: number is the count of workers that run already, 0 for the first start;
+     * generation is the newest snapshot's; with the descriptor of the last good text of
+     * the configuration if there is one. */
     MESSAGE_WELCOME = 1,
-    /* control to supervisor: how many workers, which addresses. Text: one listener a line
-     * (see struct message_listener). supervisor to a worker: the same lines, with one
-     * listening descriptor for each; it replaces the set that was. */
+
+    /* From control: number is the count of workers (heard the first time only); generation
+     * is free for control to number its questions; text has one listener a line
+     * (listener_encode), the one for metrics as "metrics " and then the same. The
+     * supervisor opens what is new, and answers LISTENING or REFUSED with the same
+     * generation. The set comes into force with the next SNAPSHOT.
+     * To a worker: the lines without that for metrics, one listening descriptor for each.
+     * A listener that it has already keeps its descriptor, and takes on the options of the
+     * line; one that is not in the text any more is closed when its queue is empty. */
     MESSAGE_LISTEN,
-    /* control to supervisor: the sealed snapshot, and the text it was made of; supervisor to
-     * worker: the snapshot. */
-    MESSAGE_SNAPSHOT,
-    /* worker to supervisor: the generation is in use. supervisor to control: every worker
-     * has it. */
-    MESSAGE_ACK,
-    /* supervisor to control: a listener could not be opened; text says which and why. */
+    /* To control: descriptors are counters and servers, then the listening socket for
+     * metrics if there is one. */
+    MESSAGE_LISTENING,
+    /* To control: a listener could not be opened. Text is the reason, ready to be printed:
+     * "cannot listen on http://127.0.0.1:8307: address already in use". */
     MESSAGE_REFUSED,
-    /* supervisor to control: read the file again (SIGHUP). */
+
+    /* From control: the sealed snapshot. One descriptor: a window opened or closed, the
+     * rest stands. Two: the text that it was made of, and no access log. Three: the access
+     * log as well. number is drain_timeout_ms.
+     * To a worker: the sealed snapshot. */
+    MESSAGE_SNAPSHOT,
+    /* From a worker: it answers from the snapshot of this generation. To control: all do. */
+    MESSAGE_ACK,
+
+    /* To control: read the file again (SIGHUP). */
     MESSAGE_RELOAD,
-    /* supervisor to children: finish what is under way and exit 0. */
+    /* To a child: finish what is under way and exit 0. A worker goes on with its heartbeat
+     * meanwhile. */
     MESSAGE_DRAIN,
-    /* control to supervisor: the first configuration cannot be served; exit with this
-     * status (1: errors in the file, already printed; 2: could not run). */
+    /* From control: the first configuration cannot be served, and the reason has been
+     * printed. number is the status to exit with: 1 errors in the file, 2 could not run. */
     MESSAGE_FAILED,
-    /* control to supervisor: the log file to write, as a descriptor; supervisor to logger. */
+    /* To the logger: the file to append to, as a descriptor; without one there is nothing
+     * to log. */
     MESSAGE_LOG,
 };
 
+/* Descriptors of a WELCOME to workers and the logger. */
+enum welcome_fd { WELCOME_COUNTERS, WELCOME_SERVERS, WELCOME_RINGS, WELCOME_BELL, WELCOME_FDS };
+
 struct message {
-    uint32_t type;
-    uint32_t number;     /* worker's index, count of workers, or exit status */
-    uint64_t generation; /* of a snapshot or of a set of listeners */
-    uint32_t text_bytes; /* what follows this header */
-    uint32_t fd_count;
+    enum message_type type;
+    uint32_t number;
+    uint64_t generation;
+    struct span text;
+    size_t fd_count;
+    int fds[message_fds_max]; /* -1: taken by message_take_fd */
 };
+
+/* The descriptor at index, which is the caller's from here; -1 when there is none. */
+int message_take_fd(struct message *message, size_t index);
+/* Closes the descriptors that nobody took. */
+void message_close_fds(struct message *message);

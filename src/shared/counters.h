@@ -23,19 +23,19 @@ typedef _Atomic uint64_t counter;
 
 /* What one worker counts. */
 struct counters_worker {
-    counter heartbeat;            /* one more at least every second */
-    counter snapshot_generation;  /* the one it answers from */
+    counter heartbeat;           /* one more at least every second */
+    counter snapshot_generation; /* the one it answers from */
     counter requests;
     counter connections_accepted;
-    counter connections_active;   /* a gauge; set to 0 when a worker starts */
-    counter connections_refused;  /* at once closed: no descriptor, or too many */
+    counter connections_active;  /* a gauge; set to 0 when a worker starts */
+    counter connections_refused; /* at once closed: no descriptor, or too many */
     counter timeouts_header;
     counter timeouts_idle;
     counter timeouts_write;
-    counter bodies_drained;       /* request bodies that were read to their end */
-    counter bodies_cut;           /* that were not */
-    counter log_dropped;          /* access log records that found the ring full */
-    counter regex_limits;         /* requests that spent their regex budget */
+    counter bodies_drained; /* request bodies that were read to their end */
+    counter bodies_cut;     /* that were not */
+    counter log_dropped;    /* access log records that found the ring full */
+    counter regex_limits;   /* requests that spent their regex budget */
     counter bad_requests;
     counter statuses[counters_statuses];
 };
@@ -46,6 +46,20 @@ struct counters_rule {
     counter last_used_s; /* wall clock */
 };
 
+/* What is counted once for the whole program; each word has one writer. */
+struct counters_common {
+    counter restarts_workers; /* the supervisor: processes that were replaced */
+    counter restarts_control;
+    counter restarts_logger;
+    counter log_records; /* the logger: written, as far as the kernel is concerned */
+    counter log_bytes;
+    counter log_write_errors;
+    counter log_lost;         /* records that could not be written before the end */
+    counter reload_success;   /* control: whether the last reading of the file was used */
+    counter reload_time_s;    /* … and when it was */
+    counter snapshot_time_ns; /* when the newest snapshot was published, wall clock */
+};
+
 struct counters_map; /* the whole mapping, one a process */
 
 /* Makes the memfd (sparse: pages that are never written cost nothing). */
@@ -54,6 +68,7 @@ enum err counters_open(int fd, struct counters_map **out);
 void counters_close(struct counters_map **map);
 
 uint32_t counters_workers(const struct counters_map *map);
+struct counters_common *counters_common(struct counters_map *map);
 struct counters_worker *counters_of_worker(struct counters_map *map, uint32_t worker);
 /* The array of counters_rules_max slots of one worker. */
 struct counters_rule *counters_rules(struct counters_map *map, uint32_t worker);

@@ -17,16 +17,22 @@ enum err ring_create(uint32_t workers, int *fd_out);
 enum err ring_open(int fd, uint32_t worker, struct ring **out);
 void ring_close(struct ring **ring);
 
+/* Producer. Whether records are wanted at all: false while there is no access log. */
+bool ring_wanted(const struct ring *ring);
 /* Producer. Room for a record of len bytes, 8-aligned; NULL: full. ring_commit publishes
  * it. Never blocks, makes no system call. */
 uint8_t *ring_reserve(struct ring *ring, size_t len);
 void ring_commit(struct ring *ring);
 /* Whether the consumer sleeps and wants its doorbell (an eventfd) rung; true once. */
 bool ring_wants_bell(struct ring *ring);
+/* To be called after each ring_commit, or once after several: rings the bell if need be. */
+void ring_ring_bell(struct ring *ring, int bell_fd);
 
 /* Consumer. The oldest record, valid until ring_pop; false: empty. A record that its
  * producer damaged by dying in the middle was never published. */
 bool ring_peek(struct ring *ring, struct span *record);
 void ring_pop(struct ring *ring);
+/* Consumer. Whether workers need make records; false to begin with. */
+void ring_want(struct ring *ring, bool wanted);
 /* Says that the consumer is about to sleep; look with ring_peek once more after it. */
 void ring_sleep(struct ring *ring);
