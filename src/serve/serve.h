@@ -4,7 +4,8 @@
  *
  * What is read goes into one buffer for the whole loop, what is answered into another,
  * and a write follows when all requests that had arrived are answered; so a connection
- * owns buffers only while it is in the middle of something. */
+ * owns buffers only while it is in the middle of something. A client that does not read
+ * its answers is not read from. */
 #pragma once
 
 #include "base/error.h"
@@ -16,10 +17,11 @@
 
 /* Which timeouts and sizes hold (the configuration's `limits`). */
 struct serve_limits {
-    uint32_t header_timeout_ms; /* from the first byte of a head to its end */
-    uint32_t idle_timeout_ms;   /* between requests */
+    uint32_t header_timeout_ms; /* from the first byte of a head to its end: then 408 */
+    uint32_t idle_timeout_ms;   /* between requests, and before the first one */
     uint32_t write_timeout_ms;  /* without any progress of the reader */
     uint32_t body_idle_ms;      /* of a request body without progress */
+    uint32_t body_time_ms;      /* of a request body in all */
     uint32_t linger_ms;         /* after our half-close, for the client's */
     uint64_t body_bytes_max;    /* that are read only to be thrown away */
     uint32_t connections_max;
@@ -30,33 +32,42 @@ struct serve_request {
     const struct request *request;
     const struct client *peer; /* of the connection, after the PROXY protocol */
     const struct listener *listener;
-    int64_t now_ns;           /* wall clock */
-    int64_t duration_ns;      /* since the first byte of this request */
-    uint16_t bad_status;      /* not 0: the head was refused with this; request is partial */
+    int64_t now_ns;      /* wall clock, when the loop woke up */
+    int64_t duration_ns; /* since the first byte of this request */
+    uint16_t bad_status; /* not 0: the head was refused with this; request is partial */
 };
 
-/* Fills *response; its spans must live until the next call. Called once for each request,
- * also for one that was refused, so that both are counted and logged. */
+/* Fills *response, which is empty but for its status of 0; its spans must live until the
+ * next call. Called once for each request, also for one that was refused, so that both
+ * are counted and logged. Connections, timeouts and bodies are counted by the server;
+ * requests and statuses by the handler. */
 typedef void (*serve_handler_fn)(void *context, const struct serve_request *request,
                                  struct response *response);
 
 struct server;
 
+/* The largest response, with its head: a larger one closes the connection. */
+enum { serve_response_bytes_max = 64 << 20 };
+
+/* counters: NULL when nobody reads them. The loop must use a level-triggered backend
+ * (epoll). */
 enum err server_new(struct ev_loop *loop, const struct serve_limits *limits,
                     serve_handler_fn handler, void *context, struct counters_worker *counters,
                     struct server **out);
+/* Closes everything at once. Not to be called by the handler. */
 void server_free(struct server **server);
 
 void server_set_limits(struct server *server, const struct serve_limits *limits);
 
-/* Begins accepting on fd, which it owns from here. A listener that is already known by its
- * text keeps its descriptor and the new one is closed. */
+/* Begins accepting on fd, which it owns from here, also on an error. A listener that is
+ * already known by its text keeps its descriptor and the new one is closed. */
 enum err server_listen(struct server *server, const struct listener *listener, int fd);
 /* Serves what already waits in the listener's queue, then closes it. */
 void server_unlisten(struct server *server, const struct listener *listener);
 
-/* No new connections; idle ones are closed, the others after their answer. on_empty is
- * called once when none is left (perhaps at once). */
+/* No new connections, but for those that already wait in a listener's queue; idle ones
+ * are closed, the others after their answer. on_empty is called once when none is left,
+ * from the loop, with the handler's context; it may free the server. */
 void server_drain(struct server *server, void (*on_empty)(void *context));
 
 size_t server_connection_count(const struct server *server);

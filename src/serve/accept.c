@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening sockets: accepts in bounded turns, and stands still instead of spinning when
+ * there are no descriptors left. */
+#include "serve/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Of a listener that is given up: the largest queue that Linux keeps by default. */
+enum { accepts_at_the_end_max = 4096 };
+
+static const double retry_s = 0.25;
+
+/* A unix socket's peers have no address: they stay "::". */
+static void read_peer(const struct sockaddr_storage *address, struct client *out)
+{
+    *out = (struct client){0};
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        memset(out->address + 10, 0xff, 2);
+        memcpy(out->address + 12, &v4->sin_addr, 4);
+        out->port = ntohs(v4->sin_port);
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const void *)address;
+        memcpy(out->address, &v6->sin6_addr, 16);
+        out->port = ntohs(v6->sin6_port);
+    }
+}
+
+/* A connection that has been idle for a while gives way to a new one. */
+static bool reclaim(struct server *server)
+{
+    if (wait_empty(server, WAIT_IDLE)) {
+        return false;
+    }
+    struct conn *oldest = wait_first(server, WAIT_IDLE);
+    if ((uint32_t)(server->now_ms - oldest->since_ms) < reclaim_idle_ms) {
+        return false;
+    }
+    conn_close(oldest);
+    return true;
+}
+
+static void open_spare(struct server *server)
+{
+    if (server->spare_fd < 0) {
+        server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+}
+
+static void pause_accepting(struct server *server)
+{
+    for (struct acceptor *each = server->acceptors; each != NULL; each = each->next) {
+        ev_io_stop(server->loop, &each->io);
+    }
+    server->retry.repeat = retry_s;
+    ev_timer_again(server->loop, &server->retry);
+}
+
+void accept_resume(struct server *server)
+{
+    if (!ev_is_active(&server->retry)) {
+        return;
+    }
+    ev_timer_stop(server->loop, &server->retry);
+    for (struct acceptor *each = server->acceptors; each != NULL; each = each->next) {
+        if (!each->closed) {
+            ev_io_start(server->loop, &each->io);
+        }
+    }
+}
+
+void accept_retry(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct server *server = timer->data;
+    (void)loop;
+    (void)revents;
+    open_spare(server);
+    accept_resume(server);
+}
+
+/* Refuses one connection with the spare descriptor, so that its client does not wait in
+ * vain, then stands still until a descriptor is free or the timer says to try. */
+static void refuse_one(struct acceptor *acceptor)
+{
+    struct server *server = acceptor->server;
+    if (server->spare_fd >= 0) {
+        close(server->spare_fd);
+        server->spare_fd = -1;
+        int fd = accept4(acceptor->io.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            close(fd);
+            counter_add(&server->counters->connections_refused, 1);
+        }
+        open_spare(server);
+    }
+    pause_accepting(server);
+}
+
+/* After a failed accept4. True: it is worth another try. */
+static bool accept_failed(struct acceptor *acceptor)
+{
+    switch (errno) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        if (reclaim(acceptor->server)) {
+            return true;
+        }
+        refuse_one(acceptor);
+        return false;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+    case EFAULT:
+        pause_accepting(acceptor->server);
+        return false;
+    default:
+        return true; /* the connection failed before it was accepted: accept(2) */
+    }
+}
+
+/* False: nobody waits any more, or nobody can be accepted. */
+static bool accept_one(struct acceptor *acceptor)
+{
+    struct server *server = acceptor->server;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t address_len = sizeof(address);
+    int fd = accept4(acceptor->io.fd, (struct sockaddr *)&address, &address_len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        return accept_failed(acceptor);
+    }
+    if (server->connection_count >= server->limits.connections_max && !reclaim(server)) {
+        close(fd);
+        counter_add(&server->counters->connections_refused, 1);
+        return true;
+    }
+    struct client peer;
+    read_peer(&address, &peer);
+    conn_open(acceptor, fd, &peer);
+    return true;
+}
+
+static void accept_upto(struct acceptor *acceptor, unsigned count)
+{
+    server_wake(acceptor->server);
+    while (count > 0 && accept_one(acceptor)) {
+        count--;
+    }
+}
+
+static void on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
+{
+    (void)loop;
+    (void)revents;
+    accept_upto((struct acceptor *)io, accepts_per_turn);
+}
+
+static struct acceptor *find_acceptor(struct server *server, const struct listener *listener)
+{
+    for (struct acceptor *each = server->acceptors; each != NULL; each = each->next) {
+        if (!each->closed && strcmp(each->listener.text, listener->text) == 0) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+enum err server_listen(struct server *server, const struct listener *listener, int fd)
+{
+    struct acceptor *known = find_acceptor(server, listener);
+    if (known != NULL || server->draining) {
+        close(fd);
+        if (known != NULL) {
+            known->listener = *listener;
+        }
+        return known != NULL ? ERR_NONE : ERR_CLOSED;
+    }
+    struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
+    if (acceptor == NULL) {
+        close(fd);
+        return ERR_MEMORY;
+    }
+    acceptor->server = server;
+    acceptor->listener = *listener;
+    acceptor->next = server->acceptors;
+    server->acceptors = acceptor;
+    ev_io_init(&acceptor->io, on_acceptable, fd, EV_READ);
+    ev_io_start(server->loop, &acceptor->io);
+    open_spare(server);
+    return ERR_NONE;
+}
+
+void acceptor_release(struct acceptor *acceptor)
+{
+    if (!acceptor->closed || acceptor->conn_count > 0) {
+        return;
+    }
+    struct acceptor **at = &acceptor->server->acceptors;
+    while (*at != acceptor) {
+        at = &(*at)->next;
+    }
+    *at = acceptor->next;
+    free(acceptor);
+}
+
+static void end_acceptor(struct acceptor *acceptor)
+{
+    accept_upto(acceptor, accepts_at_the_end_max);
+    ev_io_stop(acceptor->server->loop, &acceptor->io);
+    close(acceptor->io.fd);
+    acceptor->closed = true;
+    acceptor_release(acceptor);
+}
+
+void server_unlisten(struct server *server, const struct listener *listener)
+{
+    struct acceptor *acceptor = find_acceptor(server, listener);
+    if (acceptor != NULL) {
+        end_acceptor(acceptor);
+    }
+}
+
+static struct acceptor *find_open(struct server *server)
+{
+    struct acceptor *each = server->acceptors;
+    while (each != NULL && each->closed) {
+        each = each->next;
+    }
+    return each;
+}
+
+void accept_end(struct server *server)
+{
+    for (struct acceptor *each = find_open(server); each != NULL; each = find_open(server)) {
+        end_acceptor(each);
+    }
+    ev_timer_stop(server->loop, &server->retry);
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a connection: it reads, has its bytes answered, sends, and waits for what
+ * is next. A function here that may close it is the last one to touch it. */
+#include "serve/internal.h"
+
+#include "http/proxy_protocol.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* An idle connection may cost 400 bytes of user memory, with what libev and the allocator
+ * add. */
+static_assert(sizeof(struct conn) <= 256, "a connection has grown");
+
+static void watch(struct conn *conn, int events)
+{
+    if (ev_is_active(&conn->io)) {
+        if ((conn->io.events & (EV_READ | EV_WRITE)) == events) {
+            return;
+        }
+        ev_io_stop(conn_server(conn)->loop, &conn->io);
+    }
+    ev_io_set(&conn->io, conn->io.fd, events);
+    ev_io_start(conn_server(conn)->loop, &conn->io);
+}
+
+static void drop_held(struct conn *conn)
+{
+    free(conn->held);
+    conn->held = NULL;
+    conn->scanned = 0;
+}
+
+/* Keeps the rest of the input, which may already stand in the held bytes. */
+static bool hold(struct conn *conn, struct span rest)
+{
+    struct held *held = conn->held;
+    if (rest.len == 0) {
+        if (held != NULL) {
+            drop_held(conn);
+        }
+        return true;
+    }
+    assert(rest.len <= input_bytes_max);
+    if (held == NULL || held->cap < rest.len) {
+        size_t cap = (rest.len + 511) & ~(size_t)511;
+        held = malloc(sizeof(*held) + cap);
+        if (held == NULL) {
+            return false;
+        }
+        held->cap = (uint32_t)cap;
+    }
+    memmove(held->bytes, rest.ptr, rest.len);
+    held->len = (uint32_t)rest.len;
+    if (held != conn->held) {
+        free(conn->held);
+        conn->held = held;
+    }
+    if (conn->started_ns == 0) {
+        conn->started_ns = conn_server(conn)->now_ns;
+    }
+    return true;
+}
+
+static void wait_for_writing(struct conn *conn, enum next next, struct span rest)
+{
+    if ((next == NEXT_READ || next == NEXT_AGAIN) && !hold(conn, rest)) {
+        conn_close(conn);
+        return;
+    }
+    conn->next = (uint8_t)next;
+    timeout_enter(conn, WAIT_WRITE);
+    watch(conn, EV_WRITE);
+}
+
+static void wait_for_turn(struct conn *conn, struct span rest)
+{
+    struct server *server = conn_server(conn);
+    if (!hold(conn, rest)) {
+        conn_close(conn);
+        return;
+    }
+    ev_io_stop(server->loop, &conn->io);
+    timeout_enter(conn, WAIT_TURN);
+    ev_idle_start(server->loop, &server->turn);
+}
+
+static void wait_for_bytes(struct conn *conn, struct span rest)
+{
+    bool fresh = conn->started_ns == 0;
+    if (!hold(conn, rest)) {
+        conn_close(conn);
+        return;
+    }
+    if (rest.len > 0) {
+        /* Only the first byte of a head starts the clock, the next ones do not. */
+        if (fresh || conn->wait != WAIT_HEADER) {
+            timeout_enter(conn, WAIT_HEADER);
+        }
+    } else if (conn->state == CONN_HEAD) {
+        if (conn_server(conn)->draining) {
+            conn_retire(conn);
+            return;
+        }
+        timeout_touch(conn, WAIT_IDLE);
+    } else if (conn->state == CONN_BODY) {
+        timeout_touch(conn, WAIT_BODY);
+    }
+    watch(conn, EV_READ);
+}
+
+/* A close with bytes unread would send a reset, which can overtake the answer; so the
+ * client is told that nothing more comes, and heard to its end (RFC 9112, 9.6). */
+static void begin_linger(struct conn *conn)
+{
+    if (shutdown(conn->io.fd, SHUT_WR) != 0) {
+        conn_close(conn);
+        return;
+    }
+    drop_held(conn);
+    conn->state = CONN_LINGER;
+    conn->skipped_bytes = 0;
+    conn->skip_began_ms = conn_server(conn)->now_ms;
+    timeout_enter(conn, WAIT_LINGER);
+    watch(conn, EV_READ);
+}
+
+static void go_on(struct conn *conn, enum next next, struct span rest)
+{
+    switch (next) {
+    case NEXT_READ:
+        wait_for_bytes(conn, rest);
+        return;
+    case NEXT_AGAIN:
+        wait_for_turn(conn, rest);
+        return;
+    case NEXT_LINGER:
+        begin_linger(conn);
+        return;
+    case NEXT_CLOSE:
+        conn_close(conn);
+        return;
+    }
+}
+
+void conn_settle(struct conn *conn, enum next next, struct span rest)
+{
+    output_flush(conn);
+    if (conn->pending != NULL && !conn->broken) {
+        output_pending(conn);
+    }
+    if (conn->broken) {
+        conn_close(conn);
+    } else if (conn->pending != NULL) {
+        wait_for_writing(conn, next, rest);
+    } else {
+        go_on(conn, next, rest);
+    }
+}
+
+static enum next proxy_input(struct conn *conn, struct span bytes, size_t *used)
+{
+    size_t header_len = 0;
+    switch (proxy_decode(bytes, &header_len, &conn->peer)) {
+    case PROXY_DONE:
+        break;
+    case PROXY_MORE:
+        return bytes.len < proxy_header_bytes_max ? NEXT_READ : NEXT_CLOSE;
+    case PROXY_BAD:
+        return NEXT_CLOSE;
+    }
+    conn->state = CONN_HEAD;
+    conn->started_ns = 0;
+    size_t rest_used = 0;
+    enum next next = http1_input(conn, span_from(bytes, header_len), &rest_used);
+    *used = header_len + rest_used;
+    return next;
+}
+
+static void serve_bytes(struct conn *conn, struct span bytes)
+{
+    size_t used = 0;
+    enum next next = conn->state == CONN_PROXY ? proxy_input(conn, bytes, &used)
+                                               : http1_input(conn, bytes, &used);
+    conn_settle(conn, next, span_from(bytes, used));
+}
+
+void conn_run(struct conn *conn)
+{
+    assert(conn->held != NULL);
+    serve_bytes(conn, span_of(conn->held->bytes, conn->held->len));
+}
+
+static void linger_progress(struct conn *conn, size_t len)
+{
+    const struct server *server = conn_server(conn);
+    conn->skipped_bytes += len;
+    if (conn->skipped_bytes > server->limits.body_bytes_max ||
+        (uint32_t)(server->now_ms - conn->skip_began_ms) > server->limits.linger_ms) {
+        conn_close(conn);
+        return;
+    }
+    timeout_touch(conn, WAIT_LINGER);
+}
+
+static ssize_t conn_receive(struct conn *conn, uint8_t *bytes, size_t len)
+{
+    return recv(conn->io.fd, bytes, len, 0);
+}
+
+static void count_cut(struct conn *conn)
+{
+    if (conn->state == CONN_BODY) {
+        counter_add(&conn_server(conn)->counters->bodies_cut, 1);
+    }
+}
+
+/* Reads what is there and answers it. False: nothing was there, the connection stands as
+ * it was. */
+static bool conn_readable(struct conn *conn)
+{
+    struct server *server = conn_server(conn);
+    size_t held_len = 0;
+    if (conn->held != NULL) {
+        held_len = conn->held->len;
+        assert(held_len <= request_head_bytes_max);
+        memcpy(server->in, conn->held->bytes, held_len);
+    }
+    ssize_t got = conn_receive(conn, server->in + held_len, read_bytes);
+    if (got > 0 && conn->state != CONN_LINGER) {
+        serve_bytes(conn, span_of(server->in, held_len + (size_t)got));
+    } else if (got > 0) {
+        linger_progress(conn, (size_t)got);
+    } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return false;
+    } else {
+        count_cut(conn);
+        conn_close(conn);
+    }
+    return true;
+}
+
+static void conn_writable(struct conn *conn)
+{
+    if (output_pending(conn)) {
+        timeout_touch(conn, WAIT_WRITE);
+    }
+    if (conn->broken) {
+        conn_close(conn);
+    } else if (conn->pending == NULL) {
+        struct held *held = conn->held;
+        go_on(conn, (enum next)conn->next,
+              held != NULL ? span_of(held->bytes, held->len) : (struct span){0});
+    }
+}
+
+static void on_event(struct ev_loop *loop, ev_io *io, int revents)
+{
+    struct conn *conn = (struct conn *)io;
+    (void)loop;
+    (void)revents;
+    server_wake(conn_server(conn));
+    if (conn->pending != NULL) {
+        conn_writable(conn);
+    } else {
+        conn_readable(conn);
+    }
+}
+
+void conn_open(struct acceptor *acceptor, int fd, const struct client *peer)
+{
+    struct server *server = acceptor->server;
+    struct conn *conn = calloc(1, sizeof(*conn));
+    if (conn == NULL) {
+        counter_add(&server->counters->connections_refused, 1);
+        close(fd);
+        return;
+    }
+    ev_io_init(&conn->io, on_event, fd, EV_READ);
+    conn->acceptor = acceptor;
+    conn->peer = *peer;
+    conn->state = acceptor->listener.proxy_protocol ? CONN_PROXY : CONN_HEAD;
+    acceptor->conn_count++;
+    server->connection_count++;
+    if (!ev_is_active(&server->sweep)) {
+        timeout_wake(server);
+    }
+    counter_add(&server->counters->connections_accepted, 1);
+    counter_set(&server->counters->connections_active, server->connection_count);
+    timeout_enter(conn, conn->state == CONN_PROXY ? WAIT_HEADER : WAIT_IDLE);
+    /* A request has often arrived by now. */
+    if (!conn_readable(conn)) {
+        watch(conn, EV_READ);
+    }
+}
+
+void conn_close(struct conn *conn)
+{
+    struct acceptor *acceptor = conn->acceptor;
+    struct server *server = acceptor->server;
+    ev_io_stop(server->loop, &conn->io);
+    close(conn->io.fd);
+    timeout_leave(conn);
+    free(conn->held);
+    free(conn->pending);
+    free(conn);
+    server->connection_count--;
+    counter_set(&server->counters->connections_active, server->connection_count);
+    acceptor->conn_count--;
+    acceptor_release(acceptor);
+    accept_resume(server);
+    server_check_empty(server);
+}
+
+void conn_retire(struct conn *conn)
+{
+    if (!conn_readable(conn)) {
+        conn_close(conn);
+    }
+}

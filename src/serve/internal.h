@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of serve/ share. Bytes flow through them like this:
+ *
+ *   accept.c ──▶ conn.c (reads) ──▶ http1.c (bytes to answers) ──▶ output.c (sends)
+ *                   ▲    timeout.c: one list for each kind of waiting    │
+ *                   └────────── what to do when they are sent ◀──────────┘
+ *
+ * http1_input is the seam: it sees bytes and appends answers, and does not know how they
+ * travel. Another protocol is another function of its shape; a byte filter (TLS) stands
+ * between it and the two system calls, conn_receive and conn_send. */
+#pragma once
+
+#include "base/buffer.h"
+#include "http/date.h"
+#include "http/h1/body.h"
+#include "http/h1/parse.h"
+#include "serve/serve.h"
+
+enum {
+    read_bytes = 65536, /* asked for at once */
+    input_bytes_max = request_head_bytes_max + read_bytes,
+    output_bytes = 65536, /* gathered before they are sent */
+    requests_per_turn = 64,
+    accepts_per_turn = 16,
+    proxy_header_bytes_max = 4096,
+    reclaim_idle_ms = 1000, /* an idle connection may give way to a new one after it */
+};
+
+/* What a connection reads now. */
+enum conn_state {
+    CONN_PROXY,  /* the header of the PROXY protocol */
+    CONN_HEAD,   /* a head, or nothing yet */
+    CONN_BODY,   /* a body that is skipped; its answer has gone out */
+    CONN_LINGER, /* whatever comes, until the client closes too (RFC 9112, 9.6) */
+};
+
+/* What a connection waits for. It is in exactly one of these lists. */
+enum wait {
+    WAIT_IDLE,
+    WAIT_HEADER,
+    WAIT_WRITE,
+    WAIT_BODY,
+    WAIT_LINGER,
+    WAIT_TURN, /* for nothing: it has had its share of this turn */
+    WAIT_RUN,  /* those of WAIT_TURN that are being served in this one */
+    WAITS,
+};
+
+/* What follows when the answers are written. */
+enum next {
+    NEXT_READ,   /* wait for more bytes */
+    NEXT_AGAIN,  /* look at the rest again */
+    NEXT_CLOSE,  /* nothing is left unread: close */
+    NEXT_LINGER, /* half-close, read until the client closes */
+};
+
+struct conn_link {
+    struct conn_link *prev;
+    struct conn_link *next;
+};
+
+/* Bytes that were read and not yet used: the beginning of a head, or requests that wait
+ * for their turn. At most input_bytes_max. */
+struct held {
+    uint32_t len;
+    uint32_t cap;
+    uint8_t bytes[];
+};
+
+/* Answers that the socket did not take. At most serve_response_bytes_max more than
+ * output_bytes. */
+struct pending {
+    size_t len;
+    size_t cap;
+    size_t sent;
+    uint8_t bytes[];
+};
+
+/* One connection. While it is idle this is all there is of it. */
+struct conn {
+    ev_io io; /* the first member: libev hands it back */
+    struct conn_link link;
+    struct acceptor *acceptor;
+    struct held *held;
+    struct pending *pending;
+    struct h1_body body;
+    uint64_t skipped_bytes; /* of this body, or since the half-close */
+    int64_t started_ns;     /* when the first byte of a head that is held came; 0: none */
+    size_t scanned;         /* of the held bytes: see h1_parse */
+    uint32_t skip_began_ms;
+    uint32_t since_ms; /* when it began to wait, or last made progress */
+    struct client peer;
+    uint8_t state; /* enum conn_state */
+    uint8_t wait;  /* enum wait */
+    uint8_t next;  /* enum next, while there is something pending */
+    bool broken;   /* a send failed: nothing more can be said */
+};
+
+/* One listening socket. Connections hold on to it for its name and options. */
+struct acceptor {
+    ev_io io; /* the first member */
+    struct server *server;
+    struct acceptor *next;
+    size_t conn_count;
+    bool closed;
+    struct listener listener;
+};
+
+struct server {
+    struct ev_loop *loop;
+    struct serve_limits limits;
+    serve_handler_fn handler;
+    void *context;
+    struct counters_worker *counters;
+    struct acceptor *acceptors;
+    size_t connection_count;
+
+    struct conn_link waits[WAITS];
+    ev_timer sweep;   /* runs while there are connections */
+    ev_idle turn;     /* runs while WAIT_TURN is not empty, or on_empty is due */
+    uint32_t now_ms;  /* monotonic, as of the last sweep */
+    uint32_t tick_ms; /* between two sweeps */
+
+    ev_timer retry; /* runs while accepting is paused */
+    int spare_fd;   /* given up to refuse a connection when there is no other */
+
+    bool draining;
+    void (*on_empty)(void *context);
+
+    int64_t now_ns; /* wall clock of this event */
+    int64_t date_s; /* what date says */
+    uint8_t date[date_bytes];
+
+    struct h1_head head;
+    struct response response;
+    struct buffer out;
+    uint8_t in[input_bytes_max];
+    uint8_t out_bytes[output_bytes];
+    struct counters_worker own_counters;
+};
+
+static inline struct conn *conn_of_link(struct conn_link *link)
+{
+    return (struct conn *)(void *)((uint8_t *)link - offsetof(struct conn, link));
+}
+
+static inline struct server *conn_server(const struct conn *conn)
+{
+    return conn->acceptor->server;
+}
+
+/* server.c */
+
+/* Takes the loop's time over. At the begin of every event. */
+void server_wake(struct server *server);
+/* To be called when the last connection may have gone. */
+void server_check_empty(struct server *server);
+
+/* accept.c */
+
+/* Lets go of an acceptor whose last connection has gone and that accepts no more. */
+void acceptor_release(struct acceptor *acceptor);
+void accept_retry(struct ev_loop *loop, ev_timer *timer, int revents);
+/* A descriptor has become free. */
+void accept_resume(struct server *server);
+void accept_end(struct server *server);
+
+/* conn.c */
+
+/* Owns fd from here. */
+void conn_open(struct acceptor *acceptor, int fd, const struct client *peer);
+void conn_close(struct conn *conn);
+/* Reads once more and answers what has just come; closes if there is nothing. */
+void conn_retire(struct conn *conn);
+/* Serves the bytes that it holds. */
+void conn_run(struct conn *conn);
+/* Sends what was gathered, then does what is next with the rest of the input. The
+ * connection may be gone afterwards. */
+void conn_settle(struct conn *conn, enum next next, struct span rest);
+
+/* http1.c */
+
+/* Answers the requests in bytes; *used is what need not be seen again. */
+enum next http1_input(struct conn *conn, struct span bytes, size_t *used);
+/* Answers a head that did not come in time. */
+void http1_timeout(struct conn *conn);
+
+/* output.c */
+
+/* Appends the response that stands in the server. */
+struct h1_encoding;
+void output_response(struct conn *conn, const struct h1_encoding *encoding);
+/* Sends what was gathered; what the socket does not take becomes pending. */
+void output_flush(struct conn *conn);
+/* Sends what is pending. True: some progress was made. */
+bool output_pending(struct conn *conn);
+
+/* timeout.c */
+
+void timeout_init(struct server *server);
+/* Puts the connection at the end of a list, as of now. */
+void timeout_enter(struct conn *conn, enum wait wait);
+void timeout_leave(struct conn *conn);
+void timeout_set_limits(struct server *server);
+void timeout_sweep(struct ev_loop *loop, ev_timer *timer, int revents);
+void timeout_run_turns(struct server *server);
+/* Reads the monotonic clock: the first connection came after a time without sweeps. */
+void timeout_wake(struct server *server);
+
+static inline bool wait_empty(const struct server *server, enum wait wait)
+{
+    return server->waits[wait].next == &server->waits[wait];
+}
+
+static inline struct conn *wait_first(struct server *server, enum wait wait)
+{
+    return conn_of_link(server->waits[wait].next);
+}
+
+/* As timeout_enter, but a connection that is busy moves only once between two sweeps. */
+static inline void timeout_touch(struct conn *conn, enum wait wait)
+{
+    if (conn->wait != wait || conn->since_ms != conn_server(conn)->now_ms) {
+        timeout_enter(conn, wait);
+    }
+}

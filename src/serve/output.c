@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* From responses to the socket: gathered in one buffer for all connections, sent with one
+ * system call; a connection gets memory only for what the socket did not take. */
+#include "serve/internal.h"
+
+#include "http/h1/encode.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* Room for the head of a response whose body does not fit into the shared buffer. */
+enum { response_head_bytes_max = output_bytes };
+
+/* Gives how many bytes the socket took: perhaps none. */
+static size_t conn_send(struct conn *conn, const uint8_t *bytes, size_t len)
+{
+    ssize_t sent = send(conn->io.fd, bytes, len, MSG_NOSIGNAL);
+    if (sent >= 0) {
+        return (size_t)sent;
+    }
+    conn->broken = errno != EAGAIN && errno != EINTR;
+    return 0;
+}
+
+/* Room for len more bytes behind those that are pending; NULL: no memory, or too many. */
+static uint8_t *pending_room(struct conn *conn, size_t len)
+{
+    struct pending *pending = conn->pending;
+    size_t used = pending != NULL ? pending->len : 0;
+    if (len > serve_response_bytes_max + (size_t)output_bytes - used) {
+        return NULL;
+    }
+    if (pending == NULL || pending->cap - used < len) {
+        struct pending *grown = realloc(pending, sizeof(*grown) + used + len);
+        if (grown == NULL) {
+            return NULL;
+        }
+        if (pending == NULL) {
+            *grown = (struct pending){0};
+        }
+        grown->cap = used + len;
+        conn->pending = grown;
+    }
+    return conn->pending->bytes + used;
+}
+
+static void pending_append(struct conn *conn, const uint8_t *bytes, size_t len)
+{
+    uint8_t *room = pending_room(conn, len);
+    if (room == NULL) {
+        conn->broken = true;
+        return;
+    }
+    memcpy(room, bytes, len);
+    conn->pending->len += len;
+}
+
+void output_flush(struct conn *conn)
+{
+    struct buffer *out = &conn_server(conn)->out;
+    if (out->len == 0) {
+        return;
+    }
+    /* What is pending goes first. */
+    size_t sent = conn->pending == NULL ? conn_send(conn, out->ptr, out->len) : 0;
+    if (sent < out->len && !conn->broken) {
+        pending_append(conn, out->ptr + sent, out->len - sent);
+    }
+    out->len = 0;
+}
+
+bool output_pending(struct conn *conn)
+{
+    struct pending *pending = conn->pending;
+    assert(pending != NULL && pending->sent < pending->len);
+    size_t sent = conn_send(conn, pending->bytes + pending->sent, pending->len - pending->sent);
+    pending->sent += sent;
+    if (pending->sent == pending->len) {
+        free(pending);
+        conn->pending = NULL;
+    }
+    return sent > 0;
+}
+
+static bool encode(struct server *server, const struct h1_encoding *encoding, struct buffer *out)
+{
+    size_t before = out->len;
+    h1_encode(&server->response, encoding, out);
+    if (!out->full) {
+        return true;
+    }
+    out->len = before;
+    out->full = false;
+    return false;
+}
+
+/* Encodes straight into the connection's own memory. */
+static void output_large(struct conn *conn, const struct h1_encoding *encoding)
+{
+    struct server *server = conn_server(conn);
+    size_t body_len = server->response.body.len;
+    size_t len = body_len + response_head_bytes_max;
+    uint8_t *room = body_len <= serve_response_bytes_max - response_head_bytes_max
+                        ? pending_room(conn, len)
+                        : NULL;
+    struct buffer out = buffer_over(room, len);
+    if (room == NULL || !encode(server, encoding, &out)) {
+        conn->broken = true;
+        return;
+    }
+    conn->pending->len += out.len;
+}
+
+void output_response(struct conn *conn, const struct h1_encoding *encoding)
+{
+    struct server *server = conn_server(conn);
+    if (encode(server, encoding, &server->out)) {
+        return;
+    }
+    output_flush(conn);
+    if (!conn->broken && !encode(server, encoding, &server->out)) {
+        output_large(conn, encoding);
+    }
+}
