@@ -44,8 +44,8 @@ bool listener_same_address(const struct listener *a, const struct listener *b);
 bool listener_overlaps(const struct listener *a, const struct listener *b);
 
 /* Whether somebody already listens there: binds once without SO_REUSEPORT and closes.
- * ERR_IO: errno says why (EADDRINUSE, EACCES). A unix socket that nobody listens on any
- * more is removed first. */
+ * ERR_IO: errno says why (EADDRINUSE, EACCES; EEXIST: a file that is no socket stands in
+ * the place of a unix socket). A unix socket that nobody listens on any more is removed. */
 enum err listener_probe(const struct listener *listener);
 
 /* A non-blocking, close-on-exec listening socket, with SO_REUSEPORT for TCP, and the

@@ -16,7 +16,8 @@
 enum {
     counters_workers_max = 256,
     counters_rules_max = 1 << 20,
-    counters_statuses = 600, /* by status code */
+    counters_statuses = 600,    /* by status code */
+    counters_slot_overflow = 0, /* shared by the rules that found no slot any more */
 };
 
 typedef _Atomic uint64_t counter;
@@ -73,7 +74,8 @@ struct counters_worker *counters_of_worker(struct counters_map *map, uint32_t wo
 /* The array of counters_rules_max slots of one worker. */
 struct counters_rule *counters_rules(struct counters_map *map, uint32_t worker);
 
-/* Control only: the slot of a rule, a new one if it has none yet. ERR_LIMIT: all taken. */
+/* Control only: the slot of a rule, a new one if it has none yet; never slot 0. ERR_LIMIT:
+ * all are taken, and counters_slot_overflow must do. */
 enum err counters_slot(struct counters_map *map, struct span identity, uint32_t *slot_out);
 
 static inline void counter_add(counter *c, uint64_t amount)

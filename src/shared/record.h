@@ -9,10 +9,10 @@
 enum record_string {
     RECORD_METHOD,
     RECORD_HOST,
-    RECORD_PATH,  /* as sent, with the query */
+    RECORD_PATH, /* as sent, with the query */
     RECORD_LOCATION,
-    RECORD_RULE,  /* "shop/routes/api" */
-    RECORD_WHY,   /* "route", "detour", "default", "no site", "bad request: two Hosts" */
+    RECORD_RULE, /* "shop/routes/api" */
+    RECORD_WHY,  /* "route", "detour", "default", "no site", "bad request: two Hosts" */
     RECORD_USER_AGENT,
     RECORD_STRINGS,
 };
@@ -28,11 +28,20 @@ struct record {
     struct span strings[RECORD_STRINGS];
 };
 
-/* How many bytes record_encode will write. Strings are cut to 8 KiB each. */
+enum {
+    record_string_max = 8192,
+    record_json_max = 512 + RECORD_STRINGS * record_string_max * 6, /* the longest line */
+};
+
+/* How many bytes record_encode will write, at most ring_record_bytes_max. Strings are cut
+ * to record_string_max. */
 size_t record_size(const struct record *record);
 void record_encode(const struct record *record, uint8_t *out);
+/* The strings point into bytes. False: no record. */
 bool record_decode(struct span bytes, struct record *out);
 
-/* One line of JSON with its newline, always valid UTF-8: control bytes and bytes that are
- * not UTF-8 are escaped. */
+/* One line of JSON with its newline, always valid JSON and UTF-8, at most record_json_max
+ * bytes: control characters (C0, DEL, C1) become \u00XX, and a byte that is not UTF-8 the
+ * four characters \xXX, that is "\\xe9" between the quotes. What was absent is null
+ * (location, rule, user_agent). */
 void record_to_json(const struct record *record, struct buffer *out);

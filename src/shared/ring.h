@@ -13,8 +13,9 @@ struct ring; /* a mapping of one worker's ring */
 
 /* Makes a memfd that holds `workers` rings. */
 enum err ring_create(uint32_t workers, int *fd_out);
-/* Maps one of them, as producer or as consumer. */
-enum err ring_open(int fd, uint32_t worker, struct ring **out);
+/* Maps one of them, and goes on where the last producer or consumer stopped. */
+enum err ring_open_producer(int fd, uint32_t worker, struct ring **out);
+enum err ring_open_consumer(int fd, uint32_t worker, struct ring **out);
 void ring_close(struct ring **ring);
 
 /* Producer. Whether records are wanted at all: false while there is no access log. */
@@ -36,3 +37,5 @@ void ring_pop(struct ring *ring);
 void ring_want(struct ring *ring, bool wanted);
 /* Says that the consumer is about to sleep; look with ring_peek once more after it. */
 void ring_sleep(struct ring *ring);
+/* Says that it is awake, so that nobody rings for nothing. */
+void ring_wake(struct ring *ring);

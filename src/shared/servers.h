@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-enum { servers_max = 65536 };
+enum { servers_max = 65536, server_weight_ppm_full = 1000000 };
 
 enum server_state { SERVER_UP, SERVER_DOWN, SERVER_DRAIN, SERVER_MAINT };
 

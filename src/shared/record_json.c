@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Log records as lines of JSON. */
+#include "shared/record.h"
+
+#include "base/cidr.h"
+#include "base/clock.h"
+
+static const char hex_digits[] = "0123456789abcdef";
+
+static void put_u00(struct buffer *out, uint8_t code)
+{
+    uint8_t text[6] = {
+        '\\', 'u', '0', '0', (uint8_t)hex_digits[code >> 4], (uint8_t)hex_digits[code & 15]};
+    buffer_put(out, span_of(text, sizeof(text)));
+}
+
+static void put_raw_byte(struct buffer *out, uint8_t byte)
+{
+    uint8_t text[5] = {'\\', '\\', 'x', (uint8_t)hex_digits[byte >> 4],
+                       (uint8_t)hex_digits[byte & 15]};
+    buffer_put(out, span_of(text, sizeof(text)));
+}
+
+static bool is_continuation(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* How many bytes the UTF-8 character at the front has (RFC 3629, 4); 0: there is none. */
+static size_t utf8_length(const uint8_t *s, size_t len)
+{
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t lead = s[0];
+    size_t count = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (count < 2 || count > len || lead > 0xf4) {
+        return count == 1 ? 1 : 0;
+    }
+    uint32_t code = lead & (0x7fu >> count);
+    for (size_t i = 1; i < count; i++) {
+        if (!is_continuation(s[i])) {
+            return 0;
+        }
+        code = code << 6 | (s[i] & 0x3fu);
+    }
+    bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    return code < least[count] || code > 0x10ffff || surrogate ? 0 : count;
+}
+
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Writes the character at the front that is not plain; gives its length. */
+static size_t put_special(struct buffer *out, struct span rest)
+{
+    uint8_t c = rest.ptr[0];
+    size_t length = utf8_length(rest.ptr, rest.len);
+    if (length == 0) {
+        put_raw_byte(out, c);
+        return 1;
+    }
+    if (c == '"' || c == '\\') {
+        buffer_byte(out, '\\');
+        buffer_byte(out, c);
+    } else if (length == 1) {
+        put_u00(out, c);
+    } else if (c == 0xc2 && rest.ptr[1] < 0xa0) {
+        put_u00(out, rest.ptr[1]); /* C1: a terminal obeys some of them */
+    } else {
+        buffer_put(out, span_slice(rest, 0, length));
+    }
+    return length;
+}
+
+static void put_string(struct buffer *out, struct span s)
+{
+    buffer_byte(out, '"');
+    size_t at = 0;
+    while (at < s.len) {
+        size_t from = at;
+        while (at < s.len && is_plain(s.ptr[at])) {
+            at++;
+        }
+        buffer_put(out, span_slice(s, from, at));
+        if (at < s.len) {
+            at += put_special(out, span_from(s, at));
+        }
+    }
+    buffer_byte(out, '"');
+}
+
+static void put_string_or_null(struct buffer *out, struct span s)
+{
+    if (s.len == 0) {
+        buffer_put(out, SPAN("null"));
+    } else {
+        put_string(out, s);
+    }
+}
+
+static void put_digits(uint8_t *out, size_t width, uint64_t value)
+{
+    while (width > 0) {
+        out[--width] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+struct civil {
+    uint64_t year;
+    uint64_t month;
+    uint64_t day;
+};
+
+/* Days since 1970-01-01 to a date of the Gregorian calendar. Years are counted from March,
+ * so that the leap day is the last one of its year. gmtime_r would do, but it takes a lock
+ * and costs more than the rest of the line. */
+static struct civil civil_of_days(uint64_t days)
+{
+    uint64_t shifted = days + 719468; /* since 0000-03-01 */
+    uint64_t era = shifted / 146097;  /* 400 years */
+    uint64_t day_of_era = shifted % 146097;
+    uint64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint64_t month_from_march = (5 * day_of_year + 2) / 153;
+    uint64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    return (struct civil){.year = era * 400 + year_of_era + (month <= 2 ? 1 : 0),
+                          .month = month,
+                          .day = day_of_year - (153 * month_from_march + 2) / 5 + 1};
+}
+
+/* RFC 3339, UTC, with microseconds. Four digits of a year last for every int64_t of
+ * nanoseconds; a moment before 1970 is written as 1970. */
+static void put_time(struct buffer *out, int64_t time_ns)
+{
+    uint8_t text[] = "0000-00-00T00:00:00.000000Z";
+    uint64_t ns = time_ns < 0 ? 0 : (uint64_t)time_ns;
+    uint64_t seconds = ns / NS_PER_SECOND;
+    struct civil civil = civil_of_days(seconds / 86400);
+    put_digits(text, 4, civil.year);
+    put_digits(text + 5, 2, civil.month);
+    put_digits(text + 8, 2, civil.day);
+    put_digits(text + 11, 2, seconds / 3600 % 24);
+    put_digits(text + 14, 2, seconds / 60 % 60);
+    put_digits(text + 17, 2, seconds % 60);
+    put_digits(text + 20, 6, ns % NS_PER_SECOND / 1000);
+    buffer_put(out, span_of(text, sizeof(text) - 1));
+}
+
+static struct span version_name(uint8_t version)
+{
+    switch (version) {
+    case 10:
+        return SPAN("HTTP/1.0");
+    case 20:
+        return SPAN("HTTP/2");
+    default:
+        return SPAN("HTTP/1.1");
+    }
+}
+
+void record_to_json(const struct record *record, struct buffer *out)
+{
+    const struct span *strings = record->strings;
+    char client[address_text_max];
+    size_t client_len = address_format(record->client, client);
+    buffer_put(out, SPAN("{\"time\":\""));
+    put_time(out, record->time_ns);
+    buffer_put(out, SPAN("\",\"client\":\""));
+    buffer_put(out, span_of(client, client_len));
+    buffer_put(out, SPAN("\",\"method\":"));
+    put_string(out, strings[RECORD_METHOD]);
+    buffer_put(out, SPAN(",\"host\":"));
+    put_string(out, strings[RECORD_HOST]);
+    buffer_put(out, SPAN(",\"path\":"));
+    put_string(out, strings[RECORD_PATH]);
+    buffer_put(out, SPAN(",\"protocol\":\""));
+    buffer_put(out, version_name(record->version));
+    buffer_put(out, SPAN("\",\"status\":"));
+    buffer_decimal(out, record->status);
+    buffer_put(out, SPAN(",\"location\":"));
+    put_string_or_null(out, strings[RECORD_LOCATION]);
+    buffer_put(out, SPAN(",\"rule\":"));
+    put_string_or_null(out, strings[RECORD_RULE]);
+    buffer_put(out, SPAN(",\"why\":"));
+    put_string(out, strings[RECORD_WHY]);
+    buffer_put(out, SPAN(",\"duration_us\":"));
+    buffer_decimal(out, record->duration_us);
+    buffer_put(out, SPAN(",\"user_agent\":"));
+    put_string_or_null(out, strings[RECORD_USER_AGENT]);
+    buffer_put(out, SPAN("}\n"));
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* The layout: one page of head, the directory of servers, and a word for each of them. */
+#include "shared/servers.h"
+
+#include "shared/directory.h"
+#include "shared/pages.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const uint64_t magic = UINT64_C(0x3156525352544544); /* "DETRSRV1" */
+
+struct servers_head {
+    uint64_t magic;
+    struct directory_head servers;
+    _Alignas(64) _Atomic uint64_t version;
+};
+
+struct servers_map {
+    uint8_t *memory;
+    struct directory servers;
+};
+
+static size_t directory_bytes(void)
+{
+    return pages_round(sizeof(uint64_t) * servers_max);
+}
+
+static size_t map_bytes(void)
+{
+    return page_bytes + directory_bytes() + pages_round(sizeof(struct server_live) * servers_max);
+}
+
+enum err servers_create(int *fd_out)
+{
+    int fd;
+    void *memory;
+    enum err err = pages_create("detour-servers", map_bytes(), &fd);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = pages_map(fd, 0, page_bytes, true, &memory);
+    if (err != ERR_NONE) {
+        close(fd);
+        return err;
+    }
+    ((struct servers_head *)memory)->magic = magic;
+    pages_unmap(memory, page_bytes);
+    *fd_out = fd;
+    return ERR_NONE;
+}
+
+enum err servers_open(int fd, bool writable, struct servers_map **out)
+{
+    void *memory;
+    enum err err = pages_map(fd, 0, map_bytes(), writable, &memory);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct servers_head *head = memory;
+    struct servers_map *map = calloc(1, sizeof(*map));
+    if (map == NULL || head->magic != magic) {
+        err = map == NULL ? ERR_MEMORY : ERR_SYNTAX;
+        free(map);
+        pages_unmap(memory, map_bytes());
+        return err;
+    }
+    map->memory = memory;
+    directory_init(&map->servers, &head->servers, (uint64_t *)(void *)(map->memory + page_bytes),
+                   servers_max);
+    *out = map;
+    return ERR_NONE;
+}
+
+void servers_close(struct servers_map **map)
+{
+    if (*map == NULL) {
+        return;
+    }
+    directory_fini(&(*map)->servers);
+    pages_unmap((*map)->memory, map_bytes());
+    free(*map);
+    *map = NULL;
+}
+
+struct server_live *servers_live(struct servers_map *map)
+{
+    return (struct server_live *)(void *)(map->memory + page_bytes + directory_bytes());
+}
+
+_Atomic uint64_t *servers_version(struct servers_map *map)
+{
+    return &((struct servers_head *)(void *)map->memory)->version;
+}
+
+enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out)
+{
+    /* The next free slot is made ready before it is given, so that a control that dies
+     * in between leaves none behind that has no weight. */
+    uint32_t next = directory_count(&map->servers);
+    if (next < servers_max) {
+        servers_set(map, next, SERVER_UP, server_weight_ppm_full);
+    }
+    return directory_slot(&map->servers, identity, slot_out);
+}
+
+void servers_set(struct servers_map *map, uint32_t slot, enum server_state state,
+                 uint32_t weight_ppm)
+{
+    assert(slot < servers_max);
+    struct server_live *server = &servers_live(map)[slot];
+    uint64_t word = server_live_word(state, weight_ppm);
+    if (atomic_load_explicit(&server->word, memory_order_relaxed) == word) {
+        return;
+    }
+    atomic_store_explicit(&server->word, word, memory_order_release);
+    /* After the word: who sees the new version sees the new word. */
+    atomic_fetch_add_explicit(servers_version(map), 1, memory_order_release);
+}
