@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: MIT
+"""The lives of the processes: whoever dies is replaced within 100 ms and nobody else
+notices; SIGTERM lets go gently; what cannot run says why in one line."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from detourlib import (
+    BINARY, FOREVER, SLACK, Closed, Probe, alive, children, environment, fill, free_port,
+    process_stat, request_bytes, run, wait_until,
+)
+
+CONFIG = """
+sites:
+  - name: a
+    hosts: [a.example]
+    routes:
+      - {name: any, path: "/*", to: "https://b.example/{+0}"}
+"""
+CONFIG_LOGGED = "access_log: $DIR/access.log\n" + CONFIG
+CONFIG_DRAIN = "limits: {drain_timeout: 2s}\n" + CONFIG
+CONFIG_PORT = 'listen: ["http://$ADDRESS"]\n' + CONFIG
+
+BACK_MS = 100
+
+
+def test_the_shape(detour):
+    server = detour(CONFIG_LOGGED, workers=2)
+    assert len(server.worker_pids()) == 2
+    assert server.control_pid() and server.logger_pid()
+    assert len(children(server.pid)) == 4
+    for kid in children(server.pid):
+        assert children(kid) == []
+
+
+def test_a_killed_worker_is_replaced(detour):
+    server = detour(CONFIG, workers=2)
+    kills = []
+    with Probe(server, status=307) as probe:
+        for _ in range(3):
+            wait_until(lambda: len(probe.results) % 20 == 19)
+            before = server.worker_pids()
+            victim = before[0]
+            moment = time.monotonic()
+            kills.append(moment)
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: len(server.worker_pids()) == 2 and victim not in server.worker_pids())
+            assert time.monotonic() - moment < BACK_MS / 1000 * SLACK
+            assert before[1] in server.worker_pids(), "the other worker was disturbed"
+            # Everything that waited is answered: a full round of new connections works.
+            for _ in range(20):
+                assert server.get("/x").status == 307
+        time.sleep(0.05)
+    probe.assert_healthy(except_at=kills)
+    assert probe.slowest() < 10 * BACK_MS / 1000 * SLACK
+
+
+def test_connections_in_the_queue_of_a_dead_worker_are_served(detour):
+    server = detour(CONFIG, workers=1)
+    victim = server.worker_pids()[0]
+    os.kill(victim, signal.SIGSTOP)
+    waiting = [server.connect().send(request_bytes("GET", f"/{i}")) for i in range(50)]
+    os.kill(victim, signal.SIGKILL)
+    lost = 0
+    for i, c in enumerate(waiting):
+        try:
+            assert c.response().location == f"https://b.example/{i}"
+        except Closed:
+            lost += 1
+        c.close()
+    assert lost == 0
+
+
+def test_connections_of_the_other_worker_live_on(detour):
+    server = detour(CONFIG, workers=2)
+    conns = [server.connect() for _ in range(40)]
+    for c in conns:
+        assert c.send(request_bytes("GET", "/x")).response().status == 307
+    victim = server.worker_pids()[0]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(server.worker_pids()) == 2 and victim not in server.worker_pids())
+    lived = 0
+    for c in conns:
+        try:
+            lived += c.send(request_bytes("GET", "/y")).response().status == 307
+        except (Closed, OSError):
+            pass
+        c.close()
+    assert 0 < lived < 40
+
+
+def test_a_killed_control_is_replaced_and_nobody_notices(detour):
+    server = detour(CONFIG, workers=2)
+    workers = server.worker_pids()
+    with Probe(server, status=307) as probe:
+        for _ in range(3):
+            victim = server.control_pid()
+            moment = time.monotonic()
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: server.control_pid() not in (None, victim))
+            assert time.monotonic() - moment < BACK_MS / 1000 * SLACK
+            assert server.worker_pids() == workers
+    probe.assert_healthy()
+    # The new one does its work: a reload is live.
+    server.reload(CONFIG.replace("b.example", "c.example"))
+    wait_until(lambda: "c.example" in server.get("/x").location, 1 * SLACK)
+    assert server.worker_pids() == workers
+
+
+def test_a_killed_logger_is_replaced(detour):
+    server = detour(CONFIG_LOGGED, workers=2)
+    server.log_path = server.folder / "access.log"
+    victim = server.logger_pid()
+    with Probe(server, status=307) as probe:
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: server.logger_pid() not in (None, victim))
+    probe.assert_healthy()
+    server.get("/after-the-logger")
+    wait_until(lambda: any(x["path"] == "/after-the-logger" for x in server.log_lines()))
+
+
+def test_the_end_of_the_supervisor_ends_all(detour):
+    server = detour(CONFIG_LOGGED, workers=2)
+    kids = children(server.pid)
+    assert len(kids) == 4
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait(FOREVER)
+    server.expected_exit = -signal.SIGKILL
+    wait_until(lambda: not any(alive(k) for k in kids), what="the end of the children")
+    with pytest.raises(OSError):
+        server.connect()
+
+
+@pytest.mark.parametrize("role", ["_worker", "_control"])
+def test_a_crash_loop_backs_off(detour, role):
+    server = detour(CONFIG, workers=1)
+    starts, killed, begin = [], set(), time.monotonic()
+    while time.monotonic() - begin < 4:
+        for pid in server.role_pids(role):
+            if pid not in killed:
+                starts.append(time.monotonic())
+                killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
+    gaps = [b - a for a, b in zip(starts, starts[1:])]
+    assert len(gaps) >= 2, "it did not come back"
+    assert len(starts) < 40, f"{len(starts)} starts in 4 s"
+    assert max(gaps) > 0.2, f"no back-off: {gaps}"
+    wait_until(lambda: server.role_pids(role), what="the return after the loop")
+    wait_until(lambda: server.get("/x").status == 307)
+
+
+def test_sigterm_finishes_what_is_under_way(detour):
+    server = detour(CONFIG, workers=2)
+    whole = request_bytes("GET", "/slow")
+    idle = [server.connect() for _ in range(10)]
+    for c in idle:
+        assert c.send(request_bytes("GET", "/x")).response().status == 307
+    busy = [server.connect().send(whole[:20]) for _ in range(10)]
+    # A request on a connection of the same kind says that the bytes above have arrived.
+    server.get("/x")
+    time.sleep(0.1)
+    server.signal(signal.SIGTERM)
+    for c in idle:
+        c.assert_closed()
+
+    def refuses():
+        try:
+            server.connect(timeout=1).close()
+        except OSError:
+            return True
+
+    wait_until(refuses, what="the end of accepting")
+    for c in busy:
+        r = c.send(whole[20:]).response()
+        assert r.location == "https://b.example/slow"
+        assert r.closes
+        c.assert_closed()
+    server.process.wait(FOREVER)
+    assert server.process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_0(detour, number):
+    server = detour(CONFIG)
+    server.get("/x")
+    server.signal(number)
+    assert server.process.wait(FOREVER) == 0
+
+
+def test_drain_does_not_wait_for_ever(detour):
+    server = detour(CONFIG_DRAIN)
+    with server.connect() as c:
+        c.send(b"GET /x HTTP/1.1\r\nHost: a")
+        time.sleep(0.1)
+        begin = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.process.wait(2 * SLACK) == 0
+        assert time.monotonic() - begin < 2 * SLACK
+
+
+def test_sigterm_during_the_start(detour):
+    for delay in [0, 0.01, 0.03]:
+        server = detour(CONFIG, wait=False)
+        time.sleep(delay)
+        # Before its handlers stand the signal just ends it.
+        server.signal(signal.SIGTERM)
+        server.process.wait(FOREVER)
+        assert server.process.returncode in (0, -signal.SIGTERM)
+        server.expected_exit = server.process.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["_worker", "_control"])
+def test_a_hung_process_is_replaced(detour, role):
+    server = detour(CONFIG, workers=2)
+    victim = server.role_pids(role)[0]
+    os.kill(victim, signal.SIGSTOP)
+    wait_until(lambda: not alive(victim) and server.role_pids(role), timeout=60)
+    wait_until(lambda: len(server.worker_pids()) == 2)
+    for _ in range(50):
+        assert server.get("/x").status == 307
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_at_random(detour):
+    import random
+
+    rng = random.Random(1)
+    server = detour(CONFIG, workers=2, metrics=True)
+    kills = []
+    with Probe(server, status=307) as probe:
+        for i in range(100):
+            victims = server.worker_pids() + [server.control_pid()]
+            victim = rng.choice([v for v in victims if v])
+            kills.append(time.monotonic())
+            os.kill(victim, signal.SIGKILL)
+            time.sleep(rng.random() * 0.4)
+            if i % 10 == 9:
+                wait_until(lambda: len(server.worker_pids()) == 2 and server.control_pid())
+    probe.assert_healthy(except_at=kills)
+
+
+# What cannot run
+
+
+def one_line(done, status=2):
+    assert done.returncode == status, done.stderr
+    lines = done.stderr.strip().split("\n")
+    assert len(lines) == 1 and lines[0], done.stderr
+    return lines[0]
+
+
+def test_a_port_in_use(detour, folder):
+    server = detour(CONFIG)
+    other = folder / "other.yaml"
+    other.write_text(fill(CONFIG_PORT, ADDRESS=f"127.0.0.1:{server.port}"))
+    line = one_line(run("serve", "-c", other))
+    assert str(server.port) in line and re.search("in use|already", line)
+    assert server.get("/x").status == 307
+
+
+def test_a_port_in_use_by_somebody_else(folder):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        file = folder / "d.yaml"
+        file.write_text(fill(CONFIG_PORT, ADDRESS=f"127.0.0.1:{s.getsockname()[1]}"))
+        one_line(run("serve", "-c", file))
+
+
+def test_a_unix_socket_in_use_and_one_left_behind(detour, folder):
+    config = 'listen: ["http://unix:$DIR/s.sock", "http://127.0.0.1:$PORT"]\n' + CONFIG
+    server = detour(config)
+    other = folder / "other.yaml"
+    other.write_text(fill(CONFIG_PORT, ADDRESS=f"unix:{server.folder}/s.sock"))
+    one_line(run("serve", "-c", other))
+    assert server.get("/x").status == 307
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(str(folder / "stale.sock"))
+    stale.close()
+    second = detour(f'listen: ["http://unix:{folder}/stale.sock", "http://127.0.0.1:$PORT"]\n' + CONFIG)
+    assert second.get("/x").status == 307
+
+
+def test_an_address_that_is_not_here(folder):
+    file = folder / "d.yaml"
+    file.write_text(fill(CONFIG_PORT, ADDRESS=f"192.0.2.1:{free_port()}"))
+    assert "192.0.2.1" in one_line(run("serve", "-c", file))
+
+
+def test_a_missing_file(folder):
+    line = one_line(run("serve", "-c", folder / "none.yaml"))
+    assert "none.yaml" in line
+
+
+def test_a_folder_for_a_file(folder):
+    one_line(run("serve", "-c", folder))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.parametrize("case", ["file", "port"])
+def test_no_permission(folder, case):
+    program = folder / "detour"
+    shutil.copy(BINARY, program)
+    file = folder / "d.yaml"
+    file.write_text(fill(CONFIG_PORT, ADDRESS="127.0.0.1:81" if case == "port" else "127.0.0.1:8181"))
+    file.chmod(0o644 if case == "port" else 0o600)
+
+    def become_nobody():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+    done = subprocess.run(
+        [str(program), "serve", "-c", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, timeout=FOREVER, env=environment(), preexec_fn=become_nobody, cwd=folder, text=True,
+    )
+    line = one_line(done)
+    assert "ermission" in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_an_ordinary_user_can_serve(folder):
+    program = folder / "detour"
+    shutil.copy(BINARY, program)
+    port = free_port()
+    file = folder / "d.yaml"
+    file.write_text(fill(CONFIG_PORT, ADDRESS=f"127.0.0.1:{port}"))
+
+    def become_nobody():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+    process = subprocess.Popen(
+        [str(program), "serve", "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, env=environment(), preexec_fn=become_nobody, cwd=folder,
+    )
+    try:
+        def connects():
+            assert process.poll() is None, process.stderr.read()
+            try:
+                socket.create_connection(("127.0.0.1", port), 5).close()
+                return True
+            except OSError:
+                return False
+
+        wait_until(connects)
+        process.terminate()
+        assert process.wait(FOREVER) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stderr.close()
+
+
+def test_a_bad_file_is_1_with_all_problems(folder):
+    file = folder / "bad.yaml"
+    file.write_text("listen: [http://127.0.0.1:1]\nsights: []\nsites:\n  - hosts: [a.example]\n    routes:\n      - {path: '/:', to: 'https://b.example/'}\n      - {path: /x, to: 'nonsense'}\n")
+    done = run("serve", "-c", file)
+    assert done.returncode == 1
+    errors = [x for x in done.stderr.splitlines() if re.match(rf"{re.escape(str(file))}:\d+:\d+: error: ", x)]
+    assert [x.split(":")[1] for x in errors] == ["2", "6", "7"], done.stderr
+
+
+def test_zombies_are_none(detour):
+    server = detour(CONFIG)
+    for _ in range(3):
+        victim = server.worker_pids()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: process_stat(victim) is None, what="the burial")
+        wait_until(lambda: len(server.worker_pids()) == 2)

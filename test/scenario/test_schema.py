@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""The JSON Schema of the configuration: what the program accepts it accepts, and it tells an
+editor what is wrong."""
+
+import json
+import re
+import string
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from detourlib import ROOT, run
+
+SCHEMA = ROOT / "doc" / "detour.schema.json"
+
+
+class Loader(yaml.SafeLoader):
+    """YAML 1.2's idea of what is not a string: no dates, and neither off, yes nor 1:30."""
+
+
+Loader.yaml_implicit_resolvers = {}
+for tag, expression, first in [
+    ("null", r"~|null|", list("~n") + [""]),
+    ("bool", r"true|false", list("tf")),
+    ("int", r"-?[0-9]+", list("-0123456789")),
+    ("float", r"-?[0-9]+\.[0-9]+", list("-0123456789")),
+]:
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{expression})$"), first)
+
+
+def scenarios():
+    """Every configuration that the scenarios serve: the constants CONFIG… of their files."""
+    found = []
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path.stem == "test_schema":
+            continue
+        module = __import__(path.stem)
+        for name in sorted(vars(module)):
+            if name.startswith("CONFIG") and "BAD" not in name:
+                found.append(pytest.param(getattr(module, name), id=f"{path.stem}.{name}"))
+    return found
+
+
+class Values(dict):
+    """What stands for $NAME while nobody serves."""
+
+    KNOWN = {
+        "PORT": "8307", "SECOND": "8308", "DIR": "/run/detour", "TARGET": "https://b.example", "ADDRESS": "127.0.0.1:8307",
+        "WHERE": "b", "SERVERS": '{name: a, url: "https://a.example"}', "FROM": "2030-01-01T00:00:00Z",
+        "UNTIL": "2030-01-02T00:00:00Z", "LOCALFROM": "2030-01-01T00:00:00 Europe/Berlin",
+        "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
+    }
+
+    def __missing__(self, key):
+        return self.KNOWN[key]
+
+
+def whole(text):
+    text = string.Template(text).substitute(Values())
+    if not re.search(r"^listen:", text, re.M):
+        text = 'listen: ["http://127.0.0.1:8307"]\n' + text
+    return text
+
+
+@pytest.fixture(scope="module")
+def schema():
+    value = json.loads(SCHEMA.read_text())
+    jsonschema.validators.validator_for(value).check_schema(value)
+    return jsonschema.validators.validator_for(value)(value)
+
+
+def test_the_schema_is_a_schema(schema):
+    assert schema.schema["$schema"]
+
+
+@pytest.mark.parametrize("text", scenarios())
+def test_scenarios_are_valid(schema, text):
+    schema.validate(yaml.load(whole(text), Loader))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)
+def test_examples_are_valid(schema, path):
+    schema.validate(yaml.load(path.read_text(), Loader))
+
+
+@pytest.mark.parametrize("text", scenarios())
+def test_check_accepts_what_the_scenarios_serve(folder, text):
+    file = folder / "detour.yaml"
+    file.write_text(whole(text))
+    done = run("check", "-c", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+SITE = "listen: [http://127.0.0.1:8307]\nsites:\n  - name: a\n    hosts: [a.example]\n    routes:\n"
+BAD = {
+    "unknown key": "listen: [http://127.0.0.1:8307]\nsites: []\nsights: 1\n",
+    "sites is no list": "listen: [http://127.0.0.1:8307]\nsites: {}\n",
+    "unknown key of a route": SITE + "      - {path: /x, to: 'https://b.example/', stauts: 307}\n",
+    "status 304": SITE + "      - {path: /x, to: 'https://b.example/', status: 304}\n",
+    "path is a list": SITE + "      - {path: [/x], to: 'https://b.example/'}\n",
+    "clients is a number": SITE + "      - {path: /x, to: 'https://b.example/', clients: 7}\n",
+    "workers is a word": "workers: many\n" + SITE + "      - {path: /x, to: 'https://b.example/'}\n",
+    "unknown balance": SITE + "      - {path: /x, pool: p}\npools:\n  p: {balance: luck, servers: [{name: s, url: 'https://b.example'}]}\n",
+    "server without url": SITE + "      - {path: /x, pool: p}\npools:\n  p: {balance: hash, servers: [{name: s}]}\n",
+    "detour without until": SITE + "      - {path: /x, to: 'https://b.example/'}\ndetours:\n  - {name: d, site: a, to: 'https://b.example/', reason: r}\n",
+    "a list": "- a\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_ones_are_refused_by_schema_and_program(schema, folder, name):
+    assert not schema.is_valid(yaml.load(BAD[name], Loader))
+    file = folder / "detour.yaml"
+    file.write_text(BAD[name])
+    assert run("check", "-c", file).returncode == 1
