@@ -345,7 +345,9 @@ def rfc3339(seconds):
 class Detour:
     """A `detour serve`. A configuration without `listen` gets one on a free port."""
 
-    def __init__(self, config, folder, workers=2, metrics=False, log=None, wait=True, **values):
+    def __init__(self, config, folder, workers=2, metrics=False, log=None, wait=True, prepare=None, **values):
+        """prepare: called in the new process before it becomes detour."""
+        self.prepare = prepare
         self.folder = Path(folder)
         self.port = free_port()
         self.workers = workers
@@ -394,6 +396,7 @@ class Detour:
                 env=environment(),
                 cwd=self.folder,
                 start_new_session=True,
+                preexec_fn=self.prepare,
             )
         if wait:
             self.wait_ready()

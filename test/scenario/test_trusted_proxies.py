@@ -166,15 +166,23 @@ def test_it_is_never_guessed(server, name):
         c.assert_closed()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [request_bytes("GET", "/who"), b"PROXY TCP4 203.0.113.5 198.51.100.1 1234\r\n", b"PROXY TCP4 999.0.113.5 1.1.1.1 1 2\r\n",
-     b"PROXY TCP4 203.0.113.5 198.51.100.1 1234 80\n", b"PROXY " + b"x" * 200, b"PROXY TCP5 a b c d\r\n",
-     SIGNATURE + b"\x31\x11\x00\x0c" + b"\0" * 12, SIGNATURE + b"\x21\x11\x00\x02ab", SIGNATURE[:-1] + b"X" * 20],
-)
-def test_a_header_that_is_missing_or_bad_ends_the_connection(server, second_port, data):
+BAD_HEADERS = {
+    "missing": b"",
+    "v1 without a port": b"PROXY TCP4 203.0.113.5 198.51.100.1 1234\r\n",
+    "v1 with a bad address": b"PROXY TCP4 999.0.113.5 1.1.1.1 1 2\r\n",
+    "v1 with a bare LF": b"PROXY TCP4 203.0.113.5 198.51.100.1 1234 80\n",
+    "v1 without end": b"PROXY " + b"x" * 200,
+    "v1 of another family": b"PROXY TCP5 a b c d\r\n",
+    "v2 of another version": SIGNATURE + b"\x31\x11\x00\x0c" + b"\0" * 12,
+    "v2 too short": SIGNATURE + b"\x21\x11\x00\x02ab",
+    "v2 with a bad signature": SIGNATURE[:-1] + b"X" * 20,
+}
+
+
+@pytest.mark.parametrize("name", BAD_HEADERS)
+def test_a_header_that_is_missing_or_bad_ends_the_connection(server, second_port, name):
     with Conn(("127.0.0.1", second_port)) as c:
-        c.send(data + request_bytes("GET", "/who"))
+        c.send(BAD_HEADERS[name] + request_bytes("GET", "/who"))
         try:
             r = c.response()
             assert r.status == 400
