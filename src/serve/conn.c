@@ -270,6 +270,22 @@ static void on_event(struct ev_loop *loop, ev_io *io, int revents)
     }
 }
 
+/* When the loop is busy the request has mostly arrived by now, and a turn of the loop is
+ * saved; when it is not, to try would be a system call for nothing. What happened to the
+ * last connections says which it is. */
+static void read_early(struct conn *conn)
+{
+    struct acceptor *acceptor = conn->acceptor;
+    if (acceptor->reads_skipped > 0) {
+        acceptor->reads_skipped--;
+    } else if (conn_readable(conn)) {
+        return;
+    } else {
+        acceptor->reads_skipped = reads_skipped_max;
+    }
+    watch(conn, EV_READ);
+}
+
 void conn_open(struct acceptor *acceptor, int fd, const struct client *peer)
 {
     struct server *server = acceptor->server;
@@ -291,10 +307,7 @@ void conn_open(struct acceptor *acceptor, int fd, const struct client *peer)
     counter_add(&server->counters->connections_accepted, 1);
     counter_set(&server->counters->connections_active, server->connection_count);
     timeout_enter(conn, conn->state == CONN_PROXY ? WAIT_HEADER : WAIT_IDLE);
-    /* A request has often arrived by now. */
-    if (!conn_readable(conn)) {
-        watch(conn, EV_READ);
-    }
+    read_early(conn);
 }
 
 void conn_close(struct conn *conn)

@@ -22,6 +22,7 @@ enum {
     output_bytes = 65536, /* gathered before they are sent */
     requests_per_turn = 64,
     accepts_per_turn = 16,
+    reads_skipped_max = 16, /* after one that came too early */
     proxy_header_bytes_max = 4096,
     reclaim_idle_ms = 1000, /* an idle connection may give way to a new one after it */
 };
@@ -102,6 +103,7 @@ struct acceptor {
     struct server *server;
     struct acceptor *next;
     size_t conn_count;
+    unsigned reads_skipped; /* accepts to come that do not try to read at once */
     bool closed;
     struct listener listener;
 };
