@@ -18,7 +18,9 @@ enum { location_bytes_max = 16384 };
 enum err location_target_check(const struct template *target, struct template_error *error);
 
 /* Which variables stand in the authority: bit i for variable i. Their values must be
- * chosen from a list; location_build checks only that they are LDH labels. */
+ * chosen from a list; location_build checks only that each is one label (letters, digits,
+ * '-', and '_', which some hosts have). {host} may be several labels, and an IPv6 address
+ * in brackets where it is the whole host; whether it may be used is the caller's to say. */
 uint32_t location_authority_vars(const struct template *target);
 
 enum location_result {
@@ -29,20 +31,25 @@ enum location_result {
 
 /* target: passed location_target_check. query: the request's, without '?', appended
  * when it is not NULL and the target has none of its own; a fragment of the target stays
- * last. A slash is neither doubled nor lost where literal and value meet in the path.
- * Dot segments that came in with a value must not climb out of the literal prefix of the
- * target's path. */
+ * last. A value brings neither a query nor a fragment: in the path it has its '?' and '#'
+ * encoded, behind it its '#'. A slash is neither doubled nor lost where literal and value
+ * meet in the path. Dot segments that came in with a value must not climb out of the
+ * literal prefix of the target's path; read strictly: "%2e" is a dot, "%2F" and "%5C"
+ * separate too, "..;x" is "..", empty segments count for nothing.
+ * out may hold bytes already; on LOCATION_ESCAPES it holds just them. */
 enum location_result location_build(const struct template *target,
                                     const struct template_value *values, struct span query,
                                     struct buffer *out);
 
 /* For a pool: the path and query of the request appended to a server's base URL
- * ("https://eu1.example.net/mirror"), with the same promises. */
+ * ("https://eu1.example.net/mirror": an authority, no query), with the same promises.
+ * path: begins with '/' or is empty; anything else ("*") is LOCATION_ESCAPES. */
 enum location_result location_append(struct span base, struct span path, struct span query,
                                      struct buffer *out);
 
-/* The second look: location begins with exactly the authority, nothing in it is a
- * control character, a space, a quote, a backslash, '<', '>' or beyond ASCII. */
+/* The second look: location begins with exactly the authority, which '/', '?', '#' or the
+ * end follows, and holds nothing but the characters of a URI (RFC 3986, 2): no control
+ * character, space, quote, backslash, '<' or '>', and nothing beyond ASCII. */
 bool location_check(struct span location, struct span authority);
 
 /* The literal "scheme://host:port" of a base URL. */

@@ -16,10 +16,15 @@ struct template_error {
     char reason[160];
 };
 
-/* ERR_SYNTAX: *error says why (level 4's ":3" and "*" are named as such). */
+/* ERR_SYNTAX: *error says why (level 4's ":3" and "*" are named as such). Characters
+ * beyond ASCII in literals are percent-encoded (RFC 6570, 3.1); those that no URI may
+ * hold are refused. The block lives in arena. */
 enum err template_compile(struct span source, struct arena *arena, const struct template **out,
                           struct template_error *error);
+/* Size of the block in bytes, a multiple of 8. */
 size_t template_size(const struct template *t);
+/* Whether len bytes at block, 8-aligned, are a template that is safe to read. For
+ * snapshots: nothing in the block is believed. */
 bool template_verify(const void *block, size_t len);
 
 /* The distinct variable names, in the order of first use. */
