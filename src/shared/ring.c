@@ -22,7 +22,7 @@ static const uint64_t skip_mark = UINT64_MAX;
 struct ring_head {
     _Alignas(64) _Atomic uint64_t published; /* written by the producer */
     _Alignas(64) _Atomic uint64_t consumed;  /* written by the consumer */
-    _Atomic uint32_t wanted;
+    _Atomic uint32_t unwanted;
     _Alignas(64) _Atomic uint32_t sleeping; /* set by the consumer, cleared by either */
 };
 
@@ -120,12 +120,12 @@ void ring_close(struct ring **ring)
 
 bool ring_wanted(const struct ring *ring)
 {
-    return atomic_load_explicit(&ring->head->wanted, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&ring->head->unwanted, memory_order_relaxed) == 0;
 }
 
 void ring_want(struct ring *ring, bool wanted)
 {
-    atomic_store_explicit(&ring->head->wanted, wanted ? 1 : 0, memory_order_relaxed);
+    atomic_store_explicit(&ring->head->unwanted, wanted ? 0 : 1, memory_order_relaxed);
 }
 
 static bool has_room(struct ring *ring, uint64_t bytes)

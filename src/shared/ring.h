@@ -33,7 +33,7 @@ void ring_ring_bell(struct ring *ring, int bell_fd);
  * producer damaged by dying in the middle was never published. */
 bool ring_peek(struct ring *ring, struct span *record);
 void ring_pop(struct ring *ring);
-/* Consumer. Whether workers need make records; false to begin with. */
+/* Consumer. Whether workers need make records; they do until it says otherwise. */
 void ring_want(struct ring *ring, bool wanted);
 /* Says that the consumer is about to sleep; look with ring_peek once more after it. */
 void ring_sleep(struct ring *ring);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The logger process: turns the records of all workers' rings into lines of JSON and
+ * writes them. It is a process of its own, so that a slow disk holds neither a request nor
+ * the schedule (doc/decisions/0003-logger-process.md). */
+#pragma once
+
+/* `detour _logger`, with its channel at descriptor 3. Returns the exit status. */
+int logger_main(void);

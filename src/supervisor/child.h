@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of one child process: started by exec of this same program, with a channel at
+ * descriptor 3 and nothing else open but the standard descriptors. */
+#pragma once
+
+#include "base/error.h"
+#include "net/message.h"
+#include "supervisor/backoff.h"
+
+#include <sys/types.h>
+
+enum child_role { CHILD_CONTROL, CHILD_LOGGER, CHILD_WORKER };
+
+struct child {
+    enum child_role role;
+    uint32_t index; /* of a worker */
+    pid_t pid;      /* 0: not running */
+    int channel;    /* -1: closed */
+    int64_t started_ns;
+    int64_t restart_at_ns; /* when it is to be started while it does not run */
+    struct backoff backoff;
+    uint64_t acked;     /* the generation that a worker answers from */
+    uint64_t heartbeat; /* when we last looked */
+    uint32_t stalled_ticks;
+    uint32_t late_ticks; /* since a snapshot was sent that it has not acknowledged */
+};
+
+void child_init(struct child *child, enum child_role role, uint32_t index);
+/* "worker 3"; the text is static. */
+const char *child_name(const struct child *child);
+
+/* argument: the configuration's path for control, NULL for the others. ERR_IO: there is no
+ * process, errno says why. The child dies with this process. */
+enum err child_start(struct child *child, const char *argument);
+/* SIGKILL, if it runs. */
+void child_kill(struct child *child);
+/* ERR_CLOSED when it does not run. A child that does not read its channel is killed. */
+enum err child_send(struct child *child, const struct message *message);
+/* After its end was reported: closes the channel and sets when to start it anew. */
+void child_ended(struct child *child);

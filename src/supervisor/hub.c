@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* The supervisor as a hub: what each child is told, and what it says. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "shared/ring.h"
+#include "shared/servers.h"
+#include "supervisor/state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void replace_fd(int *fd, int with)
+{
+    if (*fd >= 0) {
+        close(*fd);
+    }
+    *fd = with;
+}
+
+static void add_fd(struct message *message, int fd)
+{
+    assert(fd >= 0 && message->fd_count < message_fds_max);
+    message->fds[message->fd_count++] = fd;
+}
+
+static void send_snapshot(struct supervisor *s, struct child *worker)
+{
+    struct message message = {.type = MESSAGE_SNAPSHOT, .generation = s->generation};
+    add_fd(&message, s->snapshot_fd);
+    worker->late_ticks = 0;
+    child_send(worker, &message);
+}
+
+static void send_listeners(struct supervisor *s, struct child *worker)
+{
+    char room[sockets_text_max];
+    struct message message = {.type = MESSAGE_LISTEN};
+    message.fd_count =
+        sockets_of_worker(&s->sockets, worker->index, &message.text, room, message.fds);
+    child_send(worker, &message);
+}
+
+static void send_log(struct supervisor *s)
+{
+    struct message message = {.type = MESSAGE_LOG};
+    if (s->log_fd >= 0) {
+        add_fd(&message, s->log_fd);
+    }
+    child_send(&s->logger, &message);
+}
+
+static void welcome_control(struct supervisor *s)
+{
+    struct message message = {
+        .type = MESSAGE_WELCOME, .number = s->worker_count, .generation = s->generation};
+    if (s->text_fd >= 0) {
+        add_fd(&message, s->text_fd);
+    }
+    child_send(&s->control, &message);
+    if (s->reload_asked) {
+        hub_reload(s);
+    }
+}
+
+void hub_welcome(struct supervisor *s, struct child *child)
+{
+    if (child->role == CHILD_CONTROL) {
+        welcome_control(s);
+        return;
+    }
+    bool worker = child->role == CHILD_WORKER;
+    struct message message = {.type = MESSAGE_WELCOME,
+                              .number = worker ? child->index : s->worker_count};
+    for (size_t i = 0; i < WELCOME_FDS; i++) {
+        add_fd(&message, s->page_fds[i]);
+    }
+    child_send(child, &message);
+    if (worker) {
+        send_snapshot(s, child);
+        send_listeners(s, child);
+    } else {
+        send_log(s);
+    }
+}
+
+void hub_reload(struct supervisor *s)
+{
+    struct message message = {.type = MESSAGE_RELOAD};
+    s->reload_asked = child_send(&s->control, &message) != ERR_NONE;
+}
+
+/* The shared pages, once the count of workers is known. */
+static enum err create_pages(struct supervisor *s, uint32_t workers)
+{
+    enum err err = counters_create(workers, &s->page_fds[WELCOME_COUNTERS]);
+    if (err == ERR_NONE) {
+        err = counters_open(s->page_fds[WELCOME_COUNTERS], &s->counters);
+    }
+    if (err == ERR_NONE) {
+        err = servers_create(&s->page_fds[WELCOME_SERVERS]);
+    }
+    if (err == ERR_NONE) {
+        err = ring_create(workers, &s->page_fds[WELCOME_RINGS]);
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    s->page_fds[WELCOME_BELL] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->workers = calloc(workers, sizeof(*s->workers));
+    if (s->page_fds[WELCOME_BELL] < 0 || s->workers == NULL) {
+        return ERR_IO;
+    }
+    for (uint32_t i = 0; i < workers; i++) {
+        child_init(&s->workers[i], CHILD_WORKER, i);
+    }
+    s->worker_count = workers;
+    return ERR_NONE;
+}
+
+static void on_listen(struct supervisor *s, const struct message *asked)
+{
+    char reason[sockets_reason_max];
+    struct message answer = {.type = MESSAGE_LISTENING, .generation = asked->generation};
+    if (s->worker_count == 0) {
+        bool fits = asked->number > 0 && asked->number <= counters_workers_max;
+        if (!fits || create_pages(s, asked->number) != ERR_NONE) {
+            supervisor_fail(s, "cannot make the shared memory of %u workers: %s", asked->number,
+                            strerror(errno));
+            return;
+        }
+    }
+    sockets_abandon(&s->pending); /* of a control that died, or changed its mind */
+    s->has_pending =
+        sockets_prepare(&s->sockets, asked->text, s->worker_count, &s->pending, reason) == ERR_NONE;
+    if (!s->has_pending) {
+        answer.type = MESSAGE_REFUSED;
+        answer.text = span_cstr(reason);
+        child_send(&s->control, &answer);
+        return;
+    }
+    add_fd(&answer, s->page_fds[WELCOME_COUNTERS]);
+    add_fd(&answer, s->page_fds[WELCOME_SERVERS]);
+    if (sockets_metrics_fd(&s->pending) >= 0) {
+        add_fd(&answer, sockets_metrics_fd(&s->pending));
+    }
+    child_send(&s->control, &answer);
+}
+
+static bool is_sealed(int fd)
+{
+    const int wanted = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & wanted) == wanted;
+}
+
+static void start_all(struct supervisor *s)
+{
+    s->phase = PHASE_SERVING;
+    supervisor_start(s, &s->logger);
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        supervisor_start(s, &s->workers[i]);
+    }
+}
+
+static void tell_workers(struct supervisor *s, bool listeners)
+{
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        if (s->workers[i].pid != 0) {
+            send_snapshot(s, &s->workers[i]);
+            if (listeners) {
+                send_listeners(s, &s->workers[i]);
+            }
+        }
+    }
+}
+
+static void on_snapshot(struct supervisor *s, struct message *message)
+{
+    bool configuration = message->fd_count > 1;
+    if (message->fd_count == 0 || !is_sealed(message->fds[0]) ||
+        message->generation <= s->generation || (!s->has_pending && s->sockets.count == 0)) {
+        log_error("control sent a snapshot that cannot be used");
+        return;
+    }
+    if (s->phase > PHASE_SERVING) {
+        return;
+    }
+    s->generation = message->generation;
+    s->drain_timeout_ms = message->number;
+    replace_fd(&s->snapshot_fd, message_take_fd(message, 0));
+    if (configuration) {
+        replace_fd(&s->text_fd, message_take_fd(message, 1));
+        replace_fd(&s->log_fd, message_take_fd(message, 2));
+    }
+    bool listeners = s->has_pending;
+    if (listeners) {
+        sockets_commit(&s->sockets, &s->pending);
+        s->has_pending = false;
+    }
+    if (s->phase == PHASE_STARTING) {
+        start_all(s);
+        return;
+    }
+    tell_workers(s, listeners);
+    if (configuration) {
+        send_log(s);
+    }
+}
+
+static void announce(const struct supervisor *s)
+{
+    char list[1024] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < s->sockets.count && used < sizeof(list); i++) {
+        const struct socket_entry *entry = &s->sockets.entries[i];
+        if (!entry->metrics) {
+            used += (size_t)snprintf(list + used, sizeof(list) - used, " %s", entry->listener.text);
+        }
+    }
+    log_info("serving%s with %u worker%s", list, s->worker_count, s->worker_count > 1 ? "s" : "");
+}
+
+static void on_ack(struct supervisor *s, struct child *worker, uint64_t generation)
+{
+    worker->acked = generation;
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        if (s->workers[i].acked != s->generation) {
+            return;
+        }
+    }
+    if (s->acked == s->generation) {
+        return;
+    }
+    s->acked = s->generation;
+    if (!s->announced) {
+        s->announced = true;
+        announce(s);
+    }
+    struct message message = {.type = MESSAGE_ACK, .generation = s->generation};
+    child_send(&s->control, &message);
+}
+
+static void from_control(struct supervisor *s, struct message *message)
+{
+    switch (message->type) {
+    case MESSAGE_LISTEN:
+        on_listen(s, message);
+        break;
+    case MESSAGE_SNAPSHOT:
+        on_snapshot(s, message);
+        break;
+    case MESSAGE_FAILED:
+        s->exit_status = (int)message->number;
+        break;
+    default:
+        log_error("control sent a message that is not its own (%d)", (int)message->type);
+        break;
+    }
+}
+
+void hub_receive(struct supervisor *s, struct child *child)
+{
+    struct message message;
+    enum err err = ERR_NONE;
+    while (child->channel >= 0 &&
+           (err = channel_receive(child->channel, &s->buffer, &message)) == ERR_NONE) {
+        if (child->role == CHILD_CONTROL) {
+            from_control(s, &message);
+        } else if (child->role == CHILD_WORKER && message.type == MESSAGE_ACK) {
+            on_ack(s, child, message.generation);
+        }
+        message_close_fds(&message);
+    }
+    if (err != ERR_NONE && err != ERR_AGAIN && child->channel >= 0) {
+        /* A child without a channel is of no use; its end will be reported. */
+        close(child->channel);
+        child->channel = -1;
+        child_kill(child);
+    }
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* What the supervisor keeps. */
+#pragma once
+
+#include "net/channel.h"
+#include "shared/counters.h"
+#include "supervisor/child.h"
+#include "supervisor/sockets.h"
+
+enum supervisor_phase {
+    PHASE_STARTING, /* no snapshot yet */
+    PHASE_SERVING,
+    PHASE_DRAINING, /* workers finish what they have */
+    PHASE_ENDING,   /* they have ended; control and the logger follow */
+};
+
+struct supervisor {
+    enum supervisor_phase phase;
+    int exit_status; /* -1: go on */
+    const char *config_path;
+    int epoll;
+    int signals;
+
+    struct child control;
+    struct child logger;
+    struct child *workers;
+    uint32_t worker_count; /* 0 until control has said it; fixed for life */
+
+    struct socket_set sockets; /* in force */
+    struct socket_set pending; /* opened for the next snapshot */
+    bool has_pending;
+
+    /* The shared pages and the loggers' bell; -1 until the first configuration. */
+    int page_fds[WELCOME_FDS];
+    struct counters_map *counters;
+
+    uint64_t generation;
+    int snapshot_fd;
+    int text_fd;
+    int log_fd;
+    uint32_t drain_timeout_ms;
+    uint64_t acked;    /* the newest generation that all workers have acknowledged */
+    bool announced;    /* "serving" was said */
+    bool reload_asked; /* a SIGHUP came while control was away */
+
+    int64_t next_tick_ns;
+    int64_t kill_at_ns; /* when a drain ends by force */
+    struct channel_buffer buffer;
+};
+
+/* hub.c: messages. */
+
+/* Reads all that the child has said. */
+void hub_receive(struct supervisor *supervisor, struct child *child);
+/* The first messages to a child that has just been started. */
+void hub_welcome(struct supervisor *supervisor, struct child *child);
+void hub_reload(struct supervisor *supervisor);
+
+/* supervisor.c: lives. */
+
+/* Starts the child and welcomes it; on failure it is tried again later. */
+void supervisor_start(struct supervisor *supervisor, struct child *child);
+/* Ends the program after one line on standard error. */
+void supervisor_fail(struct supervisor *supervisor, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
