@@ -43,6 +43,9 @@ static inline uint8_t escape_value(struct span bytes, size_t at)
     return (uint8_t)(escape_digit(bytes.ptr[at + 1]) << 4 | escape_digit(bytes.ptr[at + 2]));
 }
 
+/* The end of the run of bytes of the class that begins at this place. */
+size_t escape_run(struct span bytes, size_t at, enum escape_class class);
+
 /* What becomes of a '%'. */
 enum escape_percent {
     PERCENT_ENCODE, /* %25, always */

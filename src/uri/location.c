@@ -207,14 +207,26 @@ static bool climbs_by(struct span path, struct span prefix, bool escaped)
     return false;
 }
 
-/* A dot that begins a segment, or anything escaped: worth a closer look. */
+/* "%2E", "%2F" or "%5C". */
+static bool escape_suspected(struct span path, size_t at)
+{
+    if (!escape_at(path, at)) {
+        return false;
+    }
+    uint8_t byte = escape_value(path, at);
+    return byte == '.' || byte == '/' || byte == '\\';
+}
+
+/* A dot that begins a segment, or one of the escapes above: worth a closer look. */
 static bool dots_suspected(struct span path)
 {
-    if (span_find(path, 0, '%') < path.len) {
-        return true;
-    }
     for (size_t at = span_find(path, 0, '.'); at < path.len; at = span_find(path, at + 1, '.')) {
         if (at == 0 || path.ptr[at - 1] == '/') {
+            return true;
+        }
+    }
+    for (size_t at = span_find(path, 0, '%'); at < path.len; at = span_find(path, at + 1, '%')) {
+        if (escape_suspected(path, at)) {
             return true;
         }
     }

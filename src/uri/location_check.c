@@ -260,11 +260,7 @@ bool location_check(struct span location, struct span authority)
     if (next != '/' && next != '?' && next != '#') {
         return false;
     }
-    uint8_t all = ESCAPE_LOCATION;
-    for (size_t i = 0; i < location.len; i++) {
-        all &= escape_classes[location.ptr[i]];
-    }
-    return all != 0;
+    return escape_run(location, 0, ESCAPE_LOCATION) == location.len;
 }
 
 struct span location_authority(struct span url)
@@ -273,10 +269,10 @@ struct span location_authority(struct span url)
     if (at == 0 || url.len - at < 3 || url.ptr[at + 1] != '/' || url.ptr[at + 2] != '/') {
         return span_of(url.ptr, 0);
     }
-    for (at += 3; at < url.len; at++) {
-        if (url.ptr[at] == '/' || url.ptr[at] == '?' || url.ptr[at] == '#') {
-            break;
-        }
+    static const char ends[] = "/?#";
+    struct span rest = url;
+    for (size_t i = 0; i < sizeof(ends) - 1; i++) {
+        rest.len = span_find(rest, at + 3, (uint8_t)ends[i]);
     }
-    return span_slice(url, 0, at);
+    return rest;
 }
