@@ -29,6 +29,7 @@ for word in "$@"; do
 done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    # shellcheck disable=SC2086 # on one line
     echo "deps.sh: not a Debian system; install by hand what gives:" $wanted >&2
     exit 0
 fi
@@ -47,7 +48,7 @@ if [ $check = yes ]; then
 fi
 
 if [ "$(id -u)" = 0 ]; then
-    root=env
+    root="env"
 elif command -v sudo >/dev/null; then
     root="sudo env"
 else

@@ -19,7 +19,9 @@ failed=0
 ran=0
 for target in "$build"/test/fuzz/fuzz_*; do
     name=$(basename "$target")
-    [ -f "$target" ] && [ -x "$target" ] || continue
+    if [ ! -f "$target" ] || [ ! -x "$target" ]; then
+        continue
+    fi
     [ -z "$only" ] || [ "$only" = "$name" ] || continue
     ran=$((ran + 1))
     seeds=test/fuzz/corpus/${name#fuzz_}
