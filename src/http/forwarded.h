@@ -1,20 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* Who the client is behind proxies: Forwarded (RFC 7239) and X-Forwarded-*. Believed only
  * from trusted addresses, read from right to left, up to the first address that is not
- * trusted. No I/O. */
+ * trusted. No I/O.
+ *
+ * Each proxy appends what it saw, so the rightmost element was written by our peer, the
+ * next one by the address that the rightmost names, and so on. An element is believed
+ * when its writer is trusted. Fields of the same name are read as one list (RFC 9110,
+ * 5.3). The list is cut up from its right end, so that what a client wrote into it, an
+ * open quote too, cannot change how a proxy's own element is read.
+ *
+ * Host and proto: of Forwarded the outermost believed element that names them. Of
+ * X-Forwarded-Host and -Proto the member with the same place from the right as the
+ * outermost believed address, or the first one when there are fewer members (a proxy at
+ * the edge sets one, those behind it let it pass); without X-Forwarded-For the last one.
+ * A trusted proxy must set or append each of them: one that lets a client's own pass has
+ * it believed. */
 #pragma once
 
 #include "base/cidr.h"
 #include "http/request.h"
 
+/* How many proxies are heard; the walk ends there. */
+enum { forwarded_hops_max = 32 };
+
 /* What the trusted proxies say of the request. Empty where they say nothing. */
 struct forwarded {
-    struct client client;
-    struct span host;  /* X-Forwarded-Host or host=, as written; empty: the request's own */
-    struct span proto; /* "http" or "https", else empty */
+    struct client client; /* port 0 where it is not named; secure as proto says, if it does */
+    struct span host;     /* X-Forwarded-Host or host=, as written; empty: the request's own */
+    struct span proto;    /* "http" or "https" in lower case, else empty */
 };
 
-/* peer: who is connected to us. Forwarded is preferred to X-Forwarded-* when both are
- * there. A malformed element ends the walk: the last address believed stands. */
+/* peer: who is connected to us. When there is a Forwarded field, X-Forwarded-* are not
+ * looked at. A malformed element, "unknown" and an obfuscated name end the walk: the last
+ * address believed stands. Escapes in quoted strings count as malformed; nothing that is
+ * read here needs one. Unquoted values may hold ':', '[' and ']', as many write them. */
 void forwarded_resolve(const struct request *request, const struct client *peer,
                        const struct cidr *trusted, size_t trusted_count, struct forwarded *out);

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a request's body ends, without looking at what is in it (RFC 9112, 6 and 7). */
+/* Where a request's body ends, without looking at what is in it (RFC 9112, 6 and 7).
+ * Strict: CRLF only, chunk sizes of at most h1_chunk_digits_max hexadecimal digits and
+ * H1_BODY_BYTES_MAX, extensions and trailers as their grammar says, no obs-fold. */
 #pragma once
 
 #include "http/h1/parse.h"
 
-enum { h1_chunk_extension_bytes_max = 4096, h1_trailer_bytes_max = 8192 };
+enum {
+    h1_chunk_digits_max = 16,
+    h1_chunk_extension_bytes_max = 4096, /* of all chunks of a body together */
+    h1_trailer_bytes_max = 8192,
+};
 
 struct h1_body {
     enum body_kind kind;
     uint8_t state;
+    uint8_t digits;           /* of the chunk size that is being read */
     uint32_t extension_bytes; /* so far in this body */
     uint32_t trailer_bytes;
     uint64_t left; /* of the body, or of this chunk */
@@ -17,5 +24,6 @@ struct h1_body {
 void h1_body_init(struct h1_body *body, const struct request *request);
 
 /* Goes over the bytes of a body. H1_DONE: the body ended after *used bytes (0 for a
- * request without one). H1_MORE: all bytes belong to it. H1_BAD: 400 and close. */
+ * request without one, and when called again). H1_MORE: all bytes belong to it.
+ * H1_BAD: 400 and close; it stays bad. */
 enum h1_result h1_body_skip(struct h1_body *body, struct span bytes, size_t *used);

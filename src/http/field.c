@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Field values: lists, cookies, queries, and what may stand in a field at all. */
+#include "http/field.h"
+
+#include "http/scan.h"
+
+struct span field_find(const struct request *request, struct span name)
+{
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (span_eq_ci(request->fields[i].name, name)) {
+            return request->fields[i].value;
+        }
+    }
+    return span_of(NULL, 0);
+}
+
+/* The place of the first comma at or after from that no quoted string holds. */
+static size_t list_end(struct span list, size_t from)
+{
+    bool quoted = false;
+    for (size_t i = from; i < list.len; i++) {
+        uint8_t c = list.ptr[i];
+        if (c == '"') {
+            quoted = !quoted;
+        } else if (c == '\\' && quoted) {
+            i++;
+        } else if (c == ',' && !quoted) {
+            return i;
+        }
+    }
+    return list.len;
+}
+
+bool field_list_next(struct span *list, struct span *member)
+{
+    while (list->len > 0) {
+        size_t end = list_end(*list, 0);
+        struct span found = span_trim(span_slice(*list, 0, end));
+        *list = span_from(*list, end < list->len ? end + 1 : end);
+        if (found.len > 0) {
+            *member = found;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes what stands before the next separator off *rest. */
+static struct span take(struct span *rest, uint8_t separator)
+{
+    size_t end = span_find(*rest, 0, separator);
+    struct span part = span_slice(*rest, 0, end);
+    *rest = span_from(*rest, end < rest->len ? end + 1 : end);
+    return part;
+}
+
+struct span cookie_find(struct span cookie_field, struct span name)
+{
+    while (cookie_field.len > 0) {
+        struct span pair = span_trim(take(&cookie_field, ';'));
+        size_t equals = span_find(pair, 0, '=');
+        if (equals < pair.len && span_eq(span_slice(pair, 0, equals), name)) {
+            return span_from(pair, equals + 1);
+        }
+    }
+    return span_of(NULL, 0);
+}
+
+static int hex_digit(uint8_t c)
+{
+    if ((uint8_t)(c - '0') < 10) {
+        return c - '0';
+    }
+    uint8_t letter = (uint8_t)(ascii_lower(c) - 'a');
+    return letter < 6 ? letter + 10 : -1;
+}
+
+/* Decodes one octet of a query's name at *at, and moves on. A '%' that begins no escape
+ * stands for itself (WHATWG URL, 1.3). */
+static uint8_t query_octet(struct span s, size_t *at)
+{
+    uint8_t c = s.ptr[(*at)++];
+    if (c == '+') {
+        return ' ';
+    }
+    if (c != '%' || s.len - *at < 2) {
+        return c;
+    }
+    int high = hex_digit(s.ptr[*at]);
+    int low = hex_digit(s.ptr[*at + 1]);
+    if (high < 0 || low < 0) {
+        return c;
+    }
+    *at += 2;
+    return (uint8_t)(high << 4 | low);
+}
+
+static bool query_name_is(struct span sent, struct span name)
+{
+    size_t at = 0;
+    size_t matched = 0;
+    while (at < sent.len) {
+        if (matched == name.len || query_octet(sent, &at) != name.ptr[matched]) {
+            return false;
+        }
+        matched++;
+    }
+    return matched == name.len;
+}
+
+struct span query_find(struct span query, struct span name)
+{
+    while (query.len > 0) {
+        struct span pair = take(&query, '&');
+        size_t equals = span_find(pair, 0, '=');
+        if (pair.len > 0 && query_name_is(span_slice(pair, 0, equals), name)) {
+            return span_from(pair, equals < pair.len ? equals + 1 : equals);
+        }
+    }
+    return span_of(NULL, 0);
+}
+
+/* Whether the weight among a media range's parameters is above 0 (RFC 9110, 12.4.2):
+ * "q=0", "q=0.", "q=0.000" are not; neither is what is no number. */
+static bool weight_above_zero(struct span parameters)
+{
+    while (parameters.len > 0) {
+        struct span parameter = span_trim(take(&parameters, ';'));
+        if (parameter.len < 2 || ascii_lower(parameter.ptr[0]) != 'q' || parameter.ptr[1] != '=') {
+            continue;
+        }
+        for (size_t i = 2; i < parameter.len; i++) {
+            if ((uint8_t)(parameter.ptr[i] - '1') < 9) {
+                return true;
+            }
+            if (parameter.ptr[i] != '0' && parameter.ptr[i] != '.') {
+                return false;
+            }
+        }
+        return false;
+    }
+    return true;
+}
+
+bool accept_names_html(struct span accept)
+{
+    struct span range;
+    while (field_list_next(&accept, &range)) {
+        struct span type = span_trim(take(&range, ';'));
+        bool html =
+            span_eq_ci(type, SPAN("text/html")) || span_eq_ci(type, SPAN("application/xhtml+xml"));
+        if (html && weight_above_zero(range)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool field_value_valid(struct span value)
+{
+    return value.len == 0 || scan_value(value.ptr, value.ptr + value.len) == value.ptr + value.len;
+}
+
+bool field_name_valid(struct span name)
+{
+    return name.len > 0 && scan_token(name.ptr, name.ptr + name.len) == name.ptr + name.len;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Responses to bytes, in the order: status line, Date, Location, the other fields,
+ * Content-Type, Content-Length, Connection. Each line's room is taken before it is
+ * written, so a length and the bytes can not disagree. */
+#include "http/h1/encode.h"
+
+#include "http/field.h"
+#include "http/scan.h"
+#include "http/status_list.h"
+
+#include <assert.h>
+
+enum { status_code_max = 599 };
+
+#define LINE(code, reason)                                          \
+    [code] = {(const uint8_t *)"HTTP/1.1 " #code " " reason "\r\n", \
+              sizeof("HTTP/1.1 " #code " " reason "\r\n") - 1},
+static const struct span status_lines[status_code_max + 1] = {STATUS_LIST(LINE)};
+#undef LINE
+
+static inline uint8_t *append(uint8_t *at, struct span bytes)
+{
+    if (bytes.len > 0) {
+        memcpy(at, bytes.ptr, bytes.len);
+    }
+    return at + bytes.len;
+}
+
+/* name holds the ": " already when it is a constant. */
+static inline void put_line(struct buffer *out, struct span name, struct span value)
+{
+    uint8_t *at = buffer_reserve(out, name.len + value.len + 2);
+    if (at != NULL) {
+        at = append(append(at, name), value);
+        memcpy(at, "\r\n", 2);
+    }
+}
+
+static void put_status(uint16_t status, struct buffer *out)
+{
+    assert(status >= 100 && status <= status_code_max);
+    struct span line = status_lines[status];
+    if (line.ptr != NULL) {
+        buffer_put(out, line);
+        return;
+    }
+    /* The reason may be empty, the space before it not be left out (RFC 9112, 4). */
+    buffer_put(out, SPAN("HTTP/1.1 "));
+    buffer_decimal(out, status);
+    buffer_put(out, SPAN(" \r\n"));
+}
+
+static void put_date(const uint8_t *date, struct buffer *out)
+{
+    uint8_t *at = buffer_reserve(out, 6 + date_bytes + 2);
+    if (at != NULL) {
+        memcpy(at, "Date: ", 6);
+        memcpy(at + 6, date, date_bytes);
+        memcpy(at + 6 + date_bytes, "\r\n", 2);
+    }
+}
+
+/* Whether the name is one that is written from its own place, or that would change how
+ * the response is framed. */
+static bool is_reserved(struct span name)
+{
+    switch (name.len) {
+    case 4:
+        return scan_is(name.ptr, "date", 4);
+    case 8:
+        return scan_is(name.ptr, "location", 8);
+    case 10:
+        return scan_is(name.ptr, "connection", 10);
+    case 14:
+        return scan_is(name.ptr, "content-length", 14);
+    case 17:
+        return scan_is(name.ptr, "transfer-encoding", 17);
+    default:
+        return false;
+    }
+}
+
+static void put_field(const struct field *field, struct buffer *out)
+{
+    struct span name = field->name;
+    struct span value = field->value;
+    if (!field_name_valid(name) || is_reserved(name) || !field_value_valid(value)) {
+        return;
+    }
+    uint8_t *at = buffer_reserve(out, name.len + value.len + 4);
+    if (at != NULL) {
+        at = append(at, name);
+        memcpy(at, ": ", 2);
+        at = append(at + 2, value);
+        memcpy(at, "\r\n", 2);
+    }
+}
+
+/* A URI reference holds neither spaces nor anything beyond ASCII; so much is seen from
+ * here (uri/location.h knows the rest). */
+static bool location_valid(struct span location)
+{
+    if (location.len == 0) {
+        return true;
+    }
+    const uint8_t *end = location.ptr + location.len;
+    return scan_visible(location.ptr, end) == end;
+}
+
+static void put_length(size_t length, struct buffer *out)
+{
+    uint8_t digits[20];
+    size_t from = sizeof(digits);
+    do {
+        digits[--from] = (uint8_t)('0' + length % 10);
+        length /= 10;
+    } while (length > 0);
+    put_line(out, SPAN("Content-Length: "), span_of(digits + from, sizeof(digits) - from));
+}
+
+static void put_connection(const struct response *response, const struct h1_encoding *encoding,
+                           struct buffer *out)
+{
+    if (encoding->close || response->close) {
+        buffer_put(out, SPAN("Connection: close\r\n"));
+    } else if (encoding->version_minor == 0) {
+        buffer_put(out, SPAN("Connection: keep-alive\r\n"));
+    }
+}
+
+/* RFC 9110, 15: 1xx, 204 and 304 have none by definition, 205 must not have any. */
+static bool has_content(uint16_t status)
+{
+    return status >= 200 && status != 204 && status != 205 && status != 304;
+}
+
+static void put_content_fields(const struct response *response, struct buffer *out)
+{
+    if (has_content(response->status)) {
+        if (response->content_type.len > 0 && field_value_valid(response->content_type)) {
+            put_line(out, SPAN("Content-Type: "), response->content_type);
+        }
+        put_length(response->body.len, out);
+    } else if (response->status == 205) {
+        put_length(0, out); /* the client must not wait for content (RFC 9110, 15.3.6) */
+    }
+}
+
+static void put_response(const struct response *response, const struct h1_encoding *encoding,
+                         struct buffer *out)
+{
+    put_status(response->status, out);
+    if (response->status >= 200) {
+        put_date(encoding->date, out);
+    }
+    if (response->location.len > 0) {
+        put_line(out, SPAN("Location: "), response->location);
+    }
+    for (size_t i = 0; i < response->field_count; i++) {
+        put_field(&response->fields[i], out);
+    }
+    put_content_fields(response, out);
+    if (response->status >= 200) {
+        put_connection(response, encoding, out);
+    }
+    buffer_put(out, SPAN("\r\n"));
+    if (!encoding->head && has_content(response->status)) {
+        buffer_put(out, response->body);
+    }
+}
+
+void h1_encode(const struct response *response, const struct h1_encoding *encoding,
+               struct buffer *out)
+{
+    size_t begun = out->len;
+    if (location_valid(response->location)) {
+        put_response(response, encoding, out);
+    } else {
+        struct response broken = {.status = 500, .close = response->close};
+        put_response(&broken, encoding, out);
+    }
+    if (out->full) {
+        out->len = begun;
+    }
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* The fields of a request that the protocol itself gives a meaning to. */
+#include "http/h1/reader.h"
+
+#include "http/field.h"
+#include "http/scan.h"
+#include "uri/host.h"
+
+#include <assert.h>
+
+static_assert(host_bytes_max <= sizeof(((struct h1_head *)0)->host_lower),
+              "host_from_request writes host_bytes_max bytes");
+
+static void note_once(struct once *once, struct span value)
+{
+    if (once->count++ == 0) {
+        once->value = value;
+    }
+}
+
+static void note_first(struct span *known, struct span value)
+{
+    if (known->ptr == NULL) {
+        *known = value;
+    }
+}
+
+static void note_connection(struct reader *reader, struct span value)
+{
+    if (value.len == 10 && scan_is(value.ptr, "keep-alive", 10)) {
+        reader->says_keep_alive = true;
+        return;
+    }
+    struct span option;
+    while (field_list_next(&value, &option)) {
+        reader->says_close |= span_eq_ci(option, SPAN("close"));
+        reader->says_keep_alive |= span_eq_ci(option, SPAN("keep-alive"));
+    }
+}
+
+static void note_expect(struct reader *reader, struct span value)
+{
+    struct span member;
+    while (field_list_next(&value, &member)) {
+        if (span_eq_ci(member, SPAN("100-continue"))) {
+            reader->expects_continue = true;
+        } else {
+            reader->expects_other = true;
+        }
+    }
+}
+
+static void note_six(struct reader *reader, const uint8_t *name, struct span value)
+{
+    if (scan_is(name, "accept", 6)) {
+        note_first(&reader->request->known.accept, value);
+    } else if (scan_is(name, "cookie", 6)) {
+        note_first(&reader->request->known.cookie, value);
+    } else if (scan_is(name, "origin", 6)) {
+        note_first(&reader->request->known.origin, value);
+    } else if (scan_is(name, "expect", 6)) {
+        note_expect(reader, value);
+    }
+}
+
+void reader_note(struct reader *reader, struct span name, struct span value)
+{
+    /* Each word has another length, but for four. */
+    switch (name.len) {
+    case 4:
+        if (scan_is(name.ptr, "host", 4)) {
+            note_once(&reader->host, value);
+        }
+        break;
+    case 6:
+        note_six(reader, name.ptr, value);
+        break;
+    case 9:
+        if (scan_is(name.ptr, "forwarded", 9)) {
+            note_first(&reader->request->known.forwarded, value);
+        }
+        break;
+    case 10:
+        if (scan_is(name.ptr, "connection", 10)) {
+            note_connection(reader, value);
+        }
+        break;
+    case 14:
+        if (scan_is(name.ptr, "content-length", 14)) {
+            note_once(&reader->content_length, value);
+        }
+        break;
+    case 15:
+        if (scan_is(name.ptr, "x-forwarded-for", 15)) {
+            note_first(&reader->request->known.x_forwarded_for, value);
+        }
+        break;
+    case 17:
+        if (scan_is(name.ptr, "transfer-encoding", 17)) {
+            note_once(&reader->transfer_encoding, value);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* Codings before a final "chunked" are well framed but unknown here: 501 (RFC 9112, 6.1).
+ * With any other final coding nobody knows where the body ends: 400 (6.3). */
+static uint16_t judge_codings(struct span codings)
+{
+    struct span coding;
+    bool chunked_last = false;
+    while (field_list_next(&codings, &coding)) {
+        if (chunked_last) {
+            return 400;
+        }
+        chunked_last = span_eq_ci(coding, SPAN("chunked"));
+    }
+    return chunked_last ? 501 : 400;
+}
+
+static uint16_t finish_transfer_encoding(struct reader *reader)
+{
+    struct span value = reader->transfer_encoding.value;
+    bool ambiguous = reader->transfer_encoding.count > 1 || reader->content_length.count > 0 ||
+                     reader->request->version_minor == 0;
+    if (ambiguous) {
+        return 400;
+    }
+    if (!span_eq_ci(value, SPAN("chunked"))) {
+        return judge_codings(value);
+    }
+    reader->request->body = BODY_CHUNKED;
+    return STEP_FINE;
+}
+
+static uint16_t finish_framing(struct reader *reader)
+{
+    if (reader->transfer_encoding.count > 0) {
+        return finish_transfer_encoding(reader);
+    }
+    if (reader->content_length.count == 0) {
+        return STEP_FINE;
+    }
+    uint64_t length;
+    if (reader->content_length.count > 1 ||
+        !span_decimal(reader->content_length.value, H1_BODY_BYTES_MAX, &length)) {
+        return 400;
+    }
+    reader->request->body = length > 0 ? BODY_LENGTH : BODY_NONE;
+    reader->request->content_length = length;
+    return STEP_FINE;
+}
+
+static uint16_t finish_expectation(struct reader *reader)
+{
+    struct request *request = reader->request;
+    if (request->version_minor == 0) {
+        return STEP_FINE;
+    }
+    request->expect_continue = reader->expects_continue && request->body != BODY_NONE;
+    return reader->expects_other ? 417 : STEP_FINE;
+}
+
+/* Host is checked even when the target's authority wins over it (RFC 9112, 3.2 and
+ * 3.2.2): a bad one is what a smuggler would send past another server. */
+static uint16_t finish_host(struct reader *reader)
+{
+    struct host_port found = {.port = -1};
+    if (reader->host.count > 1 || (reader->host.count == 0 && reader->request->version_minor > 0)) {
+        return 400;
+    }
+    if (reader->host.count == 1 &&
+        host_from_request(reader->host.value, reader->host_lower, &found) != ERR_NONE) {
+        return 400;
+    }
+    if (reader->authority.ptr != NULL &&
+        host_from_request(reader->authority, reader->host_lower, &found) != ERR_NONE) {
+        return 400;
+    }
+    reader->request->host = found.host;
+    reader->request->port = found.port;
+    return STEP_FINE;
+}
+
+uint16_t reader_finish(struct reader *reader)
+{
+    struct request *request = reader->request;
+    request->keep_alive =
+        !reader->says_close && (request->version_minor > 0 || reader->says_keep_alive);
+    uint16_t status = finish_host(reader);
+    if (status == STEP_FINE) {
+        status = finish_framing(reader);
+    }
+    if (status == STEP_FINE) {
+        status = finish_expectation(reader);
+    }
+    return status;
+}

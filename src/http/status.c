@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Status codes and their reason phrases. */
+#include "http/status.h"
+
+#include "http/status_list.h"
+
+struct span status_reason(uint16_t status)
+{
+#define REASON(code, reason) \
+    case code:               \
+        return SPAN(reason);
+    switch (status) {
+        STATUS_LIST(REASON)
+    default:
+        return span_of(NULL, 0);
+    }
+#undef REASON
+}
+
+bool status_redirects(uint16_t status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
