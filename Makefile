@@ -13,16 +13,15 @@ WERROR ?=
 PARTS  ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build all run test bench fuzz format lint install deps clean help
+.PHONY: build all run test test-slow bench fuzz format lint install deps clean help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 	@echo
 	@echo 'variables: BUILD=build PREFIX=/usr/local DESTDIR= CONFIG=examples/detour.yaml'
 	@echo '           SECONDS=60 TARGET=fuzz_h1 (make fuzz), QUICK=1 (make bench)'
 	@echo '           PARTS="unit scenario" (make test)'
 
-# SETS names the package sets that a goal wants; the goals that only build install nothing.
 deps: ## installs all packages: to build, test, lint and bench (apt-get)
 	@sh tools/deps.sh build test lint bench
 
@@ -51,6 +50,11 @@ test: ## installs what it needs and runs every test
 	@sh tools/deps.sh build test
 	@$(MAKE) --no-print-directory all
 	@$(PYTHON) tools/testrun.py --build $(BUILD) $(PARTS)
+
+test-slow: ## runs the scenarios that take more than some seconds each
+	@sh tools/deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) tools/testrun.py --build $(BUILD) --pytest=-mslow scenario
 
 bench: ## measures Detour beside a floor, nginx, HAProxy and h2o
 	@sh tools/deps.sh build test bench

@@ -83,16 +83,26 @@ def check_includes(path, lines):
             yield number, f"{module} may not include {other}"
 
 
-def check_own_header_first(path, lines):
-    own = path.with_suffix(".h")
-    if path.suffix != ".c" or not own.exists() or path.relative_to(ROOT).parts[0] != "src":
-        return
+def first_include(lines):
     for number, line in enumerate(lines, 1):
         found = INCLUDE.match(line)
         if found:
-            if found.group(2) != str(own.relative_to(ROOT / "src")):
-                yield number, f"the own header, {own.name}, comes first"
-            return
+            return number, found.group(2)
+    return 1, ""
+
+
+def check_own_header_first(path, lines):
+    """A private header that begins with the own one may stand for it."""
+    own = path.with_suffix(".h")
+    if path.suffix != ".c" or not own.exists() or path.relative_to(ROOT).parts[0] != "src":
+        return
+    own_name = str(own.relative_to(ROOT / "src"))
+    number, name = first_include(lines)
+    private = ROOT / "src" / name
+    if name != own_name and private.is_file() and private.parent == path.parent:
+        _, name = first_include(private.read_text().splitlines())
+    if name != own_name:
+        yield number, f"the own header, {own.name}, comes first"
 
 
 def check_functions(lines):

@@ -87,13 +87,12 @@ def run_compiled(build, suites, timeout_factor):
     return tally
 
 
-def run_pytest(build, folders, extra):
-    report = build / "pytest.xml"
+def run_pytest(build, folder, extra):
+    report = build / f"{folder.name}.xml"
     report.unlink(missing_ok=True)
-    env = dict(os.environ, DETOUR=str(build / "detour"), PYTHONDONTWRITEBYTECODE="1")
+    env = dict(os.environ, DETOUR_BIN=str(build / "detour"), PYTHONDONTWRITEBYTECODE="1")
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-               f"--junitxml={report}", "-o", "junit_family=xunit2", *extra,
-               *[str(folder) for folder in folders]]
+               f"--junitxml={report}", "-o", "junit_family=xunit2", *extra, str(folder)]
     done = subprocess.run(command, env=env, cwd=ROOT, check=False)
     tally = Tally()
     if not report.exists():
@@ -131,9 +130,9 @@ def main():
         total.add(run_compiled(build, compiled, options.timeout_factor))
     folders = [ROOT / "test" / part for part in SCRIPTED if part in parts]
     folders = [folder for folder in folders if any(folder.glob("**/test_*.py"))]
-    if folders:
+    for folder in folders:
         sys.stdout.flush()
-        total.add(run_pytest(build, folders, options.pytest))
+        total.add(run_pytest(build, folder, options.pytest))
     if total.skipped:
         print(f"{total.skipped} skipped")
     print(f"{total.passed} passed, {total.failed} failed")
