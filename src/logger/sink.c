@@ -55,10 +55,6 @@ static void note_success(struct sink *sink, size_t bytes)
 {
     counter_add(&sink->counters->log_bytes, bytes);
     sink->retry_at_ns = 0;
-    if (sink->failing) {
-        log_info("the access log is written again");
-        sink->failing = false;
-    }
 }
 
 bool sink_flush(struct sink *sink, int64_t now_ns)
@@ -75,6 +71,10 @@ bool sink_flush(struct sink *sink, int64_t now_ns)
         }
         sink->written += (size_t)n;
         note_success(sink, (size_t)n);
+    }
+    if (sink->failing && sink->written > 0) {
+        log_info("the access log is written again");
+        sink->failing = false;
     }
     forget(sink);
     return true;

@@ -11,6 +11,9 @@
 
 static const uint64_t magic = UINT64_C(0x3156525352544544); /* "DETRSRV1" */
 
+/* What stands in for all that found no slot. */
+static const struct span overflow_identity = {(const uint8_t *)"\0overflow", 9};
+
 struct servers_head {
     uint64_t magic;
     struct directory_head servers;
@@ -94,15 +97,27 @@ _Atomic uint64_t *servers_version(struct servers_map *map)
     return &((struct servers_head *)(void *)map->memory)->version;
 }
 
-enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out)
+/* The next free slot is made ready before it is given, so that a control that dies in
+ * between leaves none behind that has no weight. */
+static enum err slot_of(struct servers_map *map, struct span identity, uint32_t *slot_out)
 {
-    /* The next free slot is made ready before it is given, so that a control that dies
-     * in between leaves none behind that has no weight. */
     uint32_t next = directory_count(&map->servers);
     if (next < servers_max) {
         servers_set(map, next, SERVER_UP, server_weight_ppm_full);
     }
     return directory_slot(&map->servers, identity, slot_out);
+}
+
+enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out)
+{
+    uint32_t slot;
+    /* Slot 0 must go to the overflow, whoever asks first. */
+    enum err err = slot_of(map, overflow_identity, &slot);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    assert(slot == servers_slot_overflow);
+    return slot_of(map, identity, slot_out);
 }
 
 void servers_set(struct servers_map *map, uint32_t slot, enum server_state state,

@@ -9,7 +9,11 @@
 
 #include <stdatomic.h>
 
-enum { servers_max = 65536, server_weight_ppm_full = 1000000 };
+enum {
+    servers_max = 65536,
+    server_weight_ppm_full = 1000000,
+    servers_slot_overflow = 0, /* always up: shared by those that found no slot any more */
+};
 
 enum server_state { SERVER_UP, SERVER_DOWN, SERVER_DRAIN, SERVER_MAINT };
 
@@ -47,7 +51,7 @@ struct server_live *servers_live(struct servers_map *map);
  * derived from them looks here. */
 _Atomic uint64_t *servers_version(struct servers_map *map);
 
-/* Control only. ERR_LIMIT: all slots are taken. */
+/* Control only; never slot 0. ERR_LIMIT: all are taken, and servers_slot_overflow must do. */
 enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out);
 void servers_set(struct servers_map *map, uint32_t slot, enum server_state state,
                  uint32_t weight_ppm);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* From a file to a model, and what follows from it. */
+#include "control/configuration.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { read_step_bytes = 65536 };
+
+/* Reads until the end; the file may grow meanwhile, or be no regular file. */
+static enum err read_all(int fd, uint8_t *room, size_t size, size_t *len_out)
+{
+    size_t len = 0;
+    while (len < size) {
+        ssize_t n = read(fd, room + len, size - len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return ERR_IO;
+        }
+        if (n == 0) {
+            *len_out = len;
+            return ERR_NONE;
+        }
+        len += (size_t)n;
+    }
+    return ERR_LIMIT;
+}
+
+enum err configuration_read_fd(int fd, struct arena *arena, struct span *out)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return ERR_IO;
+    }
+    if (st.st_size > config_bytes_max) {
+        return ERR_LIMIT;
+    }
+    bool known = S_ISREG(st.st_mode);
+    size_t size = (known ? (size_t)st.st_size : config_bytes_max) + read_step_bytes;
+    uint8_t *room = malloc(size);
+    if (room == NULL) {
+        return ERR_MEMORY;
+    }
+    size_t len = 0;
+    enum err err = read_all(fd, room, size, &len);
+    if (err == ERR_NONE && len > config_bytes_max) {
+        err = ERR_LIMIT;
+    }
+    if (err == ERR_NONE) {
+        struct span copy = arena_copy(arena, span_of(room, len));
+        err = copy.ptr == NULL ? ERR_MEMORY : ERR_NONE;
+        *out = copy;
+    }
+    int why = errno;
+    free(room);
+    errno = why;
+    return err;
+}
+
+enum err configuration_read_file(const char *path, struct arena *arena, struct span *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return ERR_IO;
+    }
+    enum err err = configuration_read_fd(fd, arena, out);
+    int why = errno;
+    close(fd);
+    errno = why;
+    return err;
+}
+
+struct configuration *configuration_new(const char *file)
+{
+    struct configuration *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        return NULL;
+    }
+    arena_init(&c->arena, 0);
+    problems_init(&c->problems, &c->arena, file);
+    c->log_fd = -1;
+    return c;
+}
+
+void configuration_free(struct configuration **configuration)
+{
+    struct configuration *c = *configuration;
+    if (c == NULL) {
+        return;
+    }
+    if (c->log_fd >= 0) {
+        close(c->log_fd);
+    }
+    arena_fini(&c->arena);
+    free(c);
+    *configuration = NULL;
+}
+
+static void add_rule(struct configuration *c, struct span site, const struct model_rule *rule)
+{
+    c->rules[c->rule_count++] = (struct metrics_rule){.site = site, .identity = rule->identity};
+}
+
+static bool list_rules(struct configuration *c)
+{
+    const struct model *model = c->model;
+    size_t count = model->detour_count + model->site_count;
+    for (size_t i = 0; i < model->site_count; i++) {
+        count += model->sites[i].route_count;
+    }
+    c->rules = arena_array(&c->arena, count, sizeof(*c->rules));
+    if (c->rules == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < model->detour_count; i++) {
+        const struct model_detour *detour = &model->detours[i];
+        add_rule(c, model->sites[detour->site].name, &detour->rule);
+    }
+    for (size_t i = 0; i < model->site_count; i++) {
+        const struct model_site *site = &model->sites[i];
+        for (size_t r = 0; r < site->route_count; r++) {
+            add_rule(c, site->name, &site->routes[r]);
+        }
+        add_rule(c, site->name, &site->fallback);
+    }
+    return true;
+}
+
+static bool list_servers(struct configuration *c)
+{
+    const struct model *model = c->model;
+    size_t count = 0;
+    for (size_t i = 0; i < model->pool_count; i++) {
+        count += model->pools[i].server_count;
+    }
+    c->servers = arena_array(&c->arena, count, sizeof(*c->servers));
+    if (c->servers == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < model->pool_count; i++) {
+        const struct model_pool *pool = &model->pools[i];
+        for (size_t k = 0; k < pool->server_count; k++) {
+            c->servers[c->server_count++] =
+                (struct metrics_server){.pool = pool->name,
+                                        .name = pool->servers[k].name,
+                                        .identity = pool->servers[k].identity};
+        }
+    }
+    return true;
+}
+
+bool configuration_load(struct configuration *c, int64_t now_ns)
+{
+    c->model = model_load(c->text, now_ns, &c->problems);
+    if (c->model != NULL && (!list_rules(c) || !list_servers(c))) {
+        problems_error(&c->problems, (struct place){0}, "out of memory");
+        c->model = NULL;
+    }
+    problems_sort(&c->problems);
+    return c->model != NULL;
+}
+
+enum err configuration_open_log(struct configuration *c)
+{
+    struct span path = c->model->access_log;
+    if (path.len == 0) {
+        return ERR_NONE;
+    }
+    if (span_eq(path, SPAN("-"))) {
+        c->log_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+        return c->log_fd < 0 ? ERR_IO : ERR_NONE;
+    }
+    struct span copy = arena_copy(&c->arena, path); /* followed by a NUL */
+    if (copy.ptr == NULL) {
+        return ERR_MEMORY;
+    }
+    c->log_fd = open((const char *)copy.ptr, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    return c->log_fd < 0 ? ERR_IO : ERR_NONE;
+}
+
+static void put_listener(struct buffer *out, const struct listener *listener)
+{
+    char line[listener_line_max];
+    buffer_put(out, span_of(line, listener_encode(listener, line)));
+    buffer_byte(out, '\n');
+}
+
+enum err configuration_listeners(const struct configuration *c, struct buffer *out)
+{
+    const struct model *model = c->model;
+    if (model->listener_count > listeners_max) {
+        return ERR_LIMIT;
+    }
+    for (size_t i = 0; i < model->listener_count; i++) {
+        put_listener(out, &model->listeners[i]);
+    }
+    if (model->has_metrics) {
+        buffer_put(out, SPAN("metrics "));
+        put_listener(out, &model->metrics);
+    }
+    return out->full ? ERR_LIMIT : ERR_NONE;
+}
+
+int64_t configuration_next_edge(const struct model *model, int64_t after_ns)
+{
+    int64_t next = TIME_NEVER;
+    for (size_t i = 0; i < model->detour_count; i++) {
+        const int64_t edges[2] = {model->detours[i].from_ns, model->detours[i].until_ns};
+        for (size_t k = 0; k < 2; k++) {
+            if (edges[k] > after_ns && edges[k] < next) {
+                next = edges[k];
+            }
+        }
+    }
+    return next;
+}

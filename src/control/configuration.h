@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* One configuration that was read: its text, the model made of it, and what control needs
+ * to have at hand beside the model. All of it ends together. */
+#pragma once
+
+#include "config/model.h"
+#include "control/metrics.h"
+
+enum { config_bytes_max = 64 << 20 };
+
+struct configuration {
+    struct arena arena;
+    struct problems problems;
+    const struct model *model; /* NULL: it has errors */
+    struct span text;
+    int log_fd; /* the access log, opened; -1: none */
+    struct metrics_rule *rules;
+    size_t rule_count;
+    struct metrics_server *servers;
+    size_t server_count;
+};
+
+/* Reads at most config_bytes_max from a file into the arena. ERR_LIMIT, ERR_MEMORY, or
+ * ERR_IO with errno. */
+enum err configuration_read_file(const char *path, struct arena *arena, struct span *out);
+enum err configuration_read_fd(int fd, struct arena *arena, struct span *out);
+
+/* An empty one; `file` is how problems call the text and must outlive it. NULL: no memory. */
+struct configuration *configuration_new(const char *file);
+void configuration_free(struct configuration **configuration);
+
+/* Makes the model of configuration->text. False when there are errors; all problems are in
+ * configuration->problems either way. */
+bool configuration_load(struct configuration *configuration, int64_t now_ns);
+
+/* Opens the access log that the model names, to append. ERR_IO: errno says why. */
+enum err configuration_open_log(struct configuration *configuration);
+
+/* The lines of MESSAGE_LISTEN; ERR_LIMIT: too many listeners. */
+enum err configuration_listeners(const struct configuration *configuration, struct buffer *out);
+
+/* When the next window of a detour opens or closes, later than after_ns; TIME_NEVER. */
+int64_t configuration_next_edge(const struct model *model, int64_t after_ns);

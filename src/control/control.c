@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+/* The control process: one configuration in force, at most one on its way there.
+ *
+ *   file or last good text ─▶ candidate ─LISTEN▶ supervisor ─LISTENING▶ compiled, SNAPSHOT ─▶
+ * current
+ *
+ * Whatever fails on the way leaves the current one as it is. */
+#include "control/control.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/alarm.h"
+#include "control/observe.h"
+#include "control/publish.h"
+#include "net/channel.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { status_errors = 1, status_could_not_run = 2, cores_max = 256 };
+
+struct control {
+    struct ev_loop *loop;
+    ev_io channel;
+    struct alarm alarm;
+    struct observe *observe;
+    const char *path;
+
+    bool first;        /* nothing is served yet: a failure ends the program */
+    bool from_text;    /* the candidate is the last good text, not the file */
+    bool alarm_missed; /* the alarm went off while a candidate was on its way */
+    bool reload_again; /* a SIGHUP came while a candidate was on its way */
+    struct configuration *current;
+    struct configuration *candidate;
+    uint64_t question; /* number of the LISTEN that the candidate waits for */
+
+    uint64_t generation;
+    struct counters_map *counters;
+    struct servers_map *servers;
+    int exit_status;
+    struct channel_buffer buffer;
+};
+
+static void finish(struct control *c, int status)
+{
+    c->exit_status = status;
+    ev_break(c->loop, EVBREAK_ALL);
+}
+
+static void send_message(struct control *c, const struct message *message)
+{
+    enum err err = channel_send(channel_fd, message);
+    if (err != ERR_NONE) {
+        log_error("cannot reach the supervisor: %s", err_text(err));
+        finish(c, status_could_not_run);
+    }
+}
+
+/* The first configuration cannot be served. */
+static void send_failed(struct control *c, int status)
+{
+    struct message message = {.type = MESSAGE_FAILED, .number = (uint32_t)status};
+    send_message(c, &message);
+}
+
+static const char *why_text(enum err err)
+{
+    static char text[128];
+    if (err != ERR_IO) {
+        return err == ERR_LIMIT ? "it is larger than 64 MiB" : err_text(err);
+    }
+    snprintf(text, sizeof(text), "%s", strerror(errno));
+    text[0] = (char)tolower((unsigned char)text[0]);
+    return text;
+}
+
+static void note_reload(struct control *c, bool success)
+{
+    if (c->counters != NULL && !c->from_text) {
+        struct counters_common *common = counters_common(c->counters);
+        counter_set(&common->reload_success, success);
+        counter_set(&common->reload_time_s, (uint64_t)(clock_wall_ns() / NS_PER_SECOND));
+    }
+}
+
+static void begin_reload(struct control *c);
+static void on_alarm(void *context);
+
+/* The candidate is given up; text says why. The first one ends the program. */
+static void refuse(struct control *c, int status, const char *text)
+{
+    configuration_free(&c->candidate);
+    note_reload(c, false);
+    if (c->first) {
+        if (text != NULL) {
+            fprintf(stderr, "detour: %s\n", text);
+        }
+        send_failed(c, status);
+        return;
+    }
+    log_error("%s%snothing was changed", text != NULL ? text : "the file has errors",
+              text != NULL ? "; " : ": ");
+    if (c->alarm_missed) {
+        on_alarm(c);
+    }
+    if (c->reload_again) {
+        begin_reload(c);
+    }
+}
+
+static void refuse_file(struct control *c, const char *verb, const char *name, enum err err)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "cannot %s %s: %s", verb, name, why_text(err));
+    refuse(c, status_could_not_run, text);
+}
+
+static uint32_t worker_count(const struct model *model)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t each = cores < 1 ? 1 : cores > cores_max ? cores_max : (uint32_t)cores;
+    return model->workers != 0 ? model->workers : each;
+}
+
+/* Asks the supervisor for the candidate's listening sockets. */
+static void ask_listeners(struct control *c)
+{
+    static uint8_t room[message_text_max];
+    struct buffer text = buffer_over(room, sizeof(room));
+    if (configuration_listeners(c->candidate, &text) != ERR_NONE) {
+        refuse(c, status_errors, "there are too many listeners");
+        return;
+    }
+    struct message message = {.type = MESSAGE_LISTEN,
+                              .number = worker_count(c->candidate->model),
+                              .generation = ++c->question,
+                              .text = buffer_span(&text)};
+    send_message(c, &message);
+}
+
+/* Checks the candidate's text and, when it is good, sets it on its way. */
+static void advance(struct control *c)
+{
+    bool good = configuration_load(c->candidate, clock_wall_ns());
+    if (!c->from_text || !good) {
+        problems_print(&c->candidate->problems, stderr);
+        fflush(stderr);
+    }
+    if (!good) {
+        refuse(c, status_errors, NULL);
+        return;
+    }
+    if (!c->from_text) {
+        enum err err = configuration_open_log(c->candidate);
+        if (err != ERR_NONE) {
+            char name[256];
+            snprintf(name, sizeof(name), "%.*s", SPAN_ARG(c->candidate->model->access_log));
+            refuse_file(c, "open", name, err);
+            return;
+        }
+    }
+    ask_listeners(c);
+}
+
+static void begin_reload(struct control *c)
+{
+    c->reload_again = false;
+    c->from_text = false;
+    c->candidate = configuration_new(c->path);
+    if (c->candidate == NULL) {
+        refuse(c, status_could_not_run, "out of memory");
+        return;
+    }
+    enum err err = configuration_read_file(c->path, &c->candidate->arena, &c->candidate->text);
+    if (err != ERR_NONE) {
+        refuse_file(c, "read", c->path, err);
+        return;
+    }
+    advance(c);
+}
+
+static void begin_last_good(struct control *c, int text_fd)
+{
+    c->from_text = true;
+    c->candidate = configuration_new(c->path);
+    enum err err = ERR_MEMORY;
+    if (c->candidate != NULL && lseek(text_fd, 0, SEEK_SET) == 0) {
+        err = configuration_read_fd(text_fd, &c->candidate->arena, &c->candidate->text);
+    }
+    if (err != ERR_NONE) {
+        refuse(c, status_could_not_run, "cannot read the last good configuration");
+        return;
+    }
+    advance(c);
+}
+
+static void on_welcome(struct control *c, struct message *message)
+{
+    c->generation = message->generation;
+    c->first = message->fd_count == 0;
+    int text_fd = message_take_fd(message, 0);
+    if (text_fd >= 0) {
+        begin_last_good(c, text_fd);
+        close(text_fd);
+    } else {
+        begin_reload(c);
+    }
+}
+
+static enum err map_pages(struct control *c, const struct message *message)
+{
+    if (c->counters != NULL) {
+        return ERR_NONE;
+    }
+    if (message->fd_count < 2) {
+        return ERR_SYNTAX;
+    }
+    enum err err = servers_open(message->fds[WELCOME_SERVERS], true, &c->servers);
+    return err == ERR_NONE ? counters_open(message->fds[WELCOME_COUNTERS], &c->counters) : err;
+}
+
+/* Compiles and sends. text_fd: -1 when only the clock has moved on. */
+static enum err publish(struct control *c, struct configuration *configuration, int text_fd,
+                        int log_fd)
+{
+    int64_t now = clock_wall_ns();
+    struct message message = {.type = MESSAGE_SNAPSHOT,
+                              .number = configuration->model->limits.drain_timeout_ms,
+                              .generation = c->generation + 1,
+                              .fd_count = text_fd < 0  ? 1
+                                          : log_fd < 0 ? 2
+                                                       : 3,
+                              .fds = {-1, text_fd, log_fd}};
+    enum err err = publish_snapshot(configuration, c->counters, c->servers, message.generation, now,
+                                    &message.fds[0]);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    counter_set(&counters_common(c->counters)->snapshot_time_ns, (uint64_t)now);
+    send_message(c, &message);
+    close(message.fds[0]);
+    c->generation++;
+    c->alarm_missed = false;
+    alarm_set(&c->alarm, configuration_next_edge(configuration->model, now));
+    return ERR_NONE;
+}
+
+static enum err publish_candidate(struct control *c)
+{
+    if (c->from_text) {
+        return publish(c, c->candidate, -1, -1);
+    }
+    int text_fd;
+    enum err err = publish_sealed("detour-config", c->candidate->text, &text_fd);
+    if (err == ERR_NONE) {
+        err = publish(c, c->candidate, text_fd, c->candidate->log_fd);
+        close(text_fd);
+    }
+    return err;
+}
+
+static void say_published(struct control *c)
+{
+    size_t warnings = c->candidate->problems.count - c->candidate->problems.error_count;
+    log_info("generation %llu: %s, %zu warning%s", (unsigned long long)c->generation,
+             c->from_text ? "going on from the last good configuration" : c->path, warnings,
+             warnings == 1 ? "" : "s");
+    uint32_t workers = counters_workers(c->counters);
+    if (worker_count(c->candidate->model) != workers && !c->from_text) {
+        log_warning("workers: %u go on; a new number takes effect at a restart", workers);
+    }
+}
+
+static void on_listening(struct control *c, struct message *message)
+{
+    if (c->candidate == NULL || message->generation != c->question) {
+        return;
+    }
+    enum err err = map_pages(c, message);
+    if (err == ERR_NONE) {
+        err = publish_candidate(c);
+    }
+    if (err != ERR_NONE) {
+        refuse_file(c, "compile", c->path, err);
+        return;
+    }
+    say_published(c);
+    note_reload(c, true);
+    c->first = false;
+    configuration_free(&c->current);
+    c->current = c->candidate;
+    c->candidate = NULL;
+    if (c->current->log_fd >= 0) {
+        close(c->current->log_fd); /* the supervisor has it */
+        c->current->log_fd = -1;
+    }
+    const struct model *model = c->current->model;
+    const struct listener *metrics = model->has_metrics ? &model->metrics : NULL;
+    if (observe_listen(c->observe, metrics, message_take_fd(message, 2)) != ERR_NONE) {
+        log_error("cannot serve metrics on %s", model->metrics.text);
+    }
+    if (c->reload_again) {
+        begin_reload(c);
+    }
+}
+
+static void on_reload(struct control *c)
+{
+    if (c->candidate != NULL) {
+        c->reload_again = true;
+    } else {
+        begin_reload(c);
+    }
+}
+
+static void on_refused(struct control *c, const struct message *message)
+{
+    if (c->candidate != NULL && message->generation == c->question) {
+        char text[512];
+        snprintf(text, sizeof(text), "%.*s", SPAN_ARG(message->text));
+        refuse(c, status_could_not_run, text);
+    }
+}
+
+static void on_message(struct control *c, struct message *message)
+{
+    switch (message->type) {
+    case MESSAGE_WELCOME:
+        on_welcome(c, message);
+        break;
+    case MESSAGE_LISTENING:
+        on_listening(c, message);
+        break;
+    case MESSAGE_REFUSED:
+        on_refused(c, message);
+        break;
+    case MESSAGE_ACK:
+        log_info("generation %llu is in use by all workers",
+                 (unsigned long long)message->generation);
+        break;
+    case MESSAGE_RELOAD:
+        on_reload(c);
+        break;
+    case MESSAGE_DRAIN:
+        finish(c, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_channel(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct control *c = watcher->data;
+    struct message message;
+    enum err err;
+    while ((err = channel_receive(channel_fd, &c->buffer, &message)) == ERR_NONE) {
+        on_message(c, &message);
+        message_close_fds(&message);
+    }
+    if (err != ERR_AGAIN) {
+        finish(c, 1); /* the supervisor is gone */
+    }
+}
+
+/* A window opens or closes, or the clock was set. */
+static void on_alarm(void *context)
+{
+    struct control *c = context;
+    c->alarm_missed = c->candidate != NULL;
+    if (c->current == NULL || c->alarm_missed) {
+        return;
+    }
+    enum err err = publish(c, c->current, -1, -1);
+    if (err != ERR_NONE) {
+        log_error("cannot compile the snapshot (%s); trying again", err_text(err));
+        alarm_set(&c->alarm, clock_wall_ns() + NS_PER_SECOND);
+        return;
+    }
+    log_info("generation %llu: a window opened or closed, or the clock was set",
+             (unsigned long long)c->generation);
+}
+
+static void fill_metrics(void *context, struct metrics *out)
+{
+    struct control *c = context;
+    if (c->current == NULL) {
+        return;
+    }
+    *out = (struct metrics){.counters = c->counters,
+                            .servers = c->servers,
+                            .rules = c->current->rules,
+                            .rule_count = c->current->rule_count,
+                            .pool_servers = c->current->servers,
+                            .pool_server_count = c->current->server_count,
+                            .generation = c->generation,
+                            .now_ns = clock_wall_ns()};
+}
+
+static void fini(struct control *c)
+{
+    observe_free(&c->observe);
+    alarm_fini(&c->alarm);
+    configuration_free(&c->candidate);
+    configuration_free(&c->current);
+    counters_close(&c->counters);
+    servers_close(&c->servers);
+    ev_loop_destroy(c->loop);
+}
+
+int control_main(const char *config_path)
+{
+    static struct control control; /* the buffer is too large for a stack */
+    struct control *c = &control;
+    log_role("control");
+    c->path = config_path;
+    c->alarm.fd = -1;
+    c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
+        observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE) {
+        log_error("cannot start: %s", strerror(errno));
+        return status_could_not_run;
+    }
+    ev_io_init(&c->channel, on_channel, channel_fd, EV_READ);
+    c->channel.data = c;
+    ev_io_start(c->loop, &c->channel);
+    ev_run(c->loop, 0);
+    int status = c->exit_status;
+    fini(c);
+    return status;
+}

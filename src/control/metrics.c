@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* OpenMetrics text: families in a fixed order, values summed over all workers. */
+#include "control/metrics.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+
+enum {
+    families_bytes_max = 64 * 1024, /* all that is neither a rule nor a server */
+    line_bytes_max = 160,           /* of a sample, without its labels' values */
+    rule_lines = 2,
+    server_lines = 5,
+};
+
+static void put_help(struct buffer *out, const char *name, const char *type, const char *help)
+{
+    buffer_printf(out, "# TYPE %s %s\n# HELP %s %s\n", name, type, name, help);
+}
+
+/* In a label value backslash, quote and newline are escaped; the text must be UTF-8, which
+ * the configuration has made sure of. */
+static void put_label(struct buffer *out, const char *name, struct span value)
+{
+    buffer_put(out, span_cstr(name));
+    buffer_put(out, SPAN("=\""));
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.ptr[i];
+        if (c == '\\' || c == '"' || c == '\n') {
+            buffer_byte(out, '\\');
+            c = c == '\n' ? 'n' : c;
+        }
+        buffer_byte(out, c);
+    }
+    buffer_byte(out, '"');
+}
+
+static void put_value(struct buffer *out, uint64_t value)
+{
+    buffer_byte(out, ' ');
+    buffer_decimal(out, value);
+    buffer_byte(out, '\n');
+}
+
+static void put_sample(struct buffer *out, const char *name, uint64_t value)
+{
+    buffer_put(out, span_cstr(name));
+    put_value(out, value);
+}
+
+/* One number of every worker's block, by its place in the block. */
+static uint64_t sum_at(const struct metrics *m, size_t offset)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < counters_workers(m->counters); i++) {
+        const uint8_t *block = (const uint8_t *)counters_of_worker(m->counters, i);
+        sum += counter_get((const counter *)(const void *)(block + offset));
+    }
+    return sum;
+}
+
+static void put_statuses(const struct metrics *m, struct buffer *out)
+{
+    put_help(out, "detour_requests", "counter", "Requests that were answered, by status.");
+    for (size_t status = 100; status < counters_statuses; status++) {
+        size_t at = offsetof(struct counters_worker, statuses) + status * sizeof(counter);
+        uint64_t count = sum_at(m, at);
+        if (count > 0) {
+            buffer_printf(out, "detour_requests_total{status=\"%zu\"} %" PRIu64 "\n", status,
+                          count);
+        }
+    }
+}
+
+struct family {
+    const char *name;
+    const char *type;
+    const char *sample;
+    const char *help;
+    size_t offset;
+};
+
+static void put_worker_families(const struct metrics *m, struct buffer *out)
+{
+#define OF(field) offsetof(struct counters_worker, field)
+    static const struct family families[] = {
+        {"detour_connections_accepted", "counter", "detour_connections_accepted_total",
+         "Connections that were accepted.", OF(connections_accepted)},
+        {"detour_connections_active", "gauge", "detour_connections_active",
+         "Connections that are open now.", OF(connections_active)},
+        {"detour_connections_refused", "counter", "detour_connections_refused_total",
+         "Connections that were closed at once: too many, or no descriptors left.",
+         OF(connections_refused)},
+        {"detour_bad_requests", "counter", "detour_bad_requests_total",
+         "Requests that were refused before a decision.", OF(bad_requests)},
+        {"detour_bodies_drained", "counter", "detour_bodies_drained_total",
+         "Request bodies that were read to their end and thrown away.", OF(bodies_drained)},
+        {"detour_bodies_cut", "counter", "detour_bodies_cut_total",
+         "Request bodies that were not read to their end.", OF(bodies_cut)},
+        {"detour_regex_limits", "counter", "detour_regex_limits_total",
+         "Requests that spent the budget of their regular expressions.", OF(regex_limits)},
+        {"detour_log_dropped", "counter", "detour_log_dropped_total",
+         "Access log records that found the ring full.", OF(log_dropped)},
+    };
+    for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+        put_help(out, families[i].name, families[i].type, families[i].help);
+        put_sample(out, families[i].sample, sum_at(m, families[i].offset));
+    }
+    put_help(out, "detour_timeouts", "counter", "Connections that were closed for being slow.");
+    put_sample(out, "detour_timeouts_total{kind=\"header\"}", sum_at(m, OF(timeouts_header)));
+    put_sample(out, "detour_timeouts_total{kind=\"idle\"}", sum_at(m, OF(timeouts_idle)));
+    put_sample(out, "detour_timeouts_total{kind=\"write\"}", sum_at(m, OF(timeouts_write)));
+#undef OF
+}
+
+static void put_log_families(const struct counters_common *common, struct buffer *out)
+{
+    put_help(out, "detour_log_records", "counter", "Access log records that were taken up.");
+    put_sample(out, "detour_log_records_total", counter_get(&common->log_records));
+    put_help(out, "detour_log_bytes", "counter", "Bytes of the access log that were written.");
+    put_sample(out, "detour_log_bytes_total", counter_get(&common->log_bytes));
+    put_help(out, "detour_log_write_errors", "counter", "Failed writes of the access log.");
+    put_sample(out, "detour_log_write_errors_total", counter_get(&common->log_write_errors));
+    put_help(out, "detour_log_lost", "counter", "Access log lines that were never written.");
+    put_sample(out, "detour_log_lost_total", counter_get(&common->log_lost));
+}
+
+static void put_processes(const struct metrics *m, struct buffer *out)
+{
+    const struct counters_common *common = counters_common(m->counters);
+    put_help(out, "detour_workers", "gauge", "Worker processes.");
+    put_sample(out, "detour_workers", counters_workers(m->counters));
+    put_help(out, "detour_restarts", "counter", "Processes that ended and were replaced.");
+    put_sample(out, "detour_restarts_total{process=\"worker\"}",
+               counter_get(&common->restarts_workers));
+    put_sample(out, "detour_restarts_total{process=\"control\"}",
+               counter_get(&common->restarts_control));
+    put_sample(out, "detour_restarts_total{process=\"logger\"}",
+               counter_get(&common->restarts_logger));
+}
+
+static void put_snapshot(const struct metrics *m, struct buffer *out)
+{
+    const struct counters_common *common = counters_common(m->counters);
+    int64_t age_ns = m->now_ns - (int64_t)counter_get(&common->snapshot_time_ns);
+    age_ns = age_ns > 0 ? age_ns : 0;
+    put_help(out, "detour_snapshot_generation", "gauge", "Number of the newest snapshot.");
+    put_sample(out, "detour_snapshot_generation", m->generation);
+    put_help(out, "detour_snapshot_age_seconds", "gauge", "Time since it was published.");
+    buffer_printf(out, "detour_snapshot_age_seconds %" PRId64 ".%03d\n", age_ns / NS_PER_SECOND,
+                  (int)(age_ns % NS_PER_SECOND / 1000000));
+    put_help(out, "detour_config_last_reload_success", "gauge",
+             "1 when the last reading of the file was used, 0 when it had errors.");
+    put_sample(out, "detour_config_last_reload_success", counter_get(&common->reload_success));
+    put_help(out, "detour_config_last_reload_timestamp_seconds", "gauge",
+             "When the file was read last.");
+    put_sample(out, "detour_config_last_reload_timestamp_seconds",
+               counter_get(&common->reload_time_s));
+}
+
+static void put_rule_sample(struct buffer *out, const char *name, const struct metrics_rule *rule,
+                            uint64_t value)
+{
+    buffer_put(out, span_cstr(name));
+    put_label(out, "{site", rule->site);
+    put_label(out, ",rule", rule->identity);
+    buffer_byte(out, '}');
+    put_value(out, value);
+}
+
+static void put_rules(const struct metrics *m, struct buffer *out)
+{
+    uint32_t workers = counters_workers(m->counters);
+    put_help(out, "detour_rule_hits", "counter", "Requests that a rule answered.");
+    for (size_t i = 0; i < m->rule_count; i++) {
+        uint64_t hits = 0;
+        for (uint32_t w = 0; w < workers; w++) {
+            hits += counter_get(&counters_rules(m->counters, w)[m->rules[i].slot].hits);
+        }
+        put_rule_sample(out, "detour_rule_hits_total", &m->rules[i], hits);
+    }
+    put_help(out, "detour_rule_last_used_timestamp_seconds", "gauge",
+             "When a rule answered last; absent for one that never did.");
+    for (size_t i = 0; i < m->rule_count; i++) {
+        uint64_t last = 0;
+        for (uint32_t w = 0; w < workers; w++) {
+            uint64_t used =
+                counter_get(&counters_rules(m->counters, w)[m->rules[i].slot].last_used_s);
+            last = used > last ? used : last;
+        }
+        if (last > 0) {
+            put_rule_sample(out, "detour_rule_last_used_timestamp_seconds", &m->rules[i], last);
+        }
+    }
+}
+
+static void put_server_labels(struct buffer *out, const char *name,
+                              const struct metrics_server *server)
+{
+    buffer_put(out, span_cstr(name));
+    put_label(out, "{pool", server->pool);
+    put_label(out, ",server", server->name);
+}
+
+/* A stateset: one sample for each state, of which one is 1. */
+static void put_state(const struct metrics *m, const struct metrics_server *server,
+                      struct buffer *out)
+{
+    static const struct span names[] = {[SERVER_UP] = {(const uint8_t *)"up", 2},
+                                        [SERVER_DOWN] = {(const uint8_t *)"down", 4},
+                                        [SERVER_DRAIN] = {(const uint8_t *)"drain", 5},
+                                        [SERVER_MAINT] = {(const uint8_t *)"maint", 5}};
+    enum server_state state = server_live_state(&servers_live(m->servers)[server->slot]);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        put_server_labels(out, "detour_server_state", server);
+        put_label(out, ",detour_server_state", names[i]);
+        buffer_byte(out, '}');
+        put_value(out, i == (size_t)state);
+    }
+}
+
+static void put_pools(const struct metrics *m, struct buffer *out)
+{
+    put_help(out, "detour_server_state", "stateset", "Whether a server of a pool is used.");
+    for (size_t i = 0; i < m->pool_server_count; i++) {
+        put_state(m, &m->pool_servers[i], out);
+    }
+    put_help(out, "detour_server_weight_ratio", "gauge",
+             "The part of its configured weight that a server has now.");
+    for (size_t i = 0; i < m->pool_server_count; i++) {
+        const struct metrics_server *server = &m->pool_servers[i];
+        uint32_t ppm = server_live_weight_ppm(&servers_live(m->servers)[server->slot]);
+        put_server_labels(out, "detour_server_weight_ratio", server);
+        buffer_printf(out, "} %u.%06u\n", ppm / 1000000, ppm % 1000000);
+    }
+}
+
+void metrics_write(const struct metrics *m, struct buffer *out)
+{
+    put_help(out, "detour_build", "info", "The program.");
+    buffer_put(out, SPAN("detour_build_info{version=\"" DETOUR_VERSION "\"} 1\n"));
+    put_processes(m, out);
+    put_snapshot(m, out);
+    put_statuses(m, out);
+    put_worker_families(m, out);
+    put_log_families(counters_common(m->counters), out);
+    put_rules(m, out);
+    put_pools(m, out);
+    buffer_put(out, SPAN("# EOF\n"));
+}
+
+size_t metrics_size_max(const struct metrics *m)
+{
+    size_t size = families_bytes_max;
+    for (size_t i = 0; i < m->rule_count; i++) {
+        size_t labels = 2 * (m->rules[i].site.len + m->rules[i].identity.len);
+        size += rule_lines * (line_bytes_max + labels);
+    }
+    for (size_t i = 0; i < m->pool_server_count; i++) {
+        size_t labels = 2 * (m->pool_servers[i].pool.len + m->pool_servers[i].name.len);
+        size += server_lines * (line_bytes_max + labels);
+    }
+    return size;
+}

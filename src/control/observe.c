@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The handler behind the metrics listener. */
+#include "control/observe.h"
+
+#include "serve/serve.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct observe {
+    struct server *server;
+    void (*fill)(void *context, struct metrics *out);
+    void *context;
+    struct listener listener;
+    bool listening;
+    uint8_t *text; /* of the last exposition, which the server may still be reading */
+};
+
+static const struct serve_limits limits = {
+    .header_timeout_ms = 10000,
+    .idle_timeout_ms = 75000,
+    .write_timeout_ms = 30000,
+    .body_idle_ms = 5000,
+    .body_time_ms = 10000,
+    .linger_ms = 2000,
+    .body_bytes_max = 65536,
+    .connections_max = 64,
+};
+
+static void answer_text(struct response *response, uint16_t status, struct span body)
+{
+    response->status = status;
+    response->content_type = SPAN("text/plain; charset=utf-8");
+    response->body = body;
+}
+
+static void answer_metrics(struct observe *o, struct response *response)
+{
+    struct metrics metrics = {0};
+    o->fill(o->context, &metrics);
+    if (metrics.counters == NULL || metrics.servers == NULL) {
+        answer_text(response, 503, SPAN("nothing is served yet\n"));
+        return;
+    }
+    size_t size = metrics_size_max(&metrics);
+    free(o->text);
+    o->text = size < serve_response_bytes_max ? malloc(size) : NULL;
+    struct buffer out = buffer_over(o->text, o->text != NULL ? size : 0);
+    metrics_write(&metrics, &out);
+    if (out.full) {
+        answer_text(response, 503, SPAN("there is no room for so many metrics\n"));
+        return;
+    }
+    response->status = 200;
+    response->content_type = SPAN("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response->body = buffer_span(&out);
+    response_add(response, SPAN("Cache-Control"), SPAN("no-store"));
+}
+
+static void handle(void *context, const struct serve_request *in, struct response *response)
+{
+    struct observe *o = context;
+    const struct request *request = in->request;
+    if (in->bad_status != 0) {
+        answer_text(response, in->bad_status, SPAN("bad request\n"));
+    } else if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
+        answer_text(response, 405, SPAN("GET and HEAD are understood here\n"));
+        response_add(response, SPAN("Allow"), SPAN("GET, HEAD"));
+    } else if (span_eq(request->path, SPAN("/metrics"))) {
+        answer_metrics(o, response);
+    } else if (span_eq(request->path, SPAN("/healthz"))) {
+        answer_text(response, 200, SPAN("ok\n"));
+    } else {
+        answer_text(response, 404, SPAN("there are /metrics and /healthz\n"));
+    }
+}
+
+enum err observe_new(struct ev_loop *loop, void (*fill)(void *context, struct metrics *out),
+                     void *context, struct observe **out)
+{
+    struct observe *o = calloc(1, sizeof(*o));
+    if (o == NULL) {
+        return ERR_MEMORY;
+    }
+    o->fill = fill;
+    o->context = context;
+    enum err err = server_new(loop, &limits, handle, o, NULL, &o->server);
+    if (err != ERR_NONE) {
+        free(o);
+        return err;
+    }
+    *out = o;
+    return ERR_NONE;
+}
+
+void observe_free(struct observe **observe)
+{
+    if (*observe == NULL) {
+        return;
+    }
+    server_free(&(*observe)->server);
+    free((*observe)->text);
+    free(*observe);
+    *observe = NULL;
+}
+
+enum err observe_listen(struct observe *o, const struct listener *listener, int fd)
+{
+    bool same = listener != NULL && o->listening && strcmp(listener->text, o->listener.text) == 0;
+    if (o->listening && !same) {
+        server_unlisten(o->server, &o->listener);
+        o->listening = false;
+    }
+    if (listener == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return ERR_NONE;
+    }
+    enum err err = server_listen(o->server, listener, fd);
+    if (err == ERR_NONE) {
+        o->listening = true;
+        o->listener = *listener;
+    }
+    return err;
+}
