@@ -152,7 +152,7 @@ static void head_is_bounded(void **state)
     (void)state;
     static char head[40000];
     memset(head, 'x', sizeof(head));
-    memcpy(head, "GET /a HTTP/1.1\r\nHost: a\r\nX: ", 30);
+    memcpy(head, "GET /a HTTP/1.1\r\nHost: a\r\nX: ", 29);
     struct fixture f;
     fixture_init(&f);
     int fd = client_open(&f);

@@ -245,10 +245,8 @@ static void slow_reader_is_not_read_from(void **state)
     struct fixture f;
     fixture_init(&f);
     int fd = client_open(&f);
-    for (unsigned i = 0; i < 16; i++) {
-        client_send(&f, fd, SPAN(GET("/large")));
-        fixture_turn(&f);
-    }
+    client_send(&f, fd, SPAN(GET("/large") GET("/large") GET("/large") GET("/large")));
+    client_send(&f, fd, SPAN(GET("/large") GET("/large") GET("/large") GET("/large")));
     /* The first answer does not fit into the socket; the rest waits for it. */
     fixture_turn_ms(&f, 20);
     assert_in_range(f.handled, 1, 2);
