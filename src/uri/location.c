@@ -153,47 +153,53 @@ static int segment_dots(struct span segment)
     return dots;
 }
 
-/* The length of what separates segments here: '/', and where escaped is set "%2F" and
- * "%5C" too, which some servers decode before they look at dots. */
-static size_t separator_length(struct span path, size_t at, bool escaped)
+/* How those who come after us may cut a path into segments. The first is the standard's;
+ * a server that sees the path unresolved may fold doubled slashes, so that ".." reaches
+ * further, or decode "%2F" and "%5C" before it looks at dots. */
+enum view { VIEW_STANDARD, VIEW_FOLDED, VIEW_DECODED, VIEW_COUNT };
+
+static size_t separator_length(struct span path, size_t at, enum view view)
 {
     if (path.ptr[at] == '/') {
         return 1;
     }
-    if (!escaped || !escape_at(path, at)) {
+    if (view != VIEW_DECODED || !escape_at(path, at)) {
         return 0;
     }
     uint8_t byte = escape_value(path, at);
     return byte == '/' || byte == '\\' ? 3 : 0;
 }
 
-/* The next segment that is not empty; false at the end. Empty ones count for nothing,
- * since some servers fold doubled slashes: so ".." reaches further, never less far. */
-static bool segment_next(struct span path, bool escaped, size_t *at, struct span *out)
+/* The next segment, at its separator; false at the end. */
+static bool segment_next(struct span path, enum view view, size_t *at, struct span *out)
 {
-    size_t separator = 0;
-    while (*at < path.len && (separator = separator_length(path, *at, escaped)) > 0) {
-        *at += separator;
+    if (*at >= path.len) {
+        return false;
     }
     size_t from = *at;
-    while (*at < path.len && separator_length(path, *at, escaped) == 0) {
-        (*at)++;
+    do {
+        from += separator_length(path, from, view);
+    } while (view != VIEW_STANDARD && from < path.len && separator_length(path, from, view) > 0);
+    size_t to = from;
+    while (to < path.len && separator_length(path, to, view) == 0) {
+        to++;
     }
-    *out = span_slice(path, from, *at);
-    return *at > from;
+    *out = span_slice(path, from, to);
+    *at = to;
+    return true;
 }
 
 /* Whether ".." in path takes away a segment that belongs to the prefix, or completes one
  * of the prefix to dots. */
-static bool climbs_by(struct span path, struct span prefix, bool escaped)
+static bool climbs_by(struct span path, struct span prefix, enum view view)
 {
     struct span segment;
     size_t floor = 0;
-    for (size_t at = 0; segment_next(prefix, escaped, &at, &segment);) {
-        floor++;
+    for (size_t at = 0; segment_next(prefix, view, &at, &segment);) {
+        floor += segment.len > 0 || at < prefix.len;
     }
     size_t depth = 0;
-    for (size_t at = 0; segment_next(path, escaped, &at, &segment);) {
+    for (size_t at = 0; segment_next(path, view, &at, &segment);) {
         int dots = segment_dots(segment);
         if (dots > 0 && depth < floor) {
             return true;
@@ -235,8 +241,14 @@ static bool dots_suspected(struct span path)
 
 static bool climbs(struct span path, struct span prefix)
 {
-    return prefix.len > 1 && dots_suspected(path) &&
-           (climbs_by(path, prefix, false) || climbs_by(path, prefix, true));
+    if (prefix.len <= 1 || !dots_suspected(path)) {
+        return false;
+    }
+    bool found = false;
+    for (enum view view = VIEW_STANDARD; view < VIEW_COUNT && !found; view++) {
+        found = climbs_by(path, prefix, view);
+    }
+    return found;
 }
 
 /* The query and the last look, once all pieces are written. */

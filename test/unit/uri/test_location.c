@@ -218,6 +218,8 @@ static void dot_segments(void **state)
         {"https://n.example/v1/{+x}", {"x"}, {"a//../.."}, NULL, LOCATION_ESCAPES, ""},
         {"https://n.example/v1/{+x}", {"x"}, {"..%2fa"}, NULL, LOCATION_ESCAPES, ""},
         {"https://n.example/v1/{+x}", {"x"}, {"a%5c..%5C..%5cb"}, NULL, LOCATION_ESCAPES, ""},
+        {"https://n.example//{+x}", {"x"}, {".."}, NULL, LOCATION_ESCAPES, ""},
+        {"https://n.example/v1/{+x}", {"x"}, {"a%2Fb//../.."}, NULL, LOCATION_ESCAPES, ""},
         {"https://n.example/v1/{+x}", {"x"}, {"..\\a"}, NULL, LOCATION_ESCAPES, ""},
         {"https://n.example/v1/{+x}", {"x"}, {"a%2Fb/../../c"}, NULL, LOCATION_ESCAPES, ""},
         {"https://n.example/v1/{+x}", {"x"}, {"..;a/b"}, NULL, LOCATION_ESCAPES, ""},
