@@ -284,6 +284,8 @@ static void put_piece(struct build *b, const struct template *t, const struct te
             b->prefix = text;
         }
         buffer_put(b->out, text);
+    } else if (part->op == OPERATOR_PLUS && !any) {
+        escape_put(b->out, value->bytes, reserved_in(part->zone), PERCENT_KEEP); /* the usual one */
     } else {
         template_put_variable(t, part, value, any, reserved_in(part->zone), b->out);
     }
