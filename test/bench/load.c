@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* The load generator of the benchmarks: counted requests, and every answer's status read.
+ *
+ *   load PORT REQUEST-FILE STATUS CONNECTIONS DEPTH
+ *
+ * Each line on standard input is a number of requests; when they are answered it prints
+ * `DONE OTHER BYTES`: answers with STATUS, answers with another one, bytes received. DEPTH
+ * requests go out in one write and the next follow when all are answered; DEPTH 0 opens a
+ * new connection for each request, which must ask for `Connection: close`. A number of 0
+ * only opens the connections. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    REQUEST_BYTES_MAX = 8192,
+    DEPTH_MAX = 64,
+    CONNECTIONS_MAX = 15000,
+    ANSWER_BYTES_MAX = 32768,
+    EVENTS = 256,
+    WAIT_MS = 20000,
+};
+
+struct conn {
+    int fd;
+    size_t waiting; /* answers that are due */
+    char *bytes;    /* the beginning of an answer that came in pieces; only while there is one */
+    size_t len;
+};
+
+static struct {
+    uint16_t port;
+    char request[REQUEST_BYTES_MAX * DEPTH_MAX];
+    size_t request_len; /* of one */
+    char status[16];    /* "HTTP/1.1 307" */
+    size_t depth;
+    int epoll;
+    struct conn *conns;
+    size_t conn_count;
+    size_t to_send;
+    size_t open;
+    size_t done;
+    size_t other;
+    uint64_t bytes;
+} load;
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(2);
+}
+
+static void load_request(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        die(path);
+    }
+    load.request_len = fread(load.request, 1, REQUEST_BYTES_MAX, file);
+    fclose(file);
+    for (size_t i = 1; i < load.depth; i++) {
+        memcpy(load.request + i * load.request_len, load.request, load.request_len);
+    }
+}
+
+/* Source addresses change, so that ports that wait in TIME_WAIT never run out. */
+static void open_conn(struct conn *conn)
+{
+    static uint32_t turn;
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + turn++ % 64);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(load.port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+        bind(fd, (struct sockaddr *)&from, sizeof from) != 0 ||
+        connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
+        fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+        die("connect");
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
+    if (epoll_ctl(load.epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+        die("epoll_ctl");
+    }
+    conn->fd = fd;
+    conn->len = 0;
+    conn->waiting = 0;
+}
+
+static void send_next(struct conn *conn)
+{
+    size_t count = load.depth > 0 ? load.depth : 1;
+    if (count > load.to_send) {
+        count = load.to_send;
+    }
+    if (count == 0) {
+        return;
+    }
+    if (conn->fd < 0) {
+        open_conn(conn);
+    }
+    size_t want = count * load.request_len;
+    if (send(conn->fd, load.request, want, MSG_NOSIGNAL) != (ssize_t)want) {
+        die("send");
+    }
+    load.to_send -= count;
+    conn->waiting = count;
+    load.open++;
+}
+
+/* The length of the answer that the bytes begin with, 0 when it is not complete. The last
+ * line of a head is the empty one, so memchr always finds one more before `end` is passed. */
+static size_t answer_len(const char *bytes, size_t len)
+{
+    const char *end = memmem(bytes, len, "\r\n\r\n", 4);
+    if (end == NULL) {
+        return 0;
+    }
+    size_t body = 0;
+    for (const char *line = bytes; line < end; line = memchr(line + 1, '\n', ANSWER_BYTES_MAX)) {
+        if (strncasecmp(line, "\ncontent-length:", 16) == 0) {
+            body = strtoul(line + 16, NULL, 10);
+            break;
+        }
+    }
+    size_t whole = (size_t)(end - bytes) + 4 + body;
+    return whole <= len ? whole : 0;
+}
+
+static void count_answer(const char *bytes)
+{
+    if (strncmp(bytes, load.status, strlen(load.status)) == 0) {
+        load.done++;
+    } else {
+        if (load.other == 0) {
+            fprintf(stderr, "unexpected: %.60s\n", bytes);
+        }
+        load.other++;
+    }
+}
+
+static void keep_rest(struct conn *conn, const char *bytes, size_t len)
+{
+    if (len == 0) {
+        free(conn->bytes);
+        conn->bytes = NULL;
+    } else {
+        if (conn->bytes == NULL) {
+            conn->bytes = malloc(ANSWER_BYTES_MAX);
+        }
+        if (conn->bytes == NULL) {
+            die("malloc");
+        }
+        memmove(conn->bytes, bytes, len);
+    }
+    conn->len = len;
+}
+
+static void finish(struct conn *conn)
+{
+    load.open--;
+    if (load.depth == 0) {
+        close(conn->fd);
+        conn->fd = -1;
+    }
+    send_next(conn);
+}
+
+static void end_of_stream(struct conn *conn)
+{
+    if (conn->waiting > 0) {
+        fprintf(stderr, "the server closed with %zu answers due\n", conn->waiting);
+        load.other += conn->waiting;
+        conn->waiting = 0;
+        finish(conn);
+        return;
+    }
+    if (load.depth > 0) {
+        fprintf(stderr, "the server closed an idle connection\n");
+        exit(1);
+    }
+    finish(conn);
+}
+
+static void receive(struct conn *conn)
+{
+    static char bytes[ANSWER_BYTES_MAX + 1];
+    memcpy(bytes, conn->bytes != NULL ? conn->bytes : "", conn->len);
+    ssize_t got = recv(conn->fd, bytes + conn->len, ANSWER_BYTES_MAX - conn->len, 0);
+    if (got <= 0) {
+        end_of_stream(conn);
+        return;
+    }
+    load.bytes += (uint64_t)got;
+    size_t len = conn->len + (size_t)got;
+    bytes[len] = '\0';
+    size_t at = 0;
+    while (conn->waiting > 0) {
+        size_t one = answer_len(bytes + at, len - at);
+        if (one == 0) {
+            break;
+        }
+        count_answer(bytes + at);
+        conn->waiting--;
+        at += one;
+    }
+    keep_rest(conn, bytes + at, len - at);
+    /* Of a connection for one request, the server's end is part of the work. */
+    if (conn->waiting == 0 && load.depth > 0) {
+        finish(conn);
+    }
+}
+
+static void run(size_t requests)
+{
+    load.to_send = requests;
+    load.done = 0;
+    load.other = 0;
+    load.bytes = 0;
+    for (size_t i = 0; i < load.conn_count; i++) {
+        if (requests == 0) {
+            open_conn(&load.conns[i]);
+        } else {
+            send_next(&load.conns[i]);
+        }
+    }
+    while (load.open > 0) {
+        struct epoll_event events[EVENTS];
+        int count = epoll_wait(load.epoll, events, EVENTS, WAIT_MS);
+        if (count == 0) {
+            fprintf(stderr, "no answer for %d ms\n", WAIT_MS);
+            exit(1);
+        }
+        for (int i = 0; i < count; i++) {
+            receive(events[i].data.ptr);
+        }
+    }
+    printf("%zu %zu %llu\n", load.done, load.other, (unsigned long long)load.bytes);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 6) {
+        fprintf(stderr, "usage: %s PORT REQUEST-FILE STATUS CONNECTIONS DEPTH\n", argv[0]);
+        return 2;
+    }
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    load.port = (uint16_t)strtoul(argv[1], NULL, 10);
+    snprintf(load.status, sizeof load.status, "HTTP/1.1 %.3s", argv[3]);
+    load.conn_count = strtoul(argv[4], NULL, 10);
+    load.depth = strtoul(argv[5], NULL, 10);
+    if (load.conn_count > CONNECTIONS_MAX || load.depth > DEPTH_MAX) {
+        fprintf(stderr, "at most %d connections and a depth of %d\n", CONNECTIONS_MAX, DEPTH_MAX);
+        return 2;
+    }
+    load_request(argv[2]);
+    load.epoll = epoll_create1(EPOLL_CLOEXEC);
+    load.conns = calloc(load.conn_count, sizeof *load.conns);
+    if (load.conns == NULL) {
+        die("calloc");
+    }
+    for (size_t i = 0; i < load.conn_count; i++) {
+        load.conns[i].fd = -1;
+    }
+    char line[32];
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        run(strtoul(line, NULL, 10));
+    }
+    return 0;
+}
