@@ -158,7 +158,11 @@ bool accept_names_html(struct span accept)
 
 bool field_value_valid(struct span value)
 {
-    return value.len == 0 || scan_value(value.ptr, value.ptr + value.len) == value.ptr + value.len;
+    if (scan_all_usual(value, ' ')) {
+        return true;
+    }
+    const uint8_t *end = value.ptr + value.len;
+    return scan_value(value.ptr, end) == end;
 }
 
 bool field_name_valid(struct span name)

@@ -3,8 +3,7 @@
 #include "http/scan.h"
 
 enum {
-    O = OCTET_VALUE | OCTET_TARGET | OCTET_PATH, /* obs-text */
-    V = O | OCTET_VISIBLE,
+    V = OCTET_VALUE | OCTET_TARGET | OCTET_PATH,
     T = V | OCTET_TOKEN,
 };
 
@@ -13,7 +12,7 @@ const uint8_t octet_classes[256] = {
     [' '] = OCTET_VALUE,
     ['!'] = T,
     ['"'] = V,
-    ['#'] = OCTET_TOKEN | OCTET_VALUE | OCTET_VISIBLE,
+    ['#'] = OCTET_TOKEN | OCTET_VALUE,
     ['$' ... '\''] = T,
     ['(' ... ')'] = V,
     ['*' ... '+'] = T,
@@ -22,7 +21,7 @@ const uint8_t octet_classes[256] = {
     ['/'] = V,
     ['0' ... '9'] = T,
     [':' ... '>'] = V,
-    ['?'] = OCTET_VALUE | OCTET_TARGET | OCTET_VISIBLE,
+    ['?'] = OCTET_VALUE | OCTET_TARGET,
     ['@'] = V,
     ['A' ... 'Z'] = T,
     ['[' ... ']'] = V,
@@ -31,5 +30,5 @@ const uint8_t octet_classes[256] = {
     ['|'] = T,
     ['}'] = V,
     ['~'] = T,
-    [0x80 ... 0xff] = O,
+    [0x80 ... 0xff] = V,
 };

@@ -10,127 +10,124 @@
 #endif
 
 enum octet_class {
-    OCTET_TOKEN = 1,    /* tchar (RFC 9110, 5.6.2) */
-    OCTET_VALUE = 2,    /* field-vchar, obs-text, SP, HTAB (RFC 9110, 5.5) */
-    OCTET_TARGET = 4,   /* tolerated in a request target: no control, space, DEL, '#' */
-    OCTET_PATH = 8,     /* OCTET_TARGET without '?' */
-    OCTET_VISIBLE = 16, /* VCHAR: ASCII without controls and space */
+    OCTET_TOKEN = 1,  /* tchar (RFC 9110, 5.6.2) */
+    OCTET_VALUE = 2,  /* field-vchar, obs-text, SP, HTAB (RFC 9110, 5.5) */
+    OCTET_TARGET = 4, /* tolerated in a request target: no control, space, DEL, '#' */
+    OCTET_PATH = 8,   /* OCTET_TARGET without '?' */
 };
 
 extern const uint8_t octet_classes[256];
 
-static inline const uint8_t *scan_slowly(const uint8_t *at, const uint8_t *end,
-                                         enum octet_class class)
-{
-    while (at < end && (octet_classes[*at] & class) != 0) {
-        at++;
-    }
-    return at;
-}
-
 #if defined(__SSE2__)
-
-/* low <= v <= low + width, octet by octet. */
-static inline __m128i scan_within(__m128i v, char low, char width)
-{
-    __m128i offset = _mm_sub_epi8(v, _mm_set1_epi8(low));
-    return _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(width)), offset);
-}
 
 static inline __m128i scan_equals(__m128i v, char c)
 {
     return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
 }
 
-static inline __m128i scan_not_value(__m128i v)
+/* low <= v <= high, octet by octet: high is moved to the greatest signed value, so that
+ * one comparison does for both ends. */
+static inline __m128i scan_within(__m128i v, char low, char high)
 {
-    __m128i control = scan_within(v, 0, 0x1f);
-    return _mm_or_si128(_mm_andnot_si128(scan_equals(v, '\t'), control), scan_equals(v, 0x7f));
+    __m128i moved = _mm_add_epi8(v, _mm_set1_epi8((char)(0x7f - high)));
+    return _mm_cmpgt_epi8(moved, _mm_set1_epi8((char)(low - 1 + (0x7f - high))));
 }
 
-static inline __m128i scan_not_target(__m128i v)
+static inline __m128i scan_usual_text(__m128i v)
 {
-    __m128i stop = _mm_or_si128(scan_within(v, 0, 0x20), scan_equals(v, 0x7f));
-    return _mm_or_si128(stop, scan_equals(v, '#'));
+    return scan_within(v, ' ', '~');
 }
 
-static inline __m128i scan_not_path(__m128i v)
+static inline __m128i scan_usual_target(__m128i v)
 {
-    return _mm_or_si128(scan_not_target(v), scan_equals(v, '?'));
+    return _mm_andnot_si128(scan_equals(v, '#'), scan_within(v, '!', '~'));
 }
 
-static inline __m128i scan_not_visible(__m128i v)
+static inline __m128i scan_usual_path(__m128i v)
 {
-    return _mm_cmpeq_epi8(scan_within(v, 0x21, 0x7e - 0x21), _mm_setzero_si128());
+    return _mm_andnot_si128(scan_equals(v, '?'), scan_usual_target(v));
 }
 
-/* The bits of the octets that stop the run; 0: all sixteen belong to it. */
-#define SCAN_BLOCKS(at, end, stops)                                           \
-    while ((end) - (at) >= 16) {                                              \
-        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(at)); \
-        unsigned mask = (unsigned)_mm_movemask_epi8(stops(block));            \
-        if (mask != 0) {                                                      \
-            return (at) + __builtin_ctz(mask);                                \
-        }                                                                     \
-        (at) += 16;                                                           \
+/* Letters, digits and '-' make nearly every name. */
+static inline __m128i scan_usual_name(__m128i v)
+{
+    __m128i letter = scan_within(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z');
+    __m128i digit = scan_within(v, '0', '9');
+    return _mm_or_si128(_mm_or_si128(letter, digit), scan_equals(v, '-'));
+}
+
+/* Steps over whole blocks of usual octets, and jumps to `unusual` at the first other one. */
+#define SCAN_BLOCKS(at, end, usual)                                               \
+    if ((end) - (at) >= 16) {                                                     \
+        const uint8_t *last = (end)-16;                                           \
+        do {                                                                      \
+            __m128i block = _mm_loadu_si128((const __m128i *)(const void *)(at)); \
+            uint32_t mask = (uint32_t)_mm_movemask_epi8(usual(block));            \
+            if (mask != 0xffff) {                                                 \
+                (at) += (uint32_t)__builtin_ctz(~mask);                           \
+                goto unusual;                                                     \
+            }                                                                     \
+            (at) += 16;                                                           \
+        } while ((at) <= last);                                                   \
     }
 
-/* Letters, digits, '-' and '_' make nearly every name; the rest is for the table. */
-static inline __m128i scan_not_word(__m128i v)
-{
-    __m128i letter = scan_within(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 25);
-    __m128i digit = scan_within(v, '0', 9);
-    __m128i mark = _mm_or_si128(scan_equals(v, '-'), scan_equals(v, '_'));
-    __m128i word = _mm_or_si128(_mm_or_si128(letter, digit), mark);
-    return _mm_cmpeq_epi8(word, _mm_setzero_si128());
-}
-
-static inline const uint8_t *scan_word(const uint8_t *at, const uint8_t *end)
-{
-    SCAN_BLOCKS(at, end, scan_not_word)
-    return at;
-}
-
 #else
-
-#define SCAN_BLOCKS(at, end, stops)
-
-static inline const uint8_t *scan_word(const uint8_t *at, const uint8_t *end)
-{
-    (void)end;
-    return at;
-}
-
+#define SCAN_BLOCKS(at, end, usual) \
+    if (false) {                    \
+        goto unusual;               \
+    }
 #endif
 
+/* The table decides on what is unusual, and on the last octets before end. */
+#define SCAN_FUNCTION(name, class, usual)                                    \
+    static inline const uint8_t *name(const uint8_t *at, const uint8_t *end) \
+    {                                                                        \
+        for (;; at++) {                                                      \
+            SCAN_BLOCKS(at, end, usual)                                      \
+            if (at == end) {                                                 \
+                return at;                                                   \
+            }                                                                \
+        unusual:                                                             \
+            if ((octet_classes[*at] & (class)) == 0) {                       \
+                return at;                                                   \
+            }                                                                \
+        }                                                                    \
+    }
+
 /* Each gives the first octet in [at, end) that is not of the class, or end. */
-static inline const uint8_t *scan_value(const uint8_t *at, const uint8_t *end)
+SCAN_FUNCTION(scan_token, OCTET_TOKEN, scan_usual_name)
+SCAN_FUNCTION(scan_value, OCTET_VALUE, scan_usual_text)
+SCAN_FUNCTION(scan_target, OCTET_TARGET, scan_usual_target)
+SCAN_FUNCTION(scan_path, OCTET_PATH, scan_usual_path)
+
+/* Whether none of eight octets is below low, DEL or beyond ASCII. A borrow or a carry can
+ * come only from one that is. */
+static inline bool scan_usual_word(uint64_t word, uint8_t low)
 {
-    SCAN_BLOCKS(at, end, scan_not_value)
-    return scan_slowly(at, end, OCTET_VALUE);
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    return (((word - ones * low) | (word + ones) | word) & (ones << 7)) == 0;
 }
 
-static inline const uint8_t *scan_target(const uint8_t *at, const uint8_t *end)
+/* Whether all of s are between low and '~'. Short spans, as in responses. */
+static inline bool scan_all_usual(struct span s, uint8_t low)
 {
-    SCAN_BLOCKS(at, end, scan_not_target)
-    return scan_slowly(at, end, OCTET_TARGET);
-}
-
-static inline const uint8_t *scan_path(const uint8_t *at, const uint8_t *end)
-{
-    SCAN_BLOCKS(at, end, scan_not_path)
-    return scan_slowly(at, end, OCTET_PATH);
-}
-
-static inline const uint8_t *scan_visible(const uint8_t *at, const uint8_t *end)
-{
-    SCAN_BLOCKS(at, end, scan_not_visible)
-    return scan_slowly(at, end, OCTET_VISIBLE);
-}
-
-static inline const uint8_t *scan_token(const uint8_t *at, const uint8_t *end)
-{
-    return scan_slowly(scan_word(at, end), end, OCTET_TOKEN);
+    uint64_t word;
+    if (s.len < sizeof(word)) {
+        for (size_t i = 0; i < s.len; i++) {
+            if (s.ptr[i] < low || s.ptr[i] > '~') {
+                return false;
+            }
+        }
+        return true;
+    }
+    for (size_t i = 0; i + sizeof(word) < s.len; i += sizeof(word)) {
+        memcpy(&word, s.ptr + i, sizeof(word));
+        if (!scan_usual_word(word, low)) {
+            return false;
+        }
+    }
+    memcpy(&word, s.ptr + s.len - sizeof(word), sizeof(word)); /* may overlap */
+    return scan_usual_word(word, low);
 }
 
 /* Whether n octets are the lower-case word, without case; n is a constant from 4 to 24,

@@ -100,11 +100,7 @@ static void put_field(const struct field *field, struct buffer *out)
  * here (uri/location.h knows the rest). */
 static bool location_valid(struct span location)
 {
-    if (location.len == 0) {
-        return true;
-    }
-    const uint8_t *end = location.ptr + location.len;
-    return scan_visible(location.ptr, end) == end;
+    return scan_all_usual(location, 0x21);
 }
 
 static void put_length(size_t length, struct buffer *out)

@@ -63,8 +63,10 @@ static void note_six(struct reader *reader, const uint8_t *name, struct span val
     }
 }
 
-void reader_note(struct reader *reader, struct span name, struct span value)
+void reader_note(struct reader *reader, const struct field *field)
 {
+    struct span name = field->name;
+    struct span value = field->value;
     /* Each word has another length, but for four. */
     switch (name.len) {
     case 4:

@@ -14,8 +14,11 @@
 
 enum { leading_lines_max = 4 };
 
-static const uint8_t *next_not_blank(const uint8_t *at, const uint8_t *end)
+static inline const uint8_t *skip_blanks(const uint8_t *at, const uint8_t *end)
 {
+    if (at < end && *at == ' ') {
+        at++; /* nearly always exactly one */
+    }
     while (at < end && (*at == ' ' || *at == '\t')) {
         at++;
     }
@@ -24,7 +27,7 @@ static const uint8_t *next_not_blank(const uint8_t *at, const uint8_t *end)
 
 static bool at_line_end(const uint8_t *at, const uint8_t *end)
 {
-    return end - at >= 2 && at[0] == '\r' && at[1] == '\n';
+    return end - at >= 2 && memcmp(at, "\r\n", 2) == 0;
 }
 
 /* What a line deserves that cannot be read: STEP_MORE while it is incomplete, 400 when it
@@ -94,14 +97,14 @@ static bool split_absolute(struct reader *reader, struct span target)
     return true;
 }
 
-/* Whether the target has a form that its method allows (RFC 9112, 3.2). */
-static bool split_other_form(struct reader *reader, struct span target)
+/* Whether a target that is no path has a form that its method allows (RFC 9112, 3.2). */
+static bool split_other_form(struct reader *reader)
 {
-    if (span_eq(target, SPAN("*"))) {
-        reader->request->path = target;
+    if (span_eq(reader->other_target, SPAN("*"))) {
+        reader->request->path = reader->other_target;
         return reader->request->method == METHOD_OPTIONS;
     }
-    return split_absolute(reader, target);
+    return split_absolute(reader, reader->other_target);
 }
 
 static uint16_t read_target(struct reader *reader)
@@ -109,7 +112,6 @@ static uint16_t read_target(struct reader *reader)
     const uint8_t *from = reader->at;
     const uint8_t *stop = scan_path(from, reader->end);
     const uint8_t *path_end = stop;
-    bool origin_form = stop > from && *from == '/';
     if (stop < reader->end && *stop == '?') {
         stop = scan_target(stop + 1, reader->end);
     }
@@ -120,13 +122,13 @@ static uint16_t read_target(struct reader *reader)
     if (target.len > h1_target_bytes_max) {
         return judge_line(reader, 414);
     }
-    if (origin_form) {
+    if (*from == '/') {
         reader->request->path = span_of(from, (size_t)(path_end - from));
         if (path_end < stop) {
             reader->request->query = span_of(path_end + 1, (size_t)(stop - path_end) - 1);
         }
-    } else if (reader->request->method != METHOD_CONNECT && !split_other_form(reader, target)) {
-        return judge_line(reader, 400);
+    } else {
+        reader->other_target = target;
     }
     reader->at = stop + 1;
     return STEP_FINE;
@@ -141,6 +143,11 @@ static bool is_digit(uint8_t c)
 static uint16_t read_version(struct reader *reader)
 {
     const uint8_t *from = reader->at;
+    if (reader->end - from >= 10 && memcmp(from, "HTTP/1.1\r\n", 10) == 0) {
+        reader->request->version_minor = 1;
+        reader->at = from + 10;
+        return STEP_FINE;
+    }
     if (!(reader->end - from >= 10 && at_line_end(from + 8, reader->end) &&
           memcmp(from, "HTTP/", 5) == 0 && is_digit(from[5]) && from[6] == '.' &&
           is_digit(from[7]))) {
@@ -163,53 +170,62 @@ static uint16_t read_request_line(struct reader *reader)
     if (step == STEP_FINE) {
         step = read_version(reader);
     }
-    if (step == STEP_FINE && reader->request->method == METHOD_CONNECT) {
+    if (step != STEP_FINE) {
+        return step;
+    }
+    if (reader->request->method == METHOD_CONNECT) {
         return 501;
     }
-    return step;
+    return reader->other_target.ptr == NULL || split_other_form(reader) ? STEP_FINE : 400;
 }
 
-static uint16_t read_field(struct reader *reader)
+/* Reads one field line; gives where the next one begins, NULL: none that is well formed
+ * and complete. */
+static inline const uint8_t *read_field(const uint8_t *from, const uint8_t *end,
+                                        struct field *field)
 {
-    const uint8_t *from = reader->line;
-    const uint8_t *colon = scan_token(from, reader->end);
-    struct request *request = reader->request;
-    if (colon == from || colon == reader->end || *colon != ':') {
-        return judge_line(reader, 400);
+    const uint8_t *colon = scan_token(from, end);
+    if (colon == from || colon == end || *colon != ':') {
+        return NULL;
     }
-    const uint8_t *value = next_not_blank(colon + 1, reader->end);
-    const uint8_t *stop = scan_value(value, reader->end);
-    if (!at_line_end(stop, reader->end)) {
-        return judge_line(reader, 400);
+    const uint8_t *value = skip_blanks(colon + 1, end);
+    const uint8_t *stop = scan_value(value, end);
+    if (!at_line_end(stop, end)) {
+        return NULL;
     }
-    if (request->field_count == request_fields_max) {
-        return 431;
-    }
-    reader->at = stop + 2;
-    while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t')) {
+    const uint8_t *next = stop + 2;
+    while (stop > value && stop[-1] <= ' ') {
         stop--;
     }
-    struct field *field = &reader->fields[request->field_count++];
     field->name = span_of(from, (size_t)(colon - from));
     field->value = span_of(value, (size_t)(stop - value));
-    reader_note(reader, field->name, field->value);
-    return STEP_FINE;
+    return next;
 }
 
 /* Up to and with the empty line. */
 static uint16_t read_fields(struct reader *reader)
 {
+    const uint8_t *end = reader->end;
+    const uint8_t *at = reader->at;
+    size_t count = 0;
     reader->in_fields = true;
-    for (;;) {
-        reader->line = reader->at;
-        if (reader->at < reader->end && *reader->at == '\r') {
-            break;
+    while (at == end || *at != '\r') {
+        reader->line = at;
+        if (count == request_fields_max) {
+            return judge_line(reader, 431);
         }
-        uint16_t step = read_field(reader);
-        if (step != STEP_FINE) {
-            return step;
+        struct field *field = &reader->fields[count];
+        at = read_field(at, end, field);
+        if (at == NULL) {
+            return judge_line(reader, 400);
+        }
+        reader->request->field_count = ++count;
+        if (reader_may_note(field->name)) {
+            reader_note(reader, field);
         }
     }
+    reader->line = at;
+    reader->at = at;
     if (!at_line_end(reader->at, reader->end)) {
         return judge_line(reader, 400);
     }

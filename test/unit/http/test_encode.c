@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Responses: the exact bytes, and that nothing splits them. */
+#include "http/h1/encode.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const uint8_t date[] = "Sun, 06 Nov 1994 08:49:37 GMT";
+#define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+
+#define S(text)                                   \
+    {                                             \
+        (const uint8_t *)(text), sizeof(text) - 1 \
+    }
+#define NOTE .content_type = S("text/plain"), .body = S("go")
+#define NOTE_FIELDS "Content-Type: text/plain\r\nContent-Length: 2\r\n"
+
+struct row {
+    const char *name;
+    struct response response;
+    struct h1_encoding encoding;
+    const char *bytes;
+};
+
+static const struct row rows[] = {
+    {.name = "the typical answer",
+     .response = {.status = 307,
+                  .location = S("https://b.example/x"),
+                  NOTE,
+                  .field_count = 1,
+                  .fields = {{S("X-Redirect-By"), S("a b")}}},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 307 Temporary Redirect\r\n" DATE "Location: https://b.example/x\r\n"
+              "X-Redirect-By: a b\r\n" NOTE_FIELDS "\r\ngo"},
+    {.name = "9110 9.3.2 HEAD has the same fields",
+     .response = {.status = 308, .location = S("https://b.example/"), NOTE},
+     .encoding = {.version_minor = 1, .head = true},
+     .bytes = "HTTP/1.1 308 Permanent Redirect\r\n" DATE
+              "Location: https://b.example/\r\n" NOTE_FIELDS "\r\n"},
+    {.name = "no content at all",
+     .response = {.status = 404},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 404 Not Found\r\n" DATE "Content-Length: 0\r\n\r\n"},
+    {.name = "9112 9.6 close",
+     .response = {.status = 400, .close = true},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 400 Bad Request\r\n" DATE "Content-Length: 0\r\nConnection: close\r\n\r\n"},
+    {.name = "9112 9.6 close by the connection",
+     .response = {.status = 400},
+     .encoding = {.close = true},
+     .bytes = "HTTP/1.1 400 Bad Request\r\n" DATE "Content-Length: 0\r\nConnection: close\r\n\r\n"},
+    {.name = "9112 9.3 keep-alive is said to 1.0",
+     .response = {.status = 200, NOTE},
+     .encoding = {.version_minor = 0},
+     .bytes = "HTTP/1.1 200 OK\r\n" DATE NOTE_FIELDS "Connection: keep-alive\r\n\r\ngo"},
+    {.name = "9110 8.6 no length on 204",
+     .response = {.status = 204, NOTE},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 204 No Content\r\n" DATE "\r\n"},
+    {.name = "9110 15.3.6 length 0 on 205",
+     .response = {.status = 205, NOTE},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 205 Reset Content\r\n" DATE "Content-Length: 0\r\n\r\n"},
+    {.name = "9110 15.4.5 no content on 304",
+     .response = {.status = 304, NOTE},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 304 Not Modified\r\n" DATE "\r\n"},
+    {.name = "9110 15.2 a 1xx is bare",
+     .response = {.status = 100, NOTE, .close = true},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 100 Continue\r\n\r\n"},
+    {.name = "9112 4 an unknown status keeps its space",
+     .response = {.status = 599},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 599 \r\n" DATE "Content-Length: 0\r\n\r\n"},
+    {.name = "9112 11.1 what is not valid is left out",
+     .response = {.status = 200,
+                  .field_count = 7,
+                  .fields = {{S("A"), S("b\r\nX: y")},
+                             {S("B\r\nX"), S("y")},
+                             {S("C D"), S("y")},
+                             {S(""), S("y")},
+                             {S("E"), S("y\0")},
+                             {S("F"), S("\x7f")},
+                             {S("G"), S("\xc3\xa4\t")}}},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 200 OK\r\n" DATE "G: \xc3\xa4\t\r\nContent-Length: 0\r\n\r\n"},
+    {.name = "9112 6 nothing else may frame",
+     .response = {.status = 200,
+                  .field_count = 6,
+                  .fields = {{S("content-length"), S("5")},
+                             {S("Transfer-Encoding"), S("chunked")},
+                             {S("Connection"), S("close")},
+                             {S("LOCATION"), S("https://evil/")},
+                             {S("Date"), S("now")},
+                             {S("Etag"), S("")}}},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 200 OK\r\n" DATE "Etag: \r\nContent-Length: 0\r\n\r\n"},
+    {.name = "a Content-Type that is not valid",
+     .response = {.status = 200, .content_type = S("text/plain\nX: y"), .body = S("go")},
+     .encoding = {.version_minor = 1},
+     .bytes = "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 2\r\n\r\ngo"},
+};
+
+static void bytes_are_these(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t memory[1024];
+        struct buffer out = buffer_over(memory, sizeof(memory));
+        struct h1_encoding encoding = rows[i].encoding;
+        encoding.date = date;
+        h1_encode(&rows[i].response, &encoding, &out);
+        if (out.full || !span_eq(buffer_span(&out), span_cstr(rows[i].bytes))) {
+            fail_msg("%s:\n%.*s", rows[i].name, SPAN_ARG(buffer_span(&out)));
+        }
+    }
+}
+
+static void a_bad_location_is_a_500(void **state)
+{
+    (void)state;
+    static const struct span bad[] = {
+        S("https://b.example/\r\nX: y"),
+        S("https://b.example/a b"),
+        S("https://b.example/\t"),
+        S("https://b.example/\x7f"),
+        S("https://b.example/\xc3\xa4"),
+        S("/\n"),
+        S("/\0"),
+    };
+    struct h1_encoding encoding = {.date = date, .version_minor = 1};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        uint8_t memory[1024];
+        struct buffer out = buffer_over(memory, sizeof(memory));
+        struct response response = {.status = 307,
+                                    .location = bad[i],
+                                    NOTE,
+                                    .field_count = 1,
+                                    .fields = {{S("Cache-Control"), S("max-age=9")}}};
+        h1_encode(&response, &encoding, &out);
+        struct span want =
+            SPAN("HTTP/1.1 500 Internal Server Error\r\n" DATE "Content-Length: 0\r\n\r\n");
+        if (!span_eq(buffer_span(&out), want)) {
+            fail_msg("%zu:\n%.*s", i, SPAN_ARG(buffer_span(&out)));
+        }
+    }
+}
+
+static void what_does_not_fit_leaves_nothing(void **state)
+{
+    (void)state;
+    size_t len = strlen(rows[0].bytes);
+    struct h1_encoding encoding = {.date = date, .version_minor = 1};
+    for (size_t cap = 2; cap < len + 2; cap++) {
+        uint8_t memory[1024] = "ab";
+        struct buffer out = {.ptr = memory, .len = 2, .cap = cap};
+        h1_encode(&rows[0].response, &encoding, &out);
+        assert_true(out.full);
+        assert_int_equal(out.len, 2);
+    }
+    uint8_t memory[1024];
+    struct buffer out = {.ptr = memory, .len = 2, .cap = len + 2};
+    h1_encode(&rows[0].response, &encoding, &out);
+    assert_false(out.full);
+    assert_int_equal(out.len, len + 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_are_these),
+        cmocka_unit_test(a_bad_location_is_a_500),
+        cmocka_unit_test(what_does_not_fit_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
