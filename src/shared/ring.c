@@ -32,6 +32,7 @@ static_assert((ring_bytes & (ring_bytes - 1)) == 0, "a power of two");
 struct ring {
     struct ring_head *head;
     uint8_t *bytes;
+    bool borrowed; /* the mapping is another handle's */
     uint64_t at;   /* our own position: published or consumed */
     uint64_t seen; /* the other side's, when we last looked */
     uint64_t next; /* where `at` goes with the next commit or pop; at: nothing is open */
@@ -96,16 +97,32 @@ enum err ring_open_producer(int fd, uint32_t worker, struct ring **out)
     return err;
 }
 
+static void begin_consumer(struct ring *ring)
+{
+    ring->at = atomic_load_explicit(&ring->head->consumed, memory_order_relaxed);
+    ring->seen = ring->at;
+    ring->next = ring->at;
+}
+
 enum err ring_open_consumer(int fd, uint32_t worker, struct ring **out)
 {
     enum err err = open_end(fd, worker, out);
     if (err == ERR_NONE) {
-        struct ring *ring = *out;
-        ring->at = atomic_load_explicit(&ring->head->consumed, memory_order_relaxed);
-        ring->seen = atomic_load_explicit(&ring->head->published, memory_order_acquire);
-        ring->next = ring->at;
+        begin_consumer(*out);
     }
     return err;
+}
+
+enum err ring_open_beside(struct ring *producer, struct ring **out)
+{
+    struct ring *ring = calloc(1, sizeof(*ring));
+    if (ring == NULL) {
+        return ERR_MEMORY;
+    }
+    *ring = (struct ring){.head = producer->head, .bytes = producer->bytes, .borrowed = true};
+    begin_consumer(ring);
+    *out = ring;
+    return ERR_NONE;
 }
 
 void ring_close(struct ring **ring)
@@ -113,7 +130,9 @@ void ring_close(struct ring **ring)
     if (*ring == NULL) {
         return;
     }
-    pages_unmap((*ring)->head, one_ring());
+    if (!(*ring)->borrowed) {
+        pages_unmap((*ring)->head, one_ring());
+    }
     free(*ring);
     *ring = NULL;
 }

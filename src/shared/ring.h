@@ -16,6 +16,9 @@ enum err ring_create(uint32_t workers, int *fd_out);
 /* Maps one of them, and goes on where the last producer or consumer stopped. */
 enum err ring_open_producer(int fd, uint32_t worker, struct ring **out);
 enum err ring_open_consumer(int fd, uint32_t worker, struct ring **out);
+/* The consumer's end over the producer's own mapping, for a process that has both, as the
+ * stress test has: a sanitizer knows memory by its address. To be closed first. */
+enum err ring_open_beside(struct ring *producer, struct ring **out);
 void ring_close(struct ring **ring);
 
 /* Producer. Whether records are wanted at all: false while there is no access log. */
