@@ -64,7 +64,7 @@ static void take_utf8(struct reader *r)
         r->at += rows[i].length;
         return;
     }
-    assert(!"not UTF-8");
+    abort(); /* not UTF-8 */
 }
 
 static void take_string(struct reader *r)
