@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Forwarded fields as a stranger may write them. Each line of the input is a field; its
+ * first octet says which one. Whatever it holds: what our own proxy appends to it decides,
+ * and a peer that is not trusted is not heard. */
+#include "http/field.h"
+#include "http/forwarded.h"
+
+#include <assert.h>
+
+enum { fields_max = 16, value_bytes_max = 1024 };
+
+struct input {
+    struct field fields[fields_max + 1];
+    struct request request;
+};
+
+static struct span name_of(uint8_t c)
+{
+    switch (c) {
+    case 'f':
+        return SPAN("Forwarded");
+    case 'x':
+        return SPAN("X-Forwarded-For");
+    case 'p':
+        return SPAN("X-Forwarded-Proto");
+    default:
+        return SPAN("X-Forwarded-Host");
+    }
+}
+
+static void add(struct input *input, struct span name, struct span value)
+{
+    input->fields[input->request.field_count++] = (struct field){.name = name, .value = value};
+    if (name.len == 9) {
+        input->request.known.forwarded = value;
+    }
+}
+
+static void read_input(struct span bytes, struct input *input)
+{
+    *input = (struct input){.request = {.fields = input->fields}};
+    while (bytes.len > 0 && input->request.field_count < fields_max) {
+        size_t end = span_find(bytes, 0, '\n');
+        struct span line = span_slice(bytes, 0, end);
+        if (line.len > 1 && line.len < value_bytes_max && field_value_valid(line)) {
+            add(input, name_of(line.ptr[0]), span_trim(span_from(line, 1)));
+        }
+        bytes = span_from(bytes, end < bytes.len ? end + 1 : end);
+    }
+}
+
+static void check(const struct input *input, const struct client *peer, const struct cidr *trusted,
+                  const struct client *want)
+{
+    struct forwarded out;
+    forwarded_resolve(&input->request, peer, trusted, 1, &out);
+    assert(out.proto.len == 0 || span_eq(out.proto, SPAN("http")) ||
+           span_eq(out.proto, SPAN("https")));
+    assert(out.client.secure == (out.proto.len == 5));
+    if (want != NULL) {
+        assert(memcmp(out.client.address, want->address, 16) == 0);
+    }
+    if (want == peer) {
+        assert(out.host.len == 0 && out.proto.len == 0 && out.client.port == peer->port);
+    }
+}
+
+/* What a proxy does: a field of its own, or more text at the end of the last one. */
+static void check_appended(struct input *input, const struct client *peer,
+                           const struct cidr *trusted, struct span name, struct span text)
+{
+    struct client proxied = {.port = 0};
+    assert(address_parse(SPAN("192.0.2.9"), proxied.address));
+    struct request before = input->request;
+    add(input, name, span_from(text, 2));
+    check(input, peer, trusted, &proxied);
+    input->request = before;
+
+    struct field *last = NULL;
+    for (size_t i = 0; i < before.field_count; i++) {
+        last = span_eq(input->fields[i].name, name) ? &input->fields[i] : last;
+    }
+    if (last != NULL) {
+        uint8_t longer[value_bytes_max + 32];
+        struct span old = last->value;
+        memcpy(longer, old.ptr, old.len);
+        memcpy(longer + old.len, text.ptr, text.len);
+        last->value = span_of(longer, old.len + text.len);
+        check(input, peer, trusted, &proxied);
+        last->value = old;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input;
+    struct cidr trusted;
+    struct client peer = {.port = 7};
+    struct client stranger = {.port = 7};
+    assert(cidr_parse(SPAN("10.0.0.0/8"), &trusted));
+    assert(address_parse(SPAN("10.0.0.1"), peer.address));
+    assert(address_parse(SPAN("192.0.2.77"), stranger.address));
+    read_input(span_of(data, size), &input);
+    check(&input, &stranger, &trusted, &stranger);
+    check(&input, &peer, &trusted, NULL);
+    check_appended(&input, &peer, &trusted, SPAN("Forwarded"), SPAN(", for=192.0.2.9"));
+    if (input.request.known.forwarded.ptr == NULL) {
+        check_appended(&input, &peer, &trusted, SPAN("X-Forwarded-For"), SPAN(", 192.0.2.9"));
+    }
+    return 0;
+}
