@@ -26,23 +26,14 @@ static struct members members_of(const struct request *request, struct span name
         .request = request, .name = name, .field = request->field_count, .quotes = quotes};
 }
 
-/* Whether the quote at text[at] is an escaped one: after an odd number of backslashes. */
-static bool is_escaped(struct span text, size_t at)
-{
-    size_t backslashes = 0;
-    while (backslashes < at && text.ptr[at - 1 - backslashes] == '\\') {
-        backslashes++;
-    }
-    return backslashes % 2 == 1;
-}
-
-/* Where the last member begins. */
+/* Where the last member begins. Escaped quotes need no care: a member that holds one is
+ * malformed wherever it is cut, and ends the walk. */
 static size_t last_member(struct span list, bool quotes)
 {
     bool quoted = false;
     for (size_t i = list.len; i > 0; i--) {
         uint8_t c = list.ptr[i - 1];
-        if (c == '"' && quotes && !(quoted && is_escaped(list, i - 1))) {
+        if (c == '"' && quotes) {
             quoted = !quoted;
         } else if (c == ',' && !quoted) {
             return i;

@@ -55,6 +55,8 @@ static const struct span heads[] = {
     S("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     S("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
     S(GET "X-Unfinished: yes\r\n"),
+    S(GET "X-Unfinished: y\rs"),
+    S(GET "X-Unfinished\x01"),
 };
 
 /* What one way of reading gave. */

@@ -56,6 +56,8 @@ static const struct bad_row bad_rows[] = {
     BAD("3.1 method is no token", "G@T / HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("3.1 method beyond ASCII", "G\xc3\xa4T / HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("3.1 long method", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\n" HOST "\r\n", 501),
+    BAD("3.1 long method, bare LF", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\n" HOST "\r\n",
+        400),
     BAD("3.2 NUL in the target", "GET /a\0b HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("3.2 a control in the target", "GET /a\x01 HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("3.2 tab in the target", "GET /a\tb HTTP/1.1\r\n" HOST "\r\n", 400),
