@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* A new snapshot: mapped, checked, its expressions compiled, then swapped in. This runs
+ * between two events of the loop, and a request is answered within one event, so nothing
+ * reads the old one any more when it is unmapped. */
+#include "worker/internal.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* What a mapping must be able to rely on: that nobody changes or shortens the pages. */
+static const int seals_needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+void drop_snapshot(struct worker_snapshot *dropped)
+{
+    regex_set_free(&dropped->regexes);
+    free(dropped->pool_turns);
+    if (dropped->snapshot != NULL) {
+        munmap((void *)(uintptr_t)dropped->snapshot, dropped->bytes);
+    }
+    *dropped = (struct worker_snapshot){0};
+}
+
+static enum err map_sealed(int fd, struct span *out)
+{
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || fstat(fd, &status) != 0) {
+        return ERR_IO;
+    }
+    if ((seals & seals_needed) != seals_needed || status.st_size <= 0) {
+        return ERR_SYNTAX;
+    }
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) {
+        return errno == ENOMEM ? ERR_MEMORY : ERR_IO;
+    }
+    *out = span_of(bytes, (size_t)status.st_size);
+    return ERR_NONE;
+}
+
+/* Takes over what the one in use has compiled already, so this must be the last step that
+ * can fail. */
+static enum err make_ready(struct worker *worker, struct worker_snapshot *made)
+{
+    size_t pools = snapshot_pool_count(made->snapshot);
+    made->pool_turns = calloc(pools > 0 ? pools : 1, sizeof(*made->pool_turns));
+    if (made->pool_turns == NULL) {
+        return ERR_MEMORY;
+    }
+    return regex_set_new(made->snapshot, worker->current.regexes, &made->regexes);
+}
+
+static enum err load_snapshot(struct worker *worker, int fd, struct worker_snapshot *out)
+{
+    struct span bytes;
+    enum err err = map_sealed(fd, &bytes);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct worker_snapshot made = {.snapshot = snapshot_open(bytes), .bytes = bytes.len};
+    if (made.snapshot == NULL) {
+        munmap((void *)(uintptr_t)bytes.ptr, bytes.len);
+        return ERR_SYNTAX;
+    }
+    err = make_ready(worker, &made);
+    if (err != ERR_NONE) {
+        drop_snapshot(&made);
+        return err;
+    }
+    *out = made;
+    return ERR_NONE;
+}
+
+static enum err begin_server(struct worker *worker, const struct serve_limits *limits)
+{
+    if (worker->server != NULL) {
+        server_set_limits(worker->server, limits);
+        return ERR_NONE;
+    }
+    return server_new(worker->loop, limits, handle_request, worker, worker->counters,
+                      &worker->server);
+}
+
+static void swap_in(struct worker *worker, struct worker_snapshot *made)
+{
+    struct worker_snapshot old = worker->current;
+    worker->current = *made;
+    worker->decide.snapshot = made->snapshot;
+    worker->decide.regexes = made->regexes;
+    worker->decide.pool_turns = made->pool_turns;
+    worker->decide.servers = servers_live(worker->servers);
+    drop_snapshot(&old);
+}
+
+static void acknowledge(struct worker *worker, uint64_t generation)
+{
+    counter_set(&worker->counters->snapshot_generation, generation);
+    struct message ack = {.type = MESSAGE_ACK, .number = worker->index, .generation = generation};
+    enum err err = channel_send(channel_fd, &ack);
+    if (err != ERR_NONE) {
+        log_error("cannot acknowledge snapshot %llu: %s", (unsigned long long)generation,
+                  err_text(err));
+    }
+}
+
+static enum err adopt(struct worker *worker, struct message *message)
+{
+    struct worker_snapshot made;
+    enum err err =
+        message->fd_count > 0 ? load_snapshot(worker, message->fds[0], &made) : ERR_SYNTAX;
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct serve_limits limits = limits_of(made.snapshot);
+    err = begin_server(worker, &limits);
+    if (err != ERR_NONE) {
+        drop_snapshot(&made);
+        return err;
+    }
+    swap_in(worker, &made);
+    return ERR_NONE;
+}
+
+void adopt_snapshot(struct worker *worker, struct message *message)
+{
+    enum err err = adopt(worker, message);
+    if (err == ERR_NONE) {
+        acknowledge(worker, message->generation);
+        return;
+    }
+    log_error("snapshot %llu is not used: %s", (unsigned long long)message->generation,
+              err_text(err));
+}

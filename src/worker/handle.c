@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* One request: decided, answered, counted, logged. Allocates nothing, makes no system
+ * call but the doorbell of a logger that sleeps. */
+#include "worker/internal.h"
+
+#include "base/clock.h"
+#include "http/field.h"
+
+static void count_request(struct worker *worker, const struct serve_request *asked,
+                          const struct decision *decision, uint16_t status)
+{
+    struct counters_worker *counters = worker->counters;
+    counter_add(&counters->requests, 1);
+    if (status < counters_statuses) {
+        counter_add(&counters->statuses[status], 1);
+    }
+    if (asked->bad_status != 0) {
+        counter_add(&counters->bad_requests, 1);
+    }
+    if (decision->reason == REASON_REGEX_LIMIT) {
+        counter_add(&counters->regex_limits, 1);
+    }
+    if (decision->rule != SNAP_NONE) {
+        struct counters_rule *rule = &worker->rules[rule_slot(worker, decision->rule)];
+        counter_add(&rule->hits, 1);
+        counter_set(&rule->last_used_s, (uint64_t)(asked->now_ns / NS_PER_SECOND));
+    }
+}
+
+/* Path and query as they were sent. In a target they stand together, with a '?' between;
+ * an absolute-form target without a path is the exception. */
+static struct span sent_path(struct worker *worker, const struct request *request)
+{
+    if (request->query.ptr == NULL) {
+        return request->path;
+    }
+    if (request->query.ptr == request->path.ptr + request->path.len + 1) {
+        return span_of(request->path.ptr, request->path.len + 1 + request->query.len);
+    }
+    struct buffer joined = buffer_over(worker->log_path, sizeof(worker->log_path));
+    buffer_put(&joined, request->path);
+    buffer_byte(&joined, '?');
+    buffer_put(&joined, request->query);
+    return buffer_span(&joined);
+}
+
+static void log_request(struct worker *worker, const struct serve_request *asked,
+                        const struct decision *decision, const struct response *response)
+{
+    const struct request *request = asked->request;
+    struct record record = {
+        .time_ns = asked->now_ns,
+        .client_port = decision->client.port,
+        .status = response->status,
+        .version = (uint8_t)(10 + request->version_minor),
+        .secure = decision->client.secure,
+        .duration_us = (uint32_t)(asked->duration_ns / 1000),
+        .strings =
+            {
+                [RECORD_METHOD] = request->method_name,
+                [RECORD_HOST] = decision->host,
+                [RECORD_PATH] = sent_path(worker, request),
+                [RECORD_LOCATION] = response->location,
+                [RECORD_RULE] = rule_identity(worker, decision->rule),
+                [RECORD_WHY] = reason_text(decision->reason),
+                [RECORD_USER_AGENT] = field_find(request, SPAN("User-Agent")),
+            },
+    };
+    memcpy(record.client, decision->client.address, sizeof(record.client));
+    uint8_t *room = ring_reserve(worker->ring, record_size(&record));
+    if (room == NULL) {
+        counter_add(&worker->counters->log_dropped, 1);
+        return;
+    }
+    record_encode(&record, room);
+    ring_commit(worker->ring);
+    ring_ring_bell(worker->ring, worker->bell_fd);
+}
+
+/* A head that was refused has no decision, but is counted and logged like one that has. */
+static void refuse(const struct serve_request *asked, struct decision *out)
+{
+    *out = (struct decision){
+        .reason = REASON_BAD_REQUEST,
+        .status = asked->bad_status,
+        .site = SNAP_NONE,
+        .rule = SNAP_NONE,
+        .server = SNAP_NONE,
+        .problem = true,
+        .max_age_s = -1,
+        .retry_after_s = -1,
+        .client = *asked->peer,
+        .host = asked->request->host,
+    };
+}
+
+void handle_request(void *context, const struct serve_request *asked, struct response *response)
+{
+    struct worker *worker = context;
+    struct decision decision;
+    if (asked->bad_status != 0) {
+        refuse(asked, &decision);
+    } else {
+        decide(&worker->decide, asked->request, asked->peer, asked->now_ns, &decision);
+    }
+    answer_from_decision(&worker->decide, asked->request, &decision, &worker->answer, response);
+    count_request(worker, asked, &decision, response->status);
+    if (ring_wanted(worker->ring)) {
+        log_request(worker, asked, &decision, response);
+    }
+}

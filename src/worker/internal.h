@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of worker/ share: the one worker that there is in its process. */
+#pragma once
+
+#include "decide/answer.h"
+#include "decide/decide.h"
+#include "net/channel.h"
+#include "net/listener.h"
+#include "serve/serve.h"
+#include "shared/counters.h"
+#include "shared/record.h"
+#include "shared/ring.h"
+#include "shared/servers.h"
+#include "snapshot/snapshot.h"
+
+/* A snapshot and what was made of it. */
+struct worker_snapshot {
+    const struct snapshot *snapshot; /* NULL: none yet */
+    size_t bytes;                    /* of the mapping */
+    struct regex_set *regexes;
+    uint32_t *pool_turns;
+};
+
+struct worker {
+    struct ev_loop *loop;
+    ev_io channel;
+    ev_timer heartbeat;
+    ev_signal terminate;
+    struct channel_buffer buffer;
+
+    uint32_t index;
+    struct counters_map *counters_map; /* NULL: not welcomed yet */
+    struct counters_worker *counters;
+    struct counters_rule *rules;
+    struct servers_map *servers;
+    struct ring *ring;
+    int bell_fd;
+
+    struct server *server; /* NULL until the first snapshot */
+    struct listener listeners[message_fds_max];
+    size_t listener_count;
+
+    struct worker_snapshot current;
+    struct decide_context decide;
+    struct answer_scratch answer;
+    uint8_t log_path[record_string_max]; /* where path and query do not stand together */
+};
+
+/* adopt.c */
+
+/* Answers from the snapshot of this message from now on, and acknowledges it. One that
+ * cannot be used is reported in the log, and the one in use stays. */
+void adopt_snapshot(struct worker *worker, struct message *message);
+void drop_snapshot(struct worker_snapshot *dropped);
+
+/* handle.c */
+
+/* A serve_handler_fn; context is the worker. */
+void handle_request(void *context, const struct serve_request *asked, struct response *response);
+
+/* view.c */
+
+uint32_t rule_slot(const struct worker *worker, uint32_t rule);
+/* "shop/routes/api"; empty for SNAP_NONE. */
+struct span rule_identity(const struct worker *worker, uint32_t rule);
+struct serve_limits limits_of(const struct snapshot *snapshot);
