@@ -84,9 +84,10 @@ static inline __m128i scan_usual_name(__m128i v)
     {                                                                        \
         for (;; at++) {                                                      \
             SCAN_BLOCKS(at, end, usual)                                      \
-            if (at == end) {                                                 \
-                return at;                                                   \
+            while (at < end && (octet_classes[*at] & (class)) != 0) {        \
+                at++;                                                        \
             }                                                                \
+            return at;                                                       \
         unusual:                                                             \
             if ((octet_classes[*at] & (class)) == 0) {                       \
                 return at;                                                   \
@@ -99,6 +100,23 @@ SCAN_FUNCTION(scan_token, OCTET_TOKEN, scan_usual_name)
 SCAN_FUNCTION(scan_value, OCTET_VALUE, scan_usual_text)
 SCAN_FUNCTION(scan_target, OCTET_TARGET, scan_usual_target)
 SCAN_FUNCTION(scan_path, OCTET_PATH, scan_usual_path)
+
+/* As scan_token, quicker for what nearly every name is: at most sixteen letters, digits
+ * and '-', and a colon. */
+static inline const uint8_t *scan_name(const uint8_t *at, const uint8_t *end)
+{
+#if defined(__SSE2__)
+    if (end - at > 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+        uint32_t mask = (uint32_t)_mm_movemask_epi8(scan_usual_name(block));
+        const uint8_t *stop = at + (uint32_t)__builtin_ctz(~mask);
+        if (*stop == ':') {
+            return stop;
+        }
+    }
+#endif
+    return scan_token(at, end);
+}
 
 /* Whether none of eight octets is below low, DEL or beyond ASCII. A borrow or a carry can
  * come only from one that is. */

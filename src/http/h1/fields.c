@@ -25,28 +25,34 @@ static void note_first(struct span *known, struct span value)
     }
 }
 
-static void note_connection(struct reader *reader, struct span value)
+/* Lists are rare: kept out of the way of the common fields. */
+static __attribute__((noinline)) void note_options(struct reader *reader, struct span list)
 {
-    if (value.len == 10 && scan_is(value.ptr, "keep-alive", 10)) {
-        reader->says_keep_alive = true;
-        return;
-    }
     struct span option;
-    while (field_list_next(&value, &option)) {
+    while (field_list_next(&list, &option)) {
         reader->says_close |= span_eq_ci(option, SPAN("close"));
         reader->says_keep_alive |= span_eq_ci(option, SPAN("keep-alive"));
     }
 }
 
-static void note_expect(struct reader *reader, struct span value)
+static __attribute__((noinline)) void note_expect(struct reader *reader, struct span list)
 {
     struct span member;
-    while (field_list_next(&value, &member)) {
+    while (field_list_next(&list, &member)) {
         if (span_eq_ci(member, SPAN("100-continue"))) {
             reader->expects_continue = true;
         } else {
             reader->expects_other = true;
         }
+    }
+}
+
+static void note_connection(struct reader *reader, struct span value)
+{
+    if (value.len == 10 && scan_is(value.ptr, "keep-alive", 10)) {
+        reader->says_keep_alive = true;
+    } else {
+        note_options(reader, value);
     }
 }
 

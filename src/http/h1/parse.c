@@ -27,7 +27,7 @@ static inline const uint8_t *skip_blanks(const uint8_t *at, const uint8_t *end)
 
 static bool at_line_end(const uint8_t *at, const uint8_t *end)
 {
-    return end - at >= 2 && memcmp(at, "\r\n", 2) == 0;
+    return end - at > 1 && memcmp(at, "\r\n", 2) == 0;
 }
 
 /* What a line deserves that cannot be read: STEP_MORE while it is incomplete, 400 when it
@@ -184,7 +184,7 @@ static uint16_t read_request_line(struct reader *reader)
 static inline const uint8_t *read_field(const uint8_t *from, const uint8_t *end,
                                         struct field *field)
 {
-    const uint8_t *colon = scan_token(from, end);
+    const uint8_t *colon = scan_name(from, end);
     if (colon == from || colon == end || *colon != ':') {
         return NULL;
     }
@@ -202,30 +202,44 @@ static inline const uint8_t *read_field(const uint8_t *from, const uint8_t *end,
     return next;
 }
 
-/* Up to and with the empty line. */
-static uint16_t read_fields(struct reader *reader)
+/* The fields and the place behind them; STEP_FINE: an empty line should follow. */
+static uint16_t read_field_lines(struct reader *reader)
 {
     const uint8_t *end = reader->end;
     const uint8_t *at = reader->at;
-    size_t count = 0;
-    reader->in_fields = true;
+    struct field *field = reader->fields;
+    const struct field *last = field + request_fields_max;
+    uint16_t status = STEP_FINE;
     while (at == end || *at != '\r') {
-        reader->line = at;
-        if (count == request_fields_max) {
-            return judge_line(reader, 431);
+        if (field == last) {
+            status = 431;
+            break;
         }
-        struct field *field = &reader->fields[count];
-        at = read_field(at, end, field);
-        if (at == NULL) {
-            return judge_line(reader, 400);
+        const uint8_t *next = read_field(at, end, field);
+        if (next == NULL) {
+            status = 400;
+            break;
         }
-        reader->request->field_count = ++count;
         if (reader_may_note(field->name)) {
             reader_note(reader, field);
         }
+        at = next;
+        field++;
     }
     reader->line = at;
     reader->at = at;
+    reader->request->field_count = (size_t)(field - reader->fields);
+    return status;
+}
+
+/* Up to and with the empty line. */
+static uint16_t read_fields(struct reader *reader)
+{
+    reader->in_fields = true;
+    uint16_t status = read_field_lines(reader);
+    if (status != STEP_FINE) {
+        return judge_line(reader, status);
+    }
     if (!at_line_end(reader->at, reader->end)) {
         return judge_line(reader, 400);
     }
