@@ -12,7 +12,8 @@ struct span field_find(const struct request *request, struct span name);
  * skipped, commas in quoted strings kept. False: no more. */
 bool field_list_next(struct span *list, struct span *member);
 
-/* The value of the cookie `name` in a Cookie field (RFC 6265, 4.2); ptr NULL: none. */
+/* The value of the first cookie `name` in a Cookie field (RFC 6265, 4.2), with its quotes
+ * if it has any; names are compared with case; ptr NULL: none. */
 struct span cookie_find(struct span cookie_field, struct span name);
 
 /* The value of the parameter `name` in a query, undecoded; ptr NULL: none; an empty

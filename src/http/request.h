@@ -21,7 +21,7 @@ enum method {
 enum { request_fields_max = 100, request_head_bytes_max = 16384 };
 
 struct field {
-    struct span name; /* as sent; compare without case */
+    struct span name;  /* as sent; compare without case */
     struct span value; /* without surrounding white space */
 };
 
@@ -45,9 +45,9 @@ struct request {
     /* The target. An absolute-form target's authority wins over Host (RFC 9112, 3.2.2);
      * its scheme is in absolute_scheme, else that is empty. */
     struct span absolute_scheme;
-    struct span host; /* canonical: lower case, no trailing dot; empty in HTTP/1.0 without Host */
-    int32_t port;     /* -1: none was named */
-    struct span path; /* as sent; "*" only for OPTIONS */
+    struct span host;  /* canonical: lower case, no trailing dot; empty in HTTP/1.0 without Host */
+    int32_t port;      /* -1: none was named */
+    struct span path;  /* as sent; "*" only for OPTIONS */
     struct span query; /* without '?'; ptr NULL: none */
 
     enum body_kind body;
