@@ -295,7 +295,9 @@ class H2o(Contestant):
         redirect: {{status: 307, url: "{TARGET}/"}}
 """ for path in paths)
         file = self.folder / f"h2o-{self.port}.yaml"
-        file.write_text(f"""num-threads: 1
+        # As root it would become another user, who may not write callgrind's files.
+        user = "user: root\n" if os.geteuid() == 0 else ""
+        file.write_text(f"""{user}num-threads: 1
 max-connections: 12000
 tcp-fastopen: 0
 http1-request-timeout: 600

@@ -6,13 +6,15 @@ import math
 import os
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
+import time
 
-from contestants import LOAD_CORE, pin, request_bytes
+from contestants import LOAD_CORE, pin, request_bytes, tree
 
 BURST_NS = 200_000_000
-BURST_MIN = 2_000
+BURST_MIN = 200
 BURST_MAX = 400_000
 
 
@@ -50,6 +52,8 @@ class Load:
         """How many requests make a burst of about BURST_NS."""
         self.send(BURST_MIN)
         each = max(self.burst(BURST_MIN), 1)
+        if each * BURST_MIN < BURST_NS / 20:
+            each = max(self.burst(BURST_MIN * 20), 1)
         return max(BURST_MIN, min(BURST_MAX, int(BURST_NS / each)))
 
     def close(self):
@@ -113,29 +117,52 @@ def compare(load, base, pairs):
                       user / max(user + system, 1), pairs)
 
 
-def instructions(make, path, connections, depth, requests):
+def dump_instructions(server, path):
+    """Instructions of all processes since the last dump; callgrind starts anew after it."""
+    for old in server.folder.glob("callgrind.*"):
+        old.unlink()
+    for pid in tree(server.process.pid):
+        command = subprocess.Popen(["callgrind_control", "--dump", str(pid)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   start_new_session=True)
+        # A program whose threads all sleep in the kernel may not hear it until one wakes up.
+        deadline = time.monotonic() + 30
+        while command.poll() is None:
+            try:
+                command.wait(2)
+            except subprocess.TimeoutExpired:
+                server.ask(path)
+            if time.monotonic() > deadline:
+                os.killpg(command.pid, signal.SIGKILL)
+                break
+        command.wait()
+    total = 0
+    for file in server.folder.glob("callgrind.*"):
+        found = re.search(r"^(?:totals|summary): (\d+)", file.read_text(errors="replace"),
+                          re.MULTILINE)
+        total += int(found[1]) if found else 0
+    return total
+
+
+def instructions(server, path, connections, depth, requests):
     """User instructions for one request: what 2N requests take beyond N, divided by N."""
-    counts = []
-    for factor in (1, 2):
-        server = make()
-        for old in server.folder.glob("callgrind.*"):
-            old.unlink()
-        server.wrapper = ["valgrind", "--tool=callgrind", "--trace-children=yes", "--quiet",
-                          f"--callgrind-out-file={server.folder}/callgrind.%p"]
-        server.start(path)
-        try:
-            load = Load(server, path, connections, depth)
-            load.send(requests * factor)
-            load.close()
-        finally:
-            server.stop(60)
-        total = 0
-        for file in server.folder.glob("callgrind.*"):
-            found = re.search(r"^(?:totals|summary): (\d+)", file.read_text(errors="replace"),
-                              re.MULTILINE)
-            total += int(found[1]) if found else 0
-        counts.append(total)
-    return (counts[1] - counts[0]) / requests
+    server.wrapper = ["valgrind", "--tool=callgrind", "--trace-children=yes", "--quiet",
+                      f"--callgrind-out-file={server.folder}/callgrind.%p"]
+    server.start(path)
+    try:
+        load = Load(server, path, connections, depth)
+        load.send(requests)
+        dump_instructions(server, path)
+        load.send(requests)
+        once = dump_instructions(server, path)
+        load.send(2 * requests)
+        twice = dump_instructions(server, path)
+        load.close()
+    finally:
+        server.stop(60)
+    if twice <= once:
+        raise RuntimeError(f"callgrind counted nothing for {server.name}")
+    return (twice - once) / requests
 
 
 def idle_bytes(server, path, connections):
