@@ -59,8 +59,7 @@ def run_compiled(build, suites, timeout_factor):
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     log = build / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
-    command = ["/usr/bin/meson", "test", "-C", str(build), "--no-rebuild", "--quiet",
-               "-t", str(timeout_factor)]
+    command = ["/usr/bin/meson", "test", "-C", str(build), "--quiet", "-t", str(timeout_factor)]
     for suite in suites:
         command += ["--suite", suite]
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
