@@ -32,6 +32,8 @@ class Load:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pin(LOAD_CORE))
 
     def send(self, requests):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the load on {self.server.name} ended")
         self.process.stdin.write(f"{requests}\n")
         self.process.stdin.flush()
         words = self.process.stdout.readline().split()

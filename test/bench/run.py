@@ -10,6 +10,7 @@ import datetime
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -55,6 +56,15 @@ class Report:
             self.say("| " + " | ".join(str(cell).ljust(width)
                                        for cell, width in zip(row, widths)) + " |")
 
+    def failed(self, kind, error):
+        """A server that did not get through is a row of the table, too."""
+        print(f"{kind.name}: {error}", file=sys.stderr)
+        if kind is c.Detour:
+            self.asked += 1
+            self.missed += 1
+            return "NO: it failed"
+        return "failed"
+
     def verdict(self, value, limit):
         self.asked += 1
         if value <= limit:
@@ -92,11 +102,15 @@ class Bench:
             # The floor beside itself comes first: it says how far chance goes.
             for kind in [c.Floor, *self.kinds]:
                 options = {"close": depth == 0} if kind is c.Floor else {}
-                server = kind(self.folder, **options).start()
+                server = kind(self.folder, **options)
                 try:
+                    server.start()
                     load = measure.Load(server, "/old/a/b", connections, depth)
                     found = measure.compare(load, base, self.pairs)
                     load.close()
+                except (OSError, RuntimeError) as error:
+                    rows.append([kind.name, "", "", "", "", self.report.failed(kind, error)])
+                    continue
                 finally:
                     server.stop()
                 floors.append(found.base_us)
@@ -129,15 +143,20 @@ class Bench:
                 and not (self.quick and kind not in (c.Detour, c.Nginx))]
         for kind, route in plan:
             path = c.request_path(route)
-            one = kind(self.folder, routes=route).start(path)
-            many = kind(self.folder, routes="all").start(path)
+            one = kind(self.folder, routes=route)
+            many = kind(self.folder, routes="all")
             try:
+                one.start(path)
+                many.start(path)
                 base = measure.Load(one, path, 64, 1)
                 load = measure.Load(many, path, 64, 1)
                 pairs = self.pairs if kind is c.Detour else min(self.pairs, 10)
                 found = measure.compare(load, base, pairs)
                 load.close()
                 base.close()
+            except (OSError, RuntimeError) as error:
+                rows.append([kind.name, route, "", "", "", "", self.report.failed(kind, error)])
+                continue
             finally:
                 one.stop()
                 many.stop()
@@ -152,9 +171,13 @@ class Bench:
     def idle9000(self):
         rows = []
         for kind in self.kinds:
-            server = kind(self.folder).start()
+            server = kind(self.folder)
             try:
+                server.start()
                 start, each = measure.idle_bytes(server, "/old/a/b", IDLE_CONNECTIONS)
+            except (OSError, RuntimeError) as error:
+                rows.append([kind.name, "", "", "", self.report.failed(kind, error), ""])
+                continue
             finally:
                 server.stop()
             ours = kind is c.Detour
@@ -168,11 +191,14 @@ class Bench:
     def instructions(self):
         requests = INSTRUCTION_REQUESTS // (4 if self.quick else 1)
         counts = {}
-        for kind in self.kinds:
-            counts[kind.name] = measure.instructions(kind(self.folder), "/old/a/b", 64, 1,
-                                                     requests)
-        nginx = counts.get("nginx")
         rows = []
+        for kind in self.kinds:
+            try:
+                counts[kind.name] = measure.instructions(kind(self.folder), "/old/a/b", 64, 1,
+                                                         requests)
+            except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+                rows.append([kind.name, "", "", "", self.report.failed(kind, error)])
+        nginx = counts.get("nginx")
         for name, count in counts.items():
             ours = name == "detour" and nginx
             rows.append([name, f"{count:.0f}", f"{count / nginx:.2f}" if nginx else "",
