@@ -10,7 +10,7 @@ build="gcc libc6-dev meson ninja-build pkg-config python3 scdoc libpcre2-dev lib
     libyaml-dev libjansson-dev libxxhash-dev libev-dev libcmocka-dev"
 test="python3-pytest python3-yaml python3-jsonschema curl nodejs tzdata"
 lint="clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck shellcheck"
-bench="wrk nginx haproxy h2o valgrind"
+bench="nginx haproxy h2o valgrind"
 
 check=no
 wanted=
