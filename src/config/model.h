@@ -88,6 +88,7 @@ struct model_rule {
     struct span path_source;
     struct span prefix; /* normalised, no slash at the end; empty: any */
     const struct pattern *host; /* NULL: any of the site's */
+    struct span host_source;
     struct model_conditions conditions;
 
     struct model_action action;

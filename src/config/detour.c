@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The detours: list. */
+#include "config/rule.h"
+
+#include "base/clock.h"
+#include "config/time.h"
+#include "http/method.h"
+
+/* ---- the window ---- */
+
+static bool read_time(struct load *load, const struct node *node, int64_t *out)
+{
+    struct time_result result;
+    if (node->kind != NODE_SCALAR) {
+        return read_refuse(load, node, "a time like 2026-12-01T02:00:00Z");
+    }
+    enum err err = time_parse(node->text, &load->zones, &result);
+    if (err != ERR_NONE) {
+        problems_error(load->problems, node->place, "the time \"%.*s\" is not understood: %s",
+                       SHOW(node->text), result.reason);
+        return false;
+    }
+    char text[time_text_max];
+    if (result.kind != LOCAL_ONCE) {
+        problems_warning(load->problems, node->place,
+                         "\"%.*s\" %s there, since the clock changes; it is taken as %s",
+                         SHOW(node->text),
+                         result.kind == LOCAL_GAP ? "does not exist" : "comes twice",
+                         time_format(result.ns, text));
+    }
+    *out = result.ns;
+    return true;
+}
+
+static bool read_window(struct load *load, const struct node *const *at, const struct node *node,
+                        struct model_detour *detour)
+{
+    bool good = at[KEY_FROM] == NULL || read_time(load, at[KEY_FROM], &detour->from_ns);
+    if (at[KEY_UNTIL] == NULL) {
+        problems_error(load->problems, node->place,
+                       "a detour needs an end: `until: 2026-12-01T04:00:00Z`, or `until: off` when "
+                       "it has none");
+        return false;
+    }
+    if (!node_is_word(at[KEY_UNTIL], "off")) {
+        good = read_time(load, at[KEY_UNTIL], &detour->until_ns) && good;
+    }
+    if (!good) {
+        return false;
+    }
+    if (detour->until_ns <= detour->from_ns) {
+        problems_error(load->problems, at[KEY_UNTIL]->place,
+                       "`until` is not after `from`, so this detour would never be open; swap or "
+                       "mend them");
+        return false;
+    }
+    char text[time_text_max];
+    if (detour->until_ns <= load->now_ns) {
+        problems_warning(load->problems, at[KEY_UNTIL]->place,
+                         "this detour is over since %s; take it away when it is not needed again",
+                         time_format(detour->until_ns, text));
+    }
+    return true;
+}
+
+/* ---- bypass and except ---- */
+
+static bool read_bypass_cookie(struct load *load, const struct node *node, struct model_test *out)
+{
+    size_t equals = node->kind == NODE_SCALAR ? span_find(node->text, 0, '=') : 0;
+    bool good = node->kind == NODE_SCALAR && equals > 0 && equals + 1 < node->text.len &&
+                method_is_token(span_slice(node->text, 0, equals)) &&
+                memchr(node->text.ptr, 0, node->text.len) == NULL;
+    if (!good) {
+        return read_refuse(load, node, "a cookie like `name=value`");
+    }
+    *out = (struct model_test){.kind = TEST_EQUAL,
+                               .name = load_copy(load, span_slice(node->text, 0, equals)),
+                               .value = load_copy(load, span_from(node->text, equals + 1))};
+    return true;
+}
+
+static bool read_bypass_cookies(struct load *load, const struct node *node,
+                                struct model_detour *detour)
+{
+    bool good = true;
+    size_t count = 0;
+    struct model_test *items = load_alloc(load, list_count(node), sizeof(*items));
+    for (const struct node *item = list_first(node); item != NULL && items != NULL;
+         item = list_next(node, item)) {
+        if (read_bypass_cookie(load, item, &items[count])) {
+            count++;
+        } else {
+            good = false;
+        }
+    }
+    detour->bypass_cookies = (struct model_tests){.items = items, .count = count};
+    return good && items != NULL;
+}
+
+static bool read_bypass(struct load *load, const struct node *node, struct model_detour *detour)
+{
+    static const char *const keys[] = {"clients", "cookie"};
+    const struct node *at[2];
+    bool good = true;
+    if (!read_map(load, node, "`bypass`", keys, 2, at)) {
+        return false;
+    }
+    if (at[0] != NULL) {
+        if (load->clients_place.line == 0) {
+            load->clients_place = at[0]->place;
+        }
+        good = read_cidrs(load, at[0], &detour->bypass_clients, &detour->bypass_client_count);
+    }
+    return (at[1] == NULL || read_bypass_cookies(load, at[1], detour)) && good;
+}
+
+static bool read_except(struct load *load, const struct node *node, struct model_detour *detour)
+{
+    bool good = true;
+    size_t count = 0;
+    const struct pattern **items =
+        load_alloc(load, list_count(node), sizeof(const struct pattern *));
+    for (const struct node *item = list_first(node); item != NULL && items != NULL;
+         item = list_next(node, item)) {
+        if (read_pattern(load, item, PATTERN_PATH, &items[count])) {
+            count++;
+        } else {
+            good = false;
+        }
+    }
+    detour->except = items;
+    detour->except_count = count;
+    return good && items != NULL;
+}
+
+/* ---- site and name ---- */
+
+static bool report_site(struct load *load, const struct node *node)
+{
+    struct span *names = load_scratch(load, load->site_count, sizeof(*names));
+    for (size_t i = 0; names != NULL && i < load->site_count; i++) {
+        names[i] = load->sites[i].name;
+    }
+    const char *hint = names != NULL ? load_hint(load, node->text, names, load->site_count) : "";
+    problems_error(load->problems, node->place, "there is no site `%.*s`%s", SHOW(node->text),
+                   hint[0] != 0 ? hint : "; write the `name` or the first host of one");
+    return false;
+}
+
+static bool read_detour_site(struct load *load, const struct node *at_site, const struct node *node,
+                             struct model_detour *detour)
+{
+    if (at_site == NULL) {
+        if (load->site_count == 1) {
+            return true;
+        }
+        problems_error(load->problems, node->place,
+                       load->site_count == 0
+                           ? "a detour overrides a site, and there is none; add one under `sites:`"
+                           : "there are several sites; say which one with `site: NAME`");
+        return false;
+    }
+    if (at_site->kind != NODE_SCALAR) {
+        return read_refuse(load, at_site, "the name of a site");
+    }
+    return names_find(&load->site_names, at_site->text, &detour->site) ||
+           report_site(load, at_site);
+}
+
+static bool read_detour_name(struct load *load, const struct node *at_name, const struct node *node,
+                             struct names *names, struct model_detour *detour)
+{
+    uint32_t line;
+    if (at_name == NULL) {
+        problems_error(load->problems, node->place,
+                       "a detour needs a `name`, which logs and `explain` call it by");
+        return false;
+    }
+    if (!read_name(load, at_name, &detour->rule.name)) {
+        return false;
+    }
+    enum err err = names_add(names, detour->rule.name, node->place.line, &line);
+    if (err == ERR_RANGE) {
+        problems_error(load->problems, at_name->place,
+                       "the detour name `%.*s` is taken by the one in line %u; give it another",
+                       SHOW(detour->rule.name), line);
+        return false;
+    }
+    load->no_memory = load->no_memory || err != ERR_NONE;
+    return true;
+}
+
+static bool read_why(struct load *load, const struct node *const *at, const struct node *node,
+                     struct model_detour *detour)
+{
+    if (at[KEY_REASON] == NULL) {
+        problems_warning(load->problems, node->place,
+                         "a detour without a `reason` puzzles those who meet it; add one");
+    }
+    bool good = at[KEY_REASON] == NULL || read_string(load, at[KEY_REASON], &detour->reason);
+    return (at[KEY_OWNER] == NULL || read_string(load, at[KEY_OWNER], &detour->owner)) && good;
+}
+
+static bool read_detour(struct load *load, const struct node *node, struct names *names,
+                        struct model_detour *detour)
+{
+    const struct node *at[DETOUR_KEYS];
+    struct scope scope = {.detour = true, .own_site = UINT32_MAX};
+    *detour = (struct model_detour){.from_ns = INT64_MIN, .until_ns = TIME_NEVER};
+    detour->rule.kind = RULE_DETOUR;
+    if (!read_map(load, node, "a detour", detour_keys, DETOUR_KEYS, at)) {
+        return false;
+    }
+    bool good = read_detour_name(load, at[KEY_NAME], node, names, detour);
+    if (read_detour_site(load, at[KEY_SITE], node, detour)) {
+        scope.site = &load->sites[detour->site];
+        scope.own_site = detour->site;
+    } else {
+        good = false;
+    }
+    good = read_window(load, at, node, detour) && good;
+    good = (at[KEY_BYPASS] == NULL || read_bypass(load, at[KEY_BYPASS], detour)) && good;
+    good = (at[KEY_EXCEPT] == NULL || read_except(load, at[KEY_EXCEPT], detour)) && good;
+    good = read_why(load, at, node, detour) && good;
+    good = read_rule(load, node, at, &scope, &detour->rule) && good;
+    if (good) {
+        detour->rule.identity =
+            load_printf(load, "%.*s/detours/%.*s", SPAN_ARG(load->sites[detour->site].name),
+                        SPAN_ARG(detour->rule.name));
+    }
+    return good;
+}
+
+bool read_detours(struct load *load, const struct node *node)
+{
+    bool good = true;
+    struct names names = {.arena = load->scratch};
+    if (!read_is_list(load, node)) {
+        return false;
+    }
+    struct model_detour *detours = load_alloc(load, node->count, sizeof(*detours));
+    if (detours == NULL) {
+        return false;
+    }
+    for (const struct node *item = node->first; item != NULL; item = item->next) {
+        if (read_detour(load, item, &names, &detours[load->model->detour_count])) {
+            load->model->detour_count++;
+        } else {
+            good = false;
+        }
+    }
+    load->model->detours = detours;
+    return good;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole rule: what routes, detours and defaults have in common. */
+#include "config/rule.h"
+
+#include "http/method.h"
+
+const char *const route_keys[ROUTE_KEYS] = {
+    [KEY_NAME] = "name",          [KEY_HOST] = "host",       [KEY_PATH] = "path",
+    [KEY_PREFIX] = "path_prefix", [KEY_METHODS] = "methods", [KEY_COOKIES] = "cookies",
+    [KEY_CLIENTS] = "clients",    [KEY_WHEN] = "when",       [KEY_SHARE] = "share",
+    [KEY_REST] = "rest",          [KEY_TO] = "to",           [KEY_POOL] = "pool",
+    [KEY_PAGE] = "page",          [KEY_RESPOND] = "respond", [KEY_STATUS] = "status",
+    [KEY_QUERY] = "query",        [KEY_MAX_AGE] = "max_age", [KEY_NOTE] = "note",
+    [KEY_HEADERS] = "headers",    [KEY_LABELS] = "labels",   [KEY_RETRY_AFTER] = "retry_after",
+};
+
+const char *const detour_keys[DETOUR_KEYS] = {
+    [KEY_NAME] = "name",          [KEY_HOST] = "host",       [KEY_PATH] = "path",
+    [KEY_PREFIX] = "path_prefix", [KEY_METHODS] = "methods", [KEY_COOKIES] = "cookies",
+    [KEY_CLIENTS] = "clients",    [KEY_WHEN] = "when",       [KEY_SHARE] = "share",
+    [KEY_REST] = "rest",          [KEY_TO] = "to",           [KEY_POOL] = "pool",
+    [KEY_PAGE] = "page",          [KEY_RESPOND] = "respond", [KEY_STATUS] = "status",
+    [KEY_QUERY] = "query",        [KEY_MAX_AGE] = "max_age", [KEY_NOTE] = "note",
+    [KEY_HEADERS] = "headers",    [KEY_LABELS] = "labels",   [KEY_RETRY_AFTER] = "retry_after",
+    [KEY_SITE] = "site",          [KEY_FROM] = "from",       [KEY_UNTIL] = "until",
+    [KEY_BYPASS] = "bypass",      [KEY_EXCEPT] = "except",   [KEY_REASON] = "reason",
+    [KEY_OWNER] = "owner",
+};
+
+const char *const default_keys[ROUTE_KEYS] = {
+    [KEY_TO] = "to",
+    [KEY_POOL] = "pool",
+    [KEY_PAGE] = "page",
+    [KEY_RESPOND] = "respond",
+    [KEY_STATUS] = "status",
+    [KEY_QUERY] = "query",
+    [KEY_MAX_AGE] = "max_age",
+    [KEY_NOTE] = "note",
+    [KEY_HEADERS] = "headers",
+    [KEY_LABELS] = "labels",
+    [KEY_RETRY_AFTER] = "retry_after",
+};
+
+const char *const rest_keys[ROUTE_KEYS] = {
+    [KEY_TO] = "to",           [KEY_POOL] = "pool",     [KEY_PAGE] = "page",
+    [KEY_RESPOND] = "respond", [KEY_STATUS] = "status", [KEY_RETRY_AFTER] = "retry_after",
+};
+
+const char *const fallback_keys[ROUTE_KEYS] = {
+    [KEY_TO] = "to",
+    [KEY_PAGE] = "page",
+    [KEY_RESPOND] = "respond",
+    [KEY_STATUS] = "status",
+    [KEY_RETRY_AFTER] = "retry_after",
+};
+
+enum { permanent_max_age_s = 3600 };
+
+/* ---- what matches ---- */
+
+static bool read_paths(struct load *load, const struct node *const *at, struct model_rule *rule)
+{
+    bool good = true;
+    if (at[KEY_PATH] != NULL && at[KEY_PREFIX] != NULL) {
+        problems_error(load->problems, at[KEY_PREFIX]->key->place,
+                       "`path` and `path_prefix` exclude each other; keep one of them");
+        good = false;
+    }
+    if (at[KEY_PATH] != NULL) {
+        good = read_pattern(load, at[KEY_PATH], PATTERN_PATH, &rule->path) && good;
+        if (rule->path != NULL) {
+            rule->path_source = load_copy(load, at[KEY_PATH]->text);
+        }
+    }
+    if (at[KEY_PREFIX] != NULL) {
+        good = read_prefix(load, at[KEY_PREFIX], &rule->prefix) && good;
+    }
+    if (at[KEY_HOST] != NULL) {
+        good = read_pattern(load, at[KEY_HOST], PATTERN_HOST, &rule->host) && good;
+        if (rule->host != NULL) {
+            rule->host_source = load_copy(load, at[KEY_HOST]->text);
+        }
+    }
+    return good;
+}
+
+/* ---- share and rest ---- */
+
+static bool read_rest(struct load *load, const struct node *node, struct scope *scope,
+                      struct model_action *out)
+{
+    uint64_t status;
+    struct extra_fields none = {0};
+    *out = (struct model_action){.kind = ACTION_NEXT, .retry_after_s = -1};
+    if (node == NULL || node_is_word(node, "next")) {
+        return true;
+    }
+    if (node->kind == NODE_MAP) {
+        struct scope of_rest = *scope;
+        of_rest.rest = true;
+        bool good = read_action_map(load, node, "`rest`", rest_keys, &of_rest, out, &none);
+        if (none.headers != NULL) {
+            problems_error(load->problems, none.headers->key->place,
+                           "fields for the rest alone are not possible; put `headers` into the "
+                           "rule");
+            return false;
+        }
+        return good;
+    }
+    bool plain_status = node->kind == NODE_SCALAR && span_decimal(node->text, 599, &status) &&
+                        status >= 200 && (status < 300 || status >= 400);
+    if (!plain_status) {
+        return read_refuse(load, node, "`next`, a status like 503, or a map like `{to: URL}`");
+    }
+    out->kind = ACTION_RESPOND;
+    out->status = (uint16_t)status;
+    out->place = node->place;
+    return true;
+}
+
+static bool read_share(struct load *load, const struct node *const *at, struct scope *scope,
+                       struct model_rule *rule)
+{
+    bool good = at[KEY_SHARE] == NULL || read_percent_ppm(load, at[KEY_SHARE], &rule->share_ppm);
+    if (at[KEY_REST] != NULL && at[KEY_SHARE] == NULL) {
+        problems_error(
+            load->problems, at[KEY_REST]->key->place,
+            "`rest` says what the others get, but there is no `share`; add `share: 50%%` "
+            "or take `rest` away");
+        good = false;
+    }
+    return read_rest(load, at[KEY_REST], scope, &rule->rest) && good;
+}
+
+/* ---- the options of an answer ---- */
+
+static bool is_permanent(uint16_t status)
+{
+    return status == 301 || status == 308;
+}
+
+static bool is_redirect(enum action_kind kind)
+{
+    return kind == ACTION_TO || kind == ACTION_POOL || kind == ACTION_PAGE;
+}
+
+static bool read_max_age(struct load *load, const struct node *node, struct model_rule *rule)
+{
+    if (node == NULL) {
+        bool guarded = is_redirect(rule->action.kind) && is_permanent(rule->action.status);
+        rule->max_age_s = guarded ? permanent_max_age_s : -1;
+        return true;
+    }
+    if (rule->action.kind == ACTION_POOL) {
+        problems_warning(load->problems, node->key->place,
+                         "`max_age` with a pool: a client would go back to a server that has died "
+                         "meanwhile; take it away");
+    }
+    return read_duration_s(load, node, &rule->max_age_s);
+}
+
+static bool read_query(struct load *load, const struct node *node, struct model_rule *rule)
+{
+    if (node == NULL || node->kind == NODE_MAP) {
+        return true; /* a map is a condition */
+    }
+    if (!node_is_word(node, "keep") && !node_is_word(node, "drop")) {
+        return read_refuse(load, node,
+                           "keep or drop; a condition on parameters is a map like `lang: de`");
+    }
+    rule->query_keep = node_is_word(node, "keep");
+    return true;
+}
+
+static bool safe_methods_only(const struct model_conditions *conditions)
+{
+    uint32_t safe = UINT32_C(1) << METHOD_GET | UINT32_C(1) << METHOD_HEAD |
+                    UINT32_C(1) << METHOD_OPTIONS | UINT32_C(1) << METHOD_TRACE;
+    return conditions->methods != 0 && (conditions->methods & ~safe) == 0;
+}
+
+static void warn_of_lost_bodies(struct load *load, const struct node *const *at,
+                                const struct model_rule *rule)
+{
+    if (at[KEY_STATUS] == NULL || !is_redirect(rule->action.kind) ||
+        rule->action.kind == ACTION_PAGE || safe_methods_only(&rule->conditions)) {
+        return;
+    }
+    uint16_t status = rule->action.status;
+    if (status == 301 || status == 302) {
+        problems_warning(load->problems, at[KEY_STATUS]->key->place,
+                         "with %u a POST becomes a GET and its body is lost; write %u, or limit "
+                         "the rule with `methods: [GET, HEAD]`",
+                         status, status == 301 ? 308 : 307);
+    }
+}
+
+static bool read_options(struct load *load, const struct node *const *at,
+                         const struct extra_fields *extra, struct model_rule *rule)
+{
+    bool good = at[KEY_NOTE] == NULL || read_bool(load, at[KEY_NOTE], &rule->note);
+    good = read_query(load, at[KEY_QUERY], rule) && good;
+    good = read_max_age(load, at[KEY_MAX_AGE], rule) && good;
+    good = read_fields(load, at[KEY_HEADERS], extra->headers, rule) && good;
+    warn_of_lost_bodies(load, at, rule);
+    return good;
+}
+
+static void rule_defaults(struct model_rule *rule, struct place place)
+{
+    rule->place = place;
+    rule->share_ppm = 1000000;
+    rule->query_keep = true;
+    rule->note = true;
+    rule->max_age_s = -1;
+    rule->rest.kind = ACTION_NEXT;
+    rule->rest.retry_after_s = -1;
+    rule->action.retry_after_s = -1;
+}
+
+static bool read_scope_labels(struct load *load, const struct node *node, struct scope *scope,
+                              struct model_rule *rule)
+{
+    bool good = node == NULL || read_labels(load, node, &rule->labels, &rule->label_count);
+    scope->labels = rule->labels;
+    scope->label_count = rule->label_count;
+    return good;
+}
+
+bool read_rule(struct load *load, const struct node *node, const struct node *const *at,
+               struct scope *scope, struct model_rule *rule)
+{
+    struct extra_fields extra = {0};
+    rule_defaults(rule, node->place);
+    bool good = read_paths(load, at, rule);
+    bool matched = good;
+    scope->path = rule->path;
+    scope->host = rule->host;
+    good = read_conditions(load, at, &rule->conditions) && good;
+    good = read_scope_labels(load, at[KEY_LABELS], scope, rule) && good;
+    /* Without its pattern a rule's variables would all be reported as unknown. */
+    if (!matched && (at[KEY_TO] != NULL || at[KEY_REST] != NULL)) {
+        return false;
+    }
+    good = read_action(load, at, node->place, scope, &rule->action, &extra) && good;
+    good = read_share(load, at, scope, rule) && good;
+    return read_options(load, at, &extra, rule) && good;
+}
+
+/* ---- default ---- */
+
+static bool read_default_map(struct load *load, const struct node *node, struct scope *scope,
+                             struct model_rule *rule)
+{
+    struct extra_fields extra = {0};
+    const struct node *at[ROUTE_KEYS];
+    if (!read_map(load, node, "`default`", default_keys, ROUTE_KEYS, at)) {
+        return false;
+    }
+    bool good = read_scope_labels(load, at[KEY_LABELS], scope, rule);
+    if (!has_action(at) && at[KEY_STATUS] != NULL) {
+        good = read_bare_status(load, at, node->place, &rule->action) && good;
+    } else {
+        good = read_action(load, at, node->place, scope, &rule->action, &extra) && good;
+    }
+    return read_options(load, at, &extra, rule) && good;
+}
+
+bool read_default(struct load *load, const struct node *node, struct scope *scope,
+                  struct model_rule *rule)
+{
+    rule_defaults(rule, node != NULL ? node->place : scope->site->place);
+    rule->action.place = rule->place;
+    rule->kind = RULE_DEFAULT;
+    if (node == NULL) {
+        rule->action.kind = ACTION_RESPOND;
+        rule->action.status = 404;
+        return true;
+    }
+    if (node_is_word(node, "pass")) {
+        rule->action.kind = ACTION_PASS;
+        rule->action.status = 204;
+        return true;
+    }
+    if (node->kind != NODE_MAP) {
+        return read_refuse(load, node, "`pass`, or a map like {status: 404} or {to: URL}");
+    }
+    return read_default_map(load, node, scope, rule);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Points in time as a configuration writes them. */
+#pragma once
+
+#include "config/zone.h"
+
+/* Why a time was not read: static text, with the mend. kind: whether the local time
+ * exists once. */
+struct time_result {
+    int64_t ns; /* since 1970-01-01T00:00:00Z */
+    enum local_kind kind;
+    const char *reason;
+};
+
+/* "2026-12-01T02:00:00Z", "2026-12-01T02:00:00+01:00" (RFC 3339), or a local time with an
+ * IANA zone: "2026-12-01T02:00:00 Europe/Berlin". The seconds may be left out, and 'T' may
+ * be a space. Years 1970 to 2199. ERR_SYNTAX, ERR_RANGE, ERR_NOTFOUND (the zone), ERR_IO,
+ * ERR_MEMORY: out->reason says why. */
+enum err time_parse(struct span text, struct zones *zones, struct time_result *out);
+
+/* Days since 1970-01-01 of a day of the Gregorian calendar; month and day from 1. */
+int64_t days_from_civil(int64_t year, unsigned month, unsigned day);
+/* The year that a day lies in. */
+int64_t civil_year(int64_t days);
+
+enum { time_text_max = 32 };
+/* "2026-12-01T01:00:00Z". */
+const char *time_format(int64_t ns, char out[time_text_max]);

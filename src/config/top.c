@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/* The top level of the file, and the order in which its parts are read. */
+#include "config/rule.h"
+
+#include "uri/location.h"
+
+enum top_key {
+    TOP_LISTEN,
+    TOP_WORKERS,
+    TOP_SITES,
+    TOP_POOLS,
+    TOP_DETOURS,
+    TOP_PROXIES,
+    TOP_ALLOWED,
+    TOP_LOG,
+    TOP_METRICS,
+    TOP_BY,
+    TOP_LIMITS,
+    TOP_KEYS
+};
+static const char *const top_keys[TOP_KEYS] = {
+    "listen",          "workers",    "sites",   "pools",       "detours", "trusted_proxies",
+    "allowed_targets", "access_log", "metrics", "redirect_by", "limits"};
+
+enum limit_key {
+    LIMIT_HEADER,
+    LIMIT_IDLE,
+    LIMIT_WRITE,
+    LIMIT_LINGERING,
+    LIMIT_CONNECTIONS,
+    LIMIT_DRAIN,
+    LIMIT_KEYS
+};
+static const char *const limit_keys[LIMIT_KEYS] = {
+    "header_timeout", "idle_timeout", "write_timeout", "lingering", "connections", "drain_timeout"};
+
+enum { hour_ms = 3600000, connections_ceiling = 1000000 };
+static const char default_listener[] = "http://127.0.0.1:8307";
+
+/* ---- listen ---- */
+
+static bool parse_listener(struct load *load, const struct node *node, struct listener *out)
+{
+    const char *reason = "it is not understood";
+    if (node->kind != NODE_SCALAR || node->text.len == 0) {
+        return read_refuse(load, node, "an address like http://0.0.0.0:8307");
+    }
+    if (listener_parse(node->text, out, &reason) != ERR_NONE) {
+        problems_error(load->problems, node->place, "cannot listen on \"%.*s\": %s",
+                       SHOW(node->text), reason);
+        return false;
+    }
+    return true;
+}
+
+static bool read_listener(struct load *load, const struct node *node, struct listener *out)
+{
+    static const char *const keys[] = {"address", "proxy_protocol"};
+    const struct node *at[2];
+    bool proxy = false;
+    if (node->kind != NODE_MAP) {
+        return parse_listener(load, node, out);
+    }
+    if (!read_map(load, node, "a listener", keys, 2, at)) {
+        return false;
+    }
+    if (at[0] == NULL) {
+        problems_error(load->problems, node->place,
+                       "a listener needs an `address`, like `address: http://0.0.0.0:8307`");
+        return false;
+    }
+    bool good = at[1] == NULL || read_bool(load, at[1], &proxy);
+    good = parse_listener(load, at[0], out) && good;
+    out->proxy_protocol = proxy;
+    return good;
+}
+
+static bool listener_is_new(struct load *load, const struct node *node,
+                            const struct listener *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (listener_same_address(&items[i], &items[count])) {
+            problems_error(load->problems, node->place,
+                           "the address %s stands twice under `listen`; keep one", items[i].text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool default_listen(struct load *load, struct listener *items)
+{
+    const char *reason;
+    if (listener_parse(span_cstr(default_listener), &items[0], &reason) != ERR_NONE) {
+        return false;
+    }
+    load->model->listeners = items;
+    load->model->listener_count = 1;
+    return true;
+}
+
+static bool read_listen(struct load *load, const struct node *node)
+{
+    bool good = true;
+    size_t count = 0;
+    size_t wanted = list_count(node);
+    if (wanted > listeners_max) {
+        return read_refuse(load, node, "a list of at most 64 addresses");
+    }
+    struct listener *items = load_alloc(load, wanted + 1, sizeof(*items));
+    if (items == NULL) {
+        return false;
+    }
+    if (wanted == 0) {
+        return default_listen(load, items);
+    }
+    for (const struct node *item = list_first(node); item != NULL; item = list_next(node, item)) {
+        if (read_listener(load, item, &items[count]) && listener_is_new(load, item, items, count)) {
+            count++;
+        } else {
+            good = false;
+        }
+    }
+    load->model->listeners = items;
+    load->model->listener_count = count;
+    return good;
+}
+
+/* ---- metrics and the log ---- */
+
+static bool is_local(const struct listener *listener)
+{
+    switch (listener->address.any.sa_family) {
+    case AF_UNIX:
+        return true;
+    case AF_INET:
+        return ntohl(listener->address.v4.sin_addr.s_addr) >> 24 == 127;
+    default:
+        return IN6_IS_ADDR_LOOPBACK(&listener->address.v6.sin6_addr);
+    }
+}
+
+static bool read_metrics(struct load *load, const struct node *node)
+{
+    static const char *const keys[] = {"listen", "public"};
+    const struct node *at[2] = {node, NULL};
+    bool public = false;
+    struct listener listener = {0};
+    if (node->kind != NODE_SCALAR && !read_map(load, node, "`metrics`", keys, 2, at)) {
+        return false;
+    }
+    if (at[0] == NULL) {
+        problems_error(load->problems, node->place,
+                       "`metrics` needs `listen`, like `listen: http://127.0.0.1:8309`");
+        return false;
+    }
+    bool good = at[1] == NULL || read_bool(load, at[1], &public);
+    if (!parse_listener(load, at[0], &listener) || !good) {
+        return false;
+    }
+    if (!public && !is_local(&listener)) {
+        problems_error(load->problems, at[0]->place,
+                       "metrics on %s would be open to others; listen on 127.0.0.1 or a unix "
+                       "socket, or say `public: true`",
+                       listener.text);
+        return false;
+    }
+    for (size_t i = 0; i < load->model->listener_count; i++) {
+        if (listener_overlaps(&load->model->listeners[i], &listener)) {
+            problems_error(load->problems, at[0]->place,
+                           "%s is taken by `listen` already; give metrics a port of their own",
+                           listener.text);
+            return false;
+        }
+    }
+    load->model->metrics = listener;
+    load->model->has_metrics = true;
+    return true;
+}
+
+enum { log_path_bytes_max = 4000 };
+
+static bool read_log(struct load *load, const struct node *node)
+{
+    struct span text;
+    if (node_is_word(node, "off")) {
+        return true;
+    }
+    if (node_is_word(node, "stdout") || node_is_word(node, "-")) {
+        load->model->access_log = SPAN("-");
+        return true;
+    }
+    if (!read_string(load, node, &text)) {
+        return false;
+    }
+    if (text.len > log_path_bytes_max || text.ptr[text.len - 1] == '/') {
+        return read_refuse(load, node, "the path of a file, stdout or off");
+    }
+    load->model->access_log = text;
+    return true;
+}
+
+/* ---- limits ---- */
+
+static bool read_lingering(struct load *load, const struct node *node, struct model_limits *limits)
+{
+    static const char *const keys[] = {"bytes", "time", "idle"};
+    const struct node *at[3];
+    if (!read_map(load, node, "`lingering`", keys, 3, at)) {
+        return false;
+    }
+    bool good =
+        at[0] == NULL || read_size(load, at[0], UINT64_C(1) << 44, &limits->lingering_bytes);
+    good = (at[1] == NULL ||
+            read_duration_ms(load, at[1], 100, hour_ms, &limits->lingering_time_ms)) &&
+           good;
+    return (at[2] == NULL ||
+            read_duration_ms(load, at[2], 100, hour_ms, &limits->lingering_idle_ms)) &&
+           good;
+}
+
+static bool read_limits(struct load *load, const struct node *node)
+{
+    struct model_limits *limits = &load->model->limits;
+    const struct node *at[LIMIT_KEYS];
+    const struct {
+        enum limit_key key;
+        uint32_t *ms;
+    } times[] = {{LIMIT_HEADER, &limits->header_timeout_ms},
+                 {LIMIT_IDLE, &limits->idle_timeout_ms},
+                 {LIMIT_WRITE, &limits->write_timeout_ms},
+                 {LIMIT_DRAIN, &limits->drain_timeout_ms}};
+    if (!read_map(load, node, "`limits`", limit_keys, LIMIT_KEYS, at)) {
+        return false;
+    }
+    bool good = true;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (at[times[i].key] != NULL) {
+            good = read_duration_ms(load, at[times[i].key], 100, hour_ms, times[i].ms) && good;
+        }
+    }
+    if (at[LIMIT_LINGERING] != NULL) {
+        good = read_lingering(load, at[LIMIT_LINGERING], limits) && good;
+    }
+    uint64_t value;
+    if (at[LIMIT_CONNECTIONS] != NULL) {
+        if (!read_integer(load, at[LIMIT_CONNECTIONS], 1, connections_ceiling, &value)) {
+            return false;
+        }
+        limits->connections_max = (uint32_t)value;
+    }
+    return good;
+}
+
+static void limits_default(struct model_limits *limits)
+{
+    *limits = (struct model_limits){.header_timeout_ms = 10000,
+                                    .idle_timeout_ms = 60000,
+                                    .write_timeout_ms = 10000,
+                                    .lingering_time_ms = 60000,
+                                    .lingering_idle_ms = 5000,
+                                    .lingering_bytes = UINT64_C(1) << 30,
+                                    .connections_max = 16000,
+                                    .drain_timeout_ms = 30000};
+}
+
+/* ---- the whole ---- */
+
+static void read_workers(struct load *load, const struct node *node)
+{
+    uint64_t value;
+    if (node_is_word(node, "auto")) {
+        return;
+    }
+    if (read_integer(load, node, 0, model_workers_max, &value)) {
+        load->model->workers = (uint32_t)value;
+    }
+}
+
+/* Pools before what names them, sites before detours. Each reader reports for itself. */
+static void read_top(struct load *load, const struct node *root)
+{
+    const struct node *at[TOP_KEYS];
+    static const struct node empty = {.kind = NODE_MAP, .place = {1, 1}};
+    root = root->kind == NODE_NULL ? &empty : root;
+    if (!read_map(load, root, "the file", top_keys, TOP_KEYS, at)) {
+        return;
+    }
+    read_listen(load, at[TOP_LISTEN]);
+    if (at[TOP_WORKERS] != NULL) {
+        read_workers(load, at[TOP_WORKERS]);
+    }
+    if (at[TOP_ALLOWED] != NULL) {
+        read_allowed_targets(load, at[TOP_ALLOWED]);
+    }
+    if (at[TOP_PROXIES] != NULL) {
+        load->proxies_given = true;
+        read_cidrs(load, at[TOP_PROXIES], &load->model->trusted_proxies,
+                   &load->model->trusted_proxy_count);
+    }
+    const struct {
+        enum top_key key;
+        bool (*read)(struct load *load, const struct node *node);
+    } parts[] = {{TOP_LOG, read_log},     {TOP_METRICS, read_metrics}, {TOP_LIMITS, read_limits},
+                 {TOP_POOLS, read_pools}, {TOP_SITES, read_sites},     {TOP_DETOURS, read_detours}};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (at[parts[i].key] != NULL) {
+            parts[i].read(load, at[parts[i].key]);
+        }
+    }
+    if (at[TOP_BY] != NULL) {
+        read_bool(load, at[TOP_BY], &load->model->redirect_by);
+    }
+    if (load->site_count == 0 && load->problems->error_count == 0) {
+        problems_warning(load->problems, root->place,
+                         "there is no site, so every request is answered 421; add one under "
+                         "`sites:`");
+    }
+}
+
+enum { hints_max = 200 };
+
+static void load_init(struct load *load, struct arena *scratch, int64_t now_ns,
+                      struct problems *problems)
+{
+    *load = (struct load){.problems = problems,
+                          .arena = problems->arena,
+                          .scratch = scratch,
+                          .now_ns = now_ns,
+                          .catch_all_site = SIZE_MAX,
+                          .suggestions_left = hints_max,
+                          .pool_names = {.arena = scratch},
+                          .site_names = {.arena = scratch},
+                          .hosts = {.arena = scratch},
+                          .zones = {.arena = scratch}};
+    load->model = load_alloc(load, 1, sizeof(*load->model));
+    load->path_scratch = load_scratch(load, 1, sizeof(*load->path_scratch));
+    load->location = load_scratch(load, 1, location_bytes_max);
+}
+
+static void load_run(struct load *load, struct span text)
+{
+    const struct node *root = yaml_read(text, load->scratch, load->problems);
+    if (root == NULL) {
+        return;
+    }
+    limits_default(&load->model->limits);
+    read_top(load, root);
+    load->model->sites = load->sites;
+    load->model->site_count = load->site_count;
+    load->model->pools = load->pools;
+    load->model->pool_count = load->pool_count;
+    validate(load);
+}
+
+const struct model *model_load(struct span text, int64_t now_ns, struct problems *problems)
+{
+    struct arena scratch;
+    struct load load;
+    arena_init(&scratch, 0);
+    size_t errors_before = problems->error_count;
+    load_init(&load, &scratch, now_ns, problems);
+    if (!load.no_memory) {
+        load_run(&load, text);
+    }
+    if (load.no_memory) {
+        problems_error(problems, (struct place){0}, "out of memory while reading the file");
+    }
+    arena_fini(&scratch);
+    problems_sort(problems);
+    return problems->error_count == errors_before ? load.model : NULL;
+}
