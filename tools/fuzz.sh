@@ -13,7 +13,11 @@ case $only in
 esac
 
 [ -f "$build/build.ninja" ] || CC=clang meson setup -Dfuzz=true "$build"
-ninja -C "$build" fuzz_targets
+if [ -n "$only" ] && [ ! -f "test/fuzz/$only.c" ]; then
+    echo "no such target: $only" >&2
+    exit 2
+fi
+ninja -C "$build" "${only:+test/fuzz/}${only:-fuzz_targets}"
 
 failed=0
 ran=0
@@ -37,9 +41,5 @@ for target in "$build"/test/fuzz/fuzz_*; do
         echo "$name: FAILED; see $build/crashes/$name-*"
     fi
 done
-if [ $ran = 0 ]; then
-    echo "no such target: $only" >&2
-    exit 2
-fi
 echo "$((ran - failed)) passed, $failed failed"
 [ $failed = 0 ]
