@@ -30,7 +30,7 @@ struct decide_context {
     struct path_scratch path_scratch;
     uint8_t location[location_bytes_max];
     uint8_t host_lower[256]; /* of a forwarded host */
-    struct decide_trace *trace; /* NULL but for explain */
+    struct decide_trace *trace; /* NULL but for explain: then every rule is looked at */
 };
 
 enum reason {
@@ -51,6 +51,9 @@ enum reason {
 /* "rule", "share rest", …: for logs and explain. */
 struct span reason_text(enum reason reason);
 
+enum { VARY_COOKIE = 1, VARY_ACCEPT = 2, VARY_ORIGIN = 4 };
+enum { decision_vary_rules_max = 4 }; /* more of them: private */
+
 struct decision {
     enum reason reason;
     uint16_t status;
@@ -64,10 +67,42 @@ struct decision {
     bool html;                /* … in HTML, for a browser's form POST */
     bool depends_on_client;   /* share, bypass, clients or a pool had a say: private */
     uint32_t vary;            /* bit VARY_x: fields that had a say */
+    uint32_t vary_rule_count; /* rules whose conditions on other fields had a say */
+    uint32_t vary_rules[decision_vary_rules_max];
     int64_t max_age_s;        /* clipped; -1: none */
     int64_t retry_after_s;    /* -1: none */
     struct client client;     /* as trusted proxies say */
     struct span host;         /* effective; canonical */
+};
+
+/* For explain: each rule that was looked at, and why it lost. */
+enum lost {
+    LOST_NOT, /* it won */
+    LOST_LATER, /* it matches too, but another one came first */
+    LOST_PATH,
+    LOST_HOST,
+    LOST_METHOD,
+    LOST_HEADER,
+    LOST_COOKIE,
+    LOST_QUERY,
+    LOST_CLIENT,
+    LOST_SHARE,  /* the client is not in its share, and the rest goes on */
+    LOST_EXCEPT,
+    LOST_BYPASS,
+    LOST_LABEL,  /* a value for the authority that the rule does not list */
+    LOST_EXEMPT, /* the path is exempt from detours */
+};
+/* "the path does not match", … */
+struct span lost_text(enum lost lost);
+
+struct decide_trace {
+    struct decide_trace_row {
+        uint32_t rule;
+        enum lost lost;
+    } * rows; /* of the caller; row_max of them */
+    size_t row_max;
+    size_t row_count;
+    struct path path; /* as it was matched */
 };
 
 /* now_ns: wall clock. */

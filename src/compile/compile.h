@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The model becomes a snapshot. Pure but for the slots, which whoever keeps the shared
+ * pages gives out. Used by control, check, explain and the tests alike. */
+#pragma once
+
+#include "config/model.h"
+#include "snapshot/snapshot.h"
+
+/* Gives an identity its place in the shared pages, the same one each time. */
+struct compile_slots {
+    uint32_t (*rule)(void *context, struct span identity);
+    uint32_t (*server)(void *context, struct span identity);
+    void *context;
+};
+
+/* now_ns decides which detours are in it: those with from <= now < until. *bytes_out is
+ * malloc'd, *len_out bytes, and has passed snapshot_verify. slots NULL: all slots are 0.
+ * ERR_MEMORY; ERR_LIMIT: larger than snap_bytes_max. */
+enum err snapshot_compile(const struct model *model, const struct compile_slots *slots,
+                          uint64_t generation, int64_t now_ns, uint8_t **bytes_out,
+                          size_t *len_out);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* The snapshot: sites, rules and pools, compiled into one flat, immutable block. Offsets
+ * from its beginning, no pointers, so that every process maps it where it likes. Built by
+ * compile/, read by decide/; every array is 8-aligned.
+ *
+ * snapshot_verify looks at the whole of it and believes nothing; snapshot_open, which a
+ * worker calls on a sealed block that control has verified, looks at the header only. */
+#pragma once
+
+#include "base/cidr.h"
+#include "base/error.h"
+#include "uri/pattern.h"
+#include "uri/template.h"
+
+#define SNAP_NONE UINT32_MAX
+#define SNAP_MAGIC UINT64_C(0x50414e53525544) /* "DURSNAP" */
+#define SNAP_NEVER INT64_MAX
+
+enum { snap_version = 1, snap_bytes_max = 1 << 30 };
+
+/* Bytes in the block; len 0: empty, whatever off says. */
+struct snap_ref {
+    uint32_t off;
+    uint32_t len;
+};
+
+/* count structs of one kind, one after the other. */
+struct snap_list {
+    uint32_t off;
+    uint32_t count;
+};
+
+struct snap_limits {
+    uint32_t header_timeout_ms;
+    uint32_t idle_timeout_ms;
+    uint32_t write_timeout_ms;
+    uint32_t lingering_time_ms;
+    uint32_t lingering_idle_ms;
+    uint32_t connections_max;
+    uint32_t drain_timeout_ms;
+    uint32_t reserved;
+    uint64_t lingering_bytes;
+};
+
+/* A pattern block and its expression, if it needs one. off 0: none. */
+struct snap_pattern {
+    uint32_t off;
+    uint32_t regex; /* index into regexes; SNAP_NONE */
+};
+
+enum snap_test_kind { SNAP_TEST_PRESENT, SNAP_TEST_ABSENT, SNAP_TEST_EQUAL, SNAP_TEST_GLOB };
+struct snap_test {
+    uint32_t kind;
+    struct snap_ref name;
+    struct snap_ref value;
+    uint32_t reserved;
+};
+
+struct snap_field {
+    struct snap_ref name;
+    struct snap_ref value;
+};
+
+/* Where a template's variable takes its value from. */
+enum snap_source {
+    SNAP_PATH_GROUP = 0,  /* + group */
+    SNAP_HOST_GROUP = 64, /* + group */
+    SNAP_SCHEME = 128,
+    SNAP_HOST,
+    SNAP_PORT,
+    SNAP_PATH,
+    SNAP_QUERY,
+    SNAP_METHOD,
+};
+
+/* Values that a variable in the authority may have. */
+struct snap_labels {
+    uint32_t variable; /* of the template */
+    uint32_t reserved;
+    struct snap_list values; /* struct snap_ref */
+};
+
+enum snap_action_kind {
+    SNAP_ACTION_NEXT,
+    SNAP_ACTION_TO,
+    SNAP_ACTION_POOL,
+    SNAP_ACTION_PAGE,
+    SNAP_ACTION_RESPOND,
+    SNAP_ACTION_PASS,
+};
+
+struct snap_action {
+    uint32_t kind;
+    uint32_t status;
+    uint32_t to;             /* template block; 0: none */
+    uint32_t pool;           /* SNAP_NONE: none */
+    struct snap_list sources; /* uint32_t enum snap_source, one for each variable of to */
+    struct snap_list labels;  /* struct snap_labels */
+    struct snap_ref authority; /* literal "scheme://host:port"; empty: it has variables */
+    struct snap_ref body;
+    struct snap_ref content_type;
+    uint32_t strip; /* POOL with `path: strip`: bytes of the normal path to take away */
+    uint32_t reserved;
+    int64_t retry_after_s; /* -1: none */
+};
+
+struct snap_conditions {
+    uint32_t methods; /* bit METHOD_x; 0: any */
+    uint32_t reserved;
+    struct snap_list methods_other; /* struct snap_ref */
+    struct snap_list headers;       /* struct snap_test */
+    struct snap_list cookies;       /* struct snap_test */
+    struct snap_list query;         /* struct snap_test */
+    struct snap_list clients;       /* struct cidr */
+};
+
+enum snap_rule_kind { SNAP_ROUTE, SNAP_DETOUR, SNAP_DEFAULT };
+enum snap_rule_flags {
+    SNAP_QUERY_KEEP = 1,
+    SNAP_NOTE = 2,
+    SNAP_CONDITIONS = 4, /* there is something in conditions */
+    SNAP_EXEMPTIONS = 8, /* there is something in except or bypass */
+};
+
+struct snap_rule {
+    struct snap_ref identity; /* "shop/routes/api" */
+    uint32_t slot;            /* of its counters */
+    uint32_t kind;
+    uint32_t flags;
+    uint32_t line; /* in the configuration */
+    struct snap_pattern path;
+    struct snap_pattern host;
+    struct snap_ref prefix; /* empty: any */
+    struct snap_ref source; /* the path or prefix as written, for explain */
+    struct snap_conditions conditions;
+    struct snap_list except;         /* struct snap_pattern; detours */
+    struct snap_list bypass_clients; /* struct cidr */
+    struct snap_list bypass_cookies; /* struct snap_test */
+    uint32_t share_ppm;
+    uint32_t share_salt; /* so that shares of different rules are independent */
+    struct snap_action action;
+    struct snap_action rest;
+    struct snap_list headers; /* struct snap_field, to add */
+    int64_t max_age_s;        /* -1: none */
+    int64_t until_ns;         /* detours; SNAP_NEVER */
+    struct snap_ref reason;
+    struct snap_ref owner;
+};
+
+/* How the candidates among many rules are found: a trie of path segments. A rule hangs on
+ * the node that its leading literal and one-segment parts lead to; the rules on all nodes
+ * that a path passes are a superset of those that match it, each list in ascending order. */
+struct snap_node {
+    uint32_t any;          /* the child for a ":name" segment; SNAP_NONE */
+    uint32_t literals;     /* how many literal children it has */
+    struct snap_list rules; /* uint32_t, indexes into rules */
+};
+struct snap_edge {
+    uint32_t node;  /* the parent; SNAP_NONE: an empty place of the hash table */
+    uint32_t child;
+    struct snap_ref segment;
+};
+/* Rules [first, first + count) in the order in which they are tried. */
+struct snap_ruleset {
+    uint32_t first;
+    uint32_t count;
+    struct snap_list nodes; /* struct snap_node, the root first; none: try one by one */
+    struct snap_list edges; /* struct snap_edge; an open hash table, a power of two */
+};
+
+struct snap_cors {
+    uint32_t enabled;
+    uint32_t any_origin;
+    uint32_t credentials;
+    uint32_t reserved;
+    struct snap_list origins; /* struct snap_ref */
+    struct snap_ref methods;
+    struct snap_ref headers;
+    struct snap_ref expose;
+    int64_t max_age_s;
+};
+
+struct snap_site {
+    struct snap_ref name;
+    struct snap_ruleset detours; /* those that are active, the strongest first */
+    struct snap_ruleset routes;
+    uint32_t fallback; /* rule index of `default` */
+    uint32_t https_status; /* 0: no https_redirect */
+    uint32_t https_port;
+    uint32_t https_slot;
+    struct snap_cors cors;
+    int64_t change_ns; /* when the clock will change an answer of this site; SNAP_NEVER */
+};
+
+/* Exact hosts and "*.suffix" wildcards (with their star cut off: ".suffix"). */
+struct snap_host {
+    struct snap_ref host; /* empty: an empty place of the hash table */
+    uint32_t site;
+    uint32_t reserved;
+};
+
+enum snap_balance { SNAP_WEIGHTED, SNAP_ROUND_ROBIN, SNAP_HASH };
+enum snap_hash_key { SNAP_KEY_PATH, SNAP_KEY_CLIENT, SNAP_KEY_HEADER, SNAP_KEY_COOKIE };
+
+struct snap_server {
+    struct snap_ref identity; /* "mirrors/eu1" */
+    struct snap_ref url;
+    struct snap_ref authority;
+    uint64_t hash; /* of the identity: its place under `hash` */
+    uint32_t slot; /* of its live state */
+    uint32_t weight;
+    uint32_t priority;
+    uint32_t line;
+};
+
+struct snap_pool {
+    struct snap_ref name;
+    uint32_t balance;
+    uint32_t hash_key;
+    struct snap_ref hash_name;
+    uint32_t first_server; /* servers of a pool stand together, by priority */
+    uint32_t server_count;
+    struct snap_list cycle; /* uint32_t server index within the pool, the order of one full
+                               cycle of `weighted` and `round-robin` */
+    uint32_t fallback_all;
+    uint32_t line;
+    struct snap_action fallback;
+};
+
+struct snapshot {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t header_bytes;
+    uint64_t size;
+    uint64_t header_hash; /* of the header with this field 0 */
+    uint64_t generation;
+    int64_t built_ns;
+    struct snap_limits limits;
+    uint32_t redirect_by;
+    uint32_t catch_all; /* site; SNAP_NONE */
+    struct snap_list trusted; /* struct cidr */
+    struct snap_list sites;
+    struct snap_list hosts; /* struct snap_host; an open hash table, a power of two */
+    struct snap_list rules;
+    struct snap_list pools;
+    struct snap_list servers;
+    struct snap_list regexes; /* struct snap_ref: the sources */
+};
+
+/* bytes: 8-aligned. NULL: not a snapshot of this version, or not of this length. */
+const struct snapshot *snapshot_open(struct span bytes);
+/* As snapshot_open, and every offset, count, kind and index in it looked at: whatever
+ * passes can be read without further checks. */
+const struct snapshot *snapshot_verify(struct span bytes);
+
+static inline const void *snapshot_at(const struct snapshot *snapshot, uint32_t off)
+{
+    return (const uint8_t *)snapshot + off;
+}
+
+static inline struct span snapshot_text(const struct snapshot *snapshot, struct snap_ref ref)
+{
+    return span_of((const uint8_t *)snapshot + ref.off, ref.len);
+}
+
+static inline const struct snap_rule *snapshot_rule(const struct snapshot *snapshot, uint32_t rule)
+{
+    return (const struct snap_rule *)snapshot_at(snapshot, snapshot->rules.off) + rule;
+}
+
+static inline const struct snap_site *snapshot_site(const struct snapshot *snapshot, uint32_t site)
+{
+    return (const struct snap_site *)snapshot_at(snapshot, snapshot->sites.off) + site;
+}
+
+static inline const struct snap_pool *snapshot_pool(const struct snapshot *snapshot, uint32_t pool)
+{
+    return (const struct snap_pool *)snapshot_at(snapshot, snapshot->pools.off) + pool;
+}
+
+static inline const struct snap_server *snapshot_server(const struct snapshot *snapshot,
+                                                        uint32_t server)
+{
+    return (const struct snap_server *)snapshot_at(snapshot, snapshot->servers.off) + server;
+}
+
+static inline struct span snapshot_regex(const struct snapshot *snapshot, uint32_t regex)
+{
+    const struct snap_ref *refs = snapshot_at(snapshot, snapshot->regexes.off);
+    return snapshot_text(snapshot, refs[regex]);
+}
+
+static inline uint32_t snapshot_pool_count(const struct snapshot *snapshot)
+{
+    return snapshot->pools.count;
+}
+
+static inline const struct snap_limits *snapshot_limits(const struct snapshot *snapshot)
+{
+    return &snapshot->limits;
+}
+
+/* The site that answers for a canonical host: exact, then the longest wildcard, then the
+ * catch-all; SNAP_NONE. */
+uint32_t snapshot_site_for(const struct snapshot *snapshot, struct span host);
+
+/* Candidates for a path, in the order of the rules. */
+enum { candidate_lists_max = 48 };
+struct candidates {
+    uint32_t next; /* without an index: one by one */
+    uint32_t end;
+    uint32_t list_count;
+    struct {
+        const uint32_t *at;
+        const uint32_t *end;
+    } lists[candidate_lists_max];
+};
+/* linear: look at every rule, for explain. */
+void candidates_init(struct candidates *candidates, const struct snapshot *snapshot,
+                     const struct snap_ruleset *rules, struct span path, bool linear);
+/* The next rule, or SNAP_NONE. */
+uint32_t candidates_next(struct candidates *candidates);
+
+/* The hash functions that builder and reader share. */
+uint32_t snapshot_host_hash(struct span host);
+uint32_t snapshot_edge_hash(uint32_t node, struct span segment);
