@@ -42,10 +42,11 @@ struct snap_limits {
     uint64_t lingering_bytes;
 };
 
-/* A pattern block and its expression, if it needs one. off 0: none. */
+/* A pattern block and its expression, if it needs one. block.len 0: none. */
 struct snap_pattern {
-    uint32_t off;
+    struct snap_ref block;
     uint32_t regex; /* index into regexes; SNAP_NONE */
+    uint32_t reserved;
 };
 
 enum snap_test_kind { SNAP_TEST_PRESENT, SNAP_TEST_ABSENT, SNAP_TEST_EQUAL, SNAP_TEST_GLOB };
@@ -92,15 +93,14 @@ enum snap_action_kind {
 struct snap_action {
     uint32_t kind;
     uint32_t status;
-    uint32_t to;             /* template block; 0: none */
-    uint32_t pool;           /* SNAP_NONE: none */
+    struct snap_ref to;       /* template block; len 0: none */
     struct snap_list sources; /* uint32_t enum snap_source, one for each variable of to */
     struct snap_list labels;  /* struct snap_labels */
     struct snap_ref authority; /* literal "scheme://host:port"; empty: it has variables */
     struct snap_ref body;
     struct snap_ref content_type;
+    uint32_t pool;  /* SNAP_NONE: none */
     uint32_t strip; /* POOL with `path: strip`: bytes of the normal path to take away */
-    uint32_t reserved;
     int64_t retry_after_s; /* -1: none */
 };
 
@@ -261,6 +261,12 @@ static inline const void *snapshot_at(const struct snapshot *snapshot, uint32_t 
 static inline struct span snapshot_text(const struct snapshot *snapshot, struct snap_ref ref)
 {
     return span_of((const uint8_t *)snapshot + ref.off, ref.len);
+}
+
+static inline const struct pattern *snapshot_pattern(const struct snapshot *snapshot,
+                                                     const struct snap_pattern *pattern)
+{
+    return pattern->block.len > 0 ? snapshot_at(snapshot, pattern->block.off) : NULL;
 }
 
 static inline const struct snap_rule *snapshot_rule(const struct snapshot *snapshot, uint32_t rule)
