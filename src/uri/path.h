@@ -6,7 +6,11 @@
  * when they are escaped, "%2e%2E"), a backslash read as a slash, bytes that a path may
  * not hold percent-encoded; and beyond WHATWG: escapes of unreserved characters decoded
  * (RFC 3986, 6.2.2.2), the hex digits of the others in upper case (6.2.2.1), doubled
- * slashes folded. So "//shop" and "/%73hop" do not slip past a rule for "/shop". */
+ * slashes folded. So "//shop" and "/%73hop" do not slip past a rule for "/shop".
+ *
+ * An empty segment is none to a ".." either: "/a//../b" is "/b", as with servers that fold
+ * slashes. A stray '%' stays, and so does an escape that would make one whole: "%4%31".
+ * "%2F" and "%5C" are no slashes. Normalising twice gives what once gave. */
 #pragma once
 
 #include "base/error.h"
@@ -18,7 +22,8 @@ struct path {
     struct span sent; /* as in the request line, without the query */
     struct span norm; /* what is matched; begins with '/' */
     /* For each byte of norm the place in sent where what it came from begins, and one
-     * more entry for the end. NULL: norm is sent, byte for byte. */
+     * more entry for the end. Grows with each byte, but is the same for the three of a
+     * "%XX". NULL: norm is sent, byte for byte. */
     const uint16_t *map;
 };
 
@@ -28,10 +33,12 @@ struct path_scratch {
     uint16_t map[path_bytes_max + 1];
 };
 
-/* sent: begins with '/'. ERR_LIMIT: longer than path_bytes_max once normalised.
+/* sent: begins with '/'. ERR_LIMIT: longer than path_bytes_max, as sent or rewritten.
  * ERR_SYNTAX: does not begin with '/'. *out points into sent and scratch. */
 enum err path_normalise(struct span sent, struct path_scratch *scratch, struct path *out);
 
 /* The bytes as they were sent behind norm[from, to): from where the first byte came
- * from, to the end of what the last one came from. Empty when from == to. */
+ * from, to the end of what the last one came from. Empty when from == to. Resolving a
+ * slice of whole segments, from a slash or from behind one, never climbs above its
+ * beginning, whatever dot segments it holds. */
 struct span path_sent(const struct path *path, size_t from, size_t to);
