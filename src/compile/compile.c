@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The header of the block, and the order in which it is filled. */
+#include "compile/compile.h"
+
+#include "compile/parts.h"
+
+#include <assert.h>
+#include <xxhash.h>
+
+static struct snap_limits compile_limits(const struct model_limits *from)
+{
+    return (struct snap_limits){
+        .header_timeout_ms = from->header_timeout_ms,
+        .idle_timeout_ms = from->idle_timeout_ms,
+        .write_timeout_ms = from->write_timeout_ms,
+        .lingering_time_ms = from->lingering_time_ms,
+        .lingering_idle_ms = from->lingering_idle_ms,
+        .connections_max = from->connections_max,
+        .drain_timeout_ms = from->drain_timeout_ms,
+        .lingering_bytes = from->lingering_bytes,
+    };
+}
+
+static struct snapshot make_header(struct compile *compile, uint64_t generation)
+{
+    const struct model *model = compile->model;
+    struct block *block = &compile->block;
+    struct snapshot header = {
+        .magic = SNAP_MAGIC,
+        .version = snap_version,
+        .header_bytes = sizeof(header),
+        .generation = generation,
+        .built_ns = compile->now_ns,
+        .limits = compile_limits(&model->limits),
+        .redirect_by = model->redirect_by,
+        .trusted = block_cidrs(block, model->trusted_proxies, model->trusted_proxy_count),
+        .sites = compile_sites(compile),
+    };
+    header.pools = compile_pools(compile, &header.servers);
+    header.hosts = compile_hosts(compile, &header.catch_all);
+    header.rules =
+        block_list(block, compile->rules, compile->rule_count, sizeof(*compile->rules));
+    header.regexes =
+        block_list(block, block->regexes, block->regex_count, sizeof(*block->regexes));
+    return header;
+}
+
+static void write_header(struct block *block, struct snapshot *header)
+{
+    block->len = (block->len + 7) & ~(size_t)7;
+    header->size = block->len;
+    header->header_hash = 0;
+    header->header_hash = XXH3_64bits(header, sizeof(*header));
+    block_write(block, 0, header, sizeof(*header));
+}
+
+enum err snapshot_compile(const struct model *model, const struct compile_slots *slots,
+                          uint64_t generation, int64_t now_ns, uint8_t **bytes_out,
+                          size_t *len_out)
+{
+    struct compile compile = {.model = model, .slots = slots, .now_ns = now_ns};
+    block_init(&compile.block);
+    block_reserve(&compile.block, sizeof(struct snapshot));
+    struct snapshot header = make_header(&compile, generation);
+    write_header(&compile.block, &header);
+    free(compile.rules);
+    enum err err = compile.block.err;
+    if (err == ERR_NONE) {
+        *len_out = compile.block.len;
+        *bytes_out = compile.block.bytes;
+        compile.block.bytes = NULL;
+        assert(snapshot_verify(span_of(*bytes_out, *len_out)) != NULL);
+    }
+    block_fini(&compile.block);
+    return err;
+}

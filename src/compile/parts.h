@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of compile/ share: a model on its way into a block. */
+#pragma once
+
+#include "compile/block.h"
+
+struct compile {
+    struct block block;
+    const struct model *model;
+    const struct compile_slots *slots; /* NULL: all slots are 0 */
+    int64_t now_ns;
+    struct snap_rule *rules; /* filled in the order of their indexes */
+    uint32_t rule_count;
+    uint32_t rule_cap;
+};
+
+/* rule.c */
+
+/* Appends a rule and gives its index; SNAP_NONE after a failure. detour may be NULL. */
+uint32_t compile_rule(struct compile *compile, const struct model_rule *rule,
+                      const struct model_detour *detour);
+struct snap_action compile_action(struct compile *compile, const struct model_action *action,
+                                  const struct model_rule *rule);
+
+/* site.c */
+struct snap_list compile_sites(struct compile *compile);
+struct snap_list compile_hosts(struct compile *compile, uint32_t *catch_all_out);
+
+/* index.c */
+
+/* Fewer rules than this are tried one by one: that is quicker. */
+enum { index_rules_min = 6 };
+/* Builds set->nodes and set->edges over the rules [set->first, set->first + set->count). */
+void compile_index(struct compile *compile, struct snap_ruleset *set);
+
+/* pool.c */
+struct snap_list compile_pools(struct compile *compile, struct snap_list *servers_out);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* Routes, detours and defaults: what matches, and what is done. */
+#include "compile/parts.h"
+
+#include "uri/location.h"
+
+#include <assert.h>
+#include <xxhash.h>
+
+/* As many as config/ lets a rule add. */
+enum { response_fields_own_max = 24 };
+
+static uint32_t group_index(const struct pattern *pattern, struct span name)
+{
+    size_t count = pattern != NULL ? pattern_group_count(pattern) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (span_eq(pattern_group_name(pattern, i), name)) {
+            return (uint32_t)i;
+        }
+    }
+    return SNAP_NONE;
+}
+
+/* Captures first, the path's before the host's; config/ has refused what is neither. */
+static uint32_t source_of(const struct model_rule *rule, struct span name)
+{
+    static const struct {
+        struct span name;
+        uint32_t source;
+    } builtins[] = {
+        {{(const uint8_t *)"scheme", 6}, SNAP_SCHEME}, {{(const uint8_t *)"host", 4}, SNAP_HOST},
+        {{(const uint8_t *)"port", 4}, SNAP_PORT},     {{(const uint8_t *)"path", 4}, SNAP_PATH},
+        {{(const uint8_t *)"query", 5}, SNAP_QUERY},   {{(const uint8_t *)"method", 6}, SNAP_METHOD},
+    };
+    uint32_t group = group_index(rule->path, name);
+    if (group != SNAP_NONE) {
+        return SNAP_PATH_GROUP + group;
+    }
+    group = group_index(rule->host, name);
+    if (group != SNAP_NONE) {
+        return SNAP_HOST_GROUP + group;
+    }
+    for (size_t i = 0; i < sizeof(builtins) / sizeof(*builtins); i++) {
+        if (span_eq(builtins[i].name, name)) {
+            return builtins[i].source;
+        }
+    }
+    return SNAP_QUERY; /* not reached: see above */
+}
+
+static struct snap_list compile_labels(struct compile *compile, const struct template *to,
+                                       const struct model_rule *rule)
+{
+    struct snap_labels labels[template_vars_max];
+    size_t count = 0;
+    for (size_t v = 0; v < template_var_count(to); v++) {
+        for (size_t i = 0; i < rule->label_count; i++) {
+            const struct model_labels *from = &rule->labels[i];
+            if (span_eq(from->variable, template_var_name(to, v))) {
+                labels[count++] = (struct snap_labels){
+                    .variable = (uint32_t)v,
+                    .values = block_texts(&compile->block, from->values, from->value_count)};
+                break;
+            }
+        }
+    }
+    return block_list(&compile->block, labels, count, sizeof(*labels));
+}
+
+static void compile_target(struct compile *compile, const struct template *to,
+                           const struct model_rule *rule, struct snap_action *out)
+{
+    uint32_t sources[template_vars_max];
+    size_t count = template_var_count(to);
+    for (size_t i = 0; i < count; i++) {
+        sources[i] = source_of(rule, template_var_name(to, i));
+    }
+    out->to = block_put(&compile->block, span_of(to, template_size(to)));
+    out->sources = block_list(&compile->block, sources, count, sizeof(*sources));
+    out->labels = compile_labels(compile, to, rule);
+    if (location_authority_vars(to) == 0) {
+        struct span source = template_source(to);
+        size_t brace = span_find(source, 0, '{');
+        struct span literal = span_slice(source, 0, brace);
+        out->authority = block_text(&compile->block, location_authority(literal));
+    }
+}
+
+static enum snap_action_kind action_kind(enum action_kind kind)
+{
+    switch (kind) {
+    case ACTION_NEXT:
+        return SNAP_ACTION_NEXT;
+    case ACTION_TO:
+        return SNAP_ACTION_TO;
+    case ACTION_POOL:
+        return SNAP_ACTION_POOL;
+    case ACTION_PAGE:
+        return SNAP_ACTION_PAGE;
+    case ACTION_RESPOND:
+        return SNAP_ACTION_RESPOND;
+    case ACTION_PASS:
+        break;
+    }
+    return SNAP_ACTION_PASS;
+}
+
+/* What a rule matches literally: its prefix, or the leading literal segments of its
+ * pattern. */
+static uint32_t literal_bytes(const struct model_rule *rule)
+{
+    if (rule->path == NULL) {
+        return (uint32_t)rule->prefix.len;
+    }
+    struct span text;
+    uint32_t bytes = 0;
+    for (size_t at = 0; pattern_segment(rule->path, at, &text) == SEGMENT_LITERAL; at++) {
+        bytes += 1 + (uint32_t)text.len;
+    }
+    return bytes;
+}
+
+struct snap_action compile_action(struct compile *compile, const struct model_action *action,
+                                  const struct model_rule *rule)
+{
+    struct snap_action out = {
+        .kind = action_kind(action->kind),
+        .status = action->status,
+        .pool = action->kind == ACTION_POOL ? action->pool : SNAP_NONE,
+        .body = block_text(&compile->block, action->body),
+        .content_type = block_text(&compile->block, action->content_type),
+        .retry_after_s = action->retry_after_s,
+    };
+    if (action->to != NULL) {
+        compile_target(compile, action->to, rule, &out);
+    }
+    if (action->kind == ACTION_POOL && compile->model->pools[action->pool].strip) {
+        out.strip = literal_bytes(rule);
+    }
+    return out;
+}
+
+/* HEAD is answered as GET is (RFC 9110, 9.3.2), so who asks for GET means both. */
+static uint32_t with_head(uint32_t methods)
+{
+    return methods & (1u << METHOD_GET) ? methods | 1u << METHOD_HEAD : methods;
+}
+
+static struct snap_conditions compile_conditions(struct compile *compile,
+                                                 const struct model_conditions *from)
+{
+    struct block *block = &compile->block;
+    return (struct snap_conditions){
+        .methods = with_head(from->methods),
+        .methods_other = block_texts(block, from->methods_other, from->methods_other_count),
+        .headers = block_tests(block, from->headers),
+        .cookies = block_tests(block, from->cookies),
+        .query = block_tests(block, from->query),
+        .clients = block_cidrs(block, from->clients, from->client_count),
+    };
+}
+
+static bool has_conditions(const struct model_conditions *from)
+{
+    return from->methods != 0 || from->methods_other_count + from->headers.count +
+                                         from->cookies.count + from->query.count +
+                                         from->client_count >
+                                     0;
+}
+
+static struct snap_list compile_headers(struct compile *compile, const struct model_rule *rule)
+{
+    struct snap_field fields[response_fields_own_max];
+    size_t count = 0;
+    for (size_t i = 0; i < rule->header_count && count < response_fields_own_max; i++) {
+        fields[count++] =
+            (struct snap_field){.name = block_text(&compile->block, rule->headers[i].name),
+                                .value = block_text(&compile->block, rule->headers[i].value)};
+    }
+    return block_list(&compile->block, fields, count, sizeof(*fields));
+}
+
+static struct snap_list compile_except(struct compile *compile, const struct model_detour *detour)
+{
+    struct snap_list list = {0};
+    if (detour->except_count > 0) {
+        list.off = block_reserve(&compile->block, detour->except_count * sizeof(struct snap_pattern));
+        list.count = (uint32_t)detour->except_count;
+    }
+    for (size_t i = 0; i < detour->except_count; i++) {
+        struct snap_pattern pattern = block_pattern(&compile->block, detour->except[i]);
+        block_write(&compile->block, list.off + (uint32_t)(i * sizeof(pattern)), &pattern,
+                    sizeof(pattern));
+    }
+    return list;
+}
+
+static void add_detour(struct compile *compile, const struct model_detour *detour,
+                       struct snap_rule *out)
+{
+    struct block *block = &compile->block;
+    out->except = compile_except(compile, detour);
+    out->bypass_clients =
+        block_cidrs(block, detour->bypass_clients, detour->bypass_client_count);
+    out->bypass_cookies = block_tests(block, detour->bypass_cookies);
+    out->until_ns = detour->until_ns;
+    out->reason = block_text(block, detour->reason);
+    out->owner = block_text(block, detour->owner);
+    if (out->except.count + out->bypass_clients.count + out->bypass_cookies.count > 0) {
+        out->flags |= SNAP_EXEMPTIONS;
+    }
+}
+
+static struct snap_rule make_rule(struct compile *compile, const struct model_rule *rule)
+{
+    struct block *block = &compile->block;
+    struct snap_rule out = {
+        .identity = block_text(block, rule->identity),
+        .kind = (uint32_t)rule->kind,
+        .line = rule->place.line,
+        .path = block_pattern(block, rule->path),
+        .host = block_pattern(block, rule->host),
+        .prefix = block_text(block, rule->prefix),
+        .source = block_text(block, rule->path != NULL ? rule->path_source : rule->prefix),
+        .conditions = compile_conditions(compile, &rule->conditions),
+        .share_ppm = rule->share_ppm,
+        .share_salt = (uint32_t)XXH3_64bits(rule->identity.ptr, rule->identity.len),
+        .action = compile_action(compile, &rule->action, rule),
+        .rest = compile_action(compile, &rule->rest, rule),
+        .headers = compile_headers(compile, rule),
+        .max_age_s = rule->max_age_s,
+        .until_ns = SNAP_NEVER,
+    };
+    out.flags = (rule->query_keep ? SNAP_QUERY_KEEP : 0u) | (rule->note ? SNAP_NOTE : 0u) |
+                (has_conditions(&rule->conditions) ? SNAP_CONDITIONS : 0u);
+    return out;
+}
+
+static bool room_for_rule(struct compile *compile)
+{
+    if (compile->rule_count < compile->rule_cap) {
+        return true;
+    }
+    uint32_t cap = compile->rule_cap == 0 ? 64 : compile->rule_cap * 2;
+    struct snap_rule *grown = realloc(compile->rules, cap * sizeof(*grown));
+    if (grown == NULL) {
+        compile->block.err = ERR_MEMORY;
+        return false;
+    }
+    compile->rules = grown;
+    compile->rule_cap = cap;
+    return true;
+}
+
+static_assert((int)SNAP_ROUTE == (int)RULE_ROUTE && (int)SNAP_DETOUR == (int)RULE_DETOUR &&
+                  (int)SNAP_DEFAULT == (int)RULE_DEFAULT,
+              "the kinds of rules are the same in model and snapshot");
+
+uint32_t compile_rule(struct compile *compile, const struct model_rule *rule,
+                      const struct model_detour *detour)
+{
+    if (!room_for_rule(compile)) {
+        return SNAP_NONE;
+    }
+    struct snap_rule out = make_rule(compile, rule);
+    if (detour != NULL) {
+        add_detour(compile, detour, &out);
+    }
+    if (compile->slots != NULL) {
+        out.slot = compile->slots->rule(compile->slots->context, rule->identity);
+    }
+    compile->rules[compile->rule_count] = out;
+    return compile->rule_count++;
+}
