@@ -38,10 +38,8 @@ static struct snapshot make_header(struct compile *compile, uint64_t generation)
     };
     header.pools = compile_pools(compile, &header.servers);
     header.hosts = compile_hosts(compile, &header.catch_all);
-    header.rules =
-        block_list(block, compile->rules, compile->rule_count, sizeof(*compile->rules));
-    header.regexes =
-        block_list(block, block->regexes, block->regex_count, sizeof(*block->regexes));
+    header.rules = block_list(block, compile->rules, compile->rule_count, sizeof(*compile->rules));
+    header.regexes = block_list(block, block->regexes, block->regex_count, sizeof(*block->regexes));
     return header;
 }
 
@@ -55,8 +53,7 @@ static void write_header(struct block *block, struct snapshot *header)
 }
 
 enum err snapshot_compile(const struct model *model, const struct compile_slots *slots,
-                          uint64_t generation, int64_t now_ns, uint8_t **bytes_out,
-                          size_t *len_out)
+                          uint64_t generation, int64_t now_ns, uint8_t **bytes_out, size_t *len_out)
 {
     struct compile compile = {.model = model, .slots = slots, .now_ns = now_ns};
     block_init(&compile.block);

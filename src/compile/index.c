@@ -62,8 +62,7 @@ static struct snap_edge *find_edge(const struct trie *trie, uint32_t node, struc
     uint32_t mask = trie->edge_cap - 1;
     uint32_t at = snapshot_edge_hash(node, segment) & mask;
     while (trie->edges[at].node != SNAP_NONE &&
-           (trie->edges[at].node != node ||
-            !span_eq(edge_text(trie, &trie->edges[at]), segment))) {
+           (trie->edges[at].node != node || !span_eq(edge_text(trie, &trie->edges[at]), segment))) {
         at = (at + 1) & mask;
     }
     return &trie->edges[at];

@@ -28,9 +28,12 @@ static uint32_t source_of(const struct model_rule *rule, struct span name)
         struct span name;
         uint32_t source;
     } builtins[] = {
-        {{(const uint8_t *)"scheme", 6}, SNAP_SCHEME}, {{(const uint8_t *)"host", 4}, SNAP_HOST},
-        {{(const uint8_t *)"port", 4}, SNAP_PORT},     {{(const uint8_t *)"path", 4}, SNAP_PATH},
-        {{(const uint8_t *)"query", 5}, SNAP_QUERY},   {{(const uint8_t *)"method", 6}, SNAP_METHOD},
+        {{(const uint8_t *)"scheme", 6}, SNAP_SCHEME},
+        {{(const uint8_t *)"host", 4}, SNAP_HOST},
+        {{(const uint8_t *)"port", 4}, SNAP_PORT},
+        {{(const uint8_t *)"path", 4}, SNAP_PATH},
+        {{(const uint8_t *)"query", 5}, SNAP_QUERY},
+        {{(const uint8_t *)"method", 6}, SNAP_METHOD},
     };
     uint32_t group = group_index(rule->path, name);
     if (group != SNAP_NONE) {
@@ -184,7 +187,8 @@ static struct snap_list compile_except(struct compile *compile, const struct mod
 {
     struct snap_list list = {0};
     if (detour->except_count > 0) {
-        list.off = block_reserve(&compile->block, detour->except_count * sizeof(struct snap_pattern));
+        list.off =
+            block_reserve(&compile->block, detour->except_count * sizeof(struct snap_pattern));
         list.count = (uint32_t)detour->except_count;
     }
     for (size_t i = 0; i < detour->except_count; i++) {
@@ -200,8 +204,7 @@ static void add_detour(struct compile *compile, const struct model_detour *detou
 {
     struct block *block = &compile->block;
     out->except = compile_except(compile, detour);
-    out->bypass_clients =
-        block_cidrs(block, detour->bypass_clients, detour->bypass_client_count);
+    out->bypass_clients = block_cidrs(block, detour->bypass_clients, detour->bypass_client_count);
     out->bypass_cookies = block_tests(block, detour->bypass_cookies);
     out->until_ns = detour->until_ns;
     out->reason = block_text(block, detour->reason);

@@ -29,26 +29,28 @@ struct decide_context {
     uint32_t *pool_turns;              /* one for each pool of the snapshot */
     struct path_scratch path_scratch;
     uint8_t location[location_bytes_max];
-    uint8_t host_lower[256]; /* of a forwarded host */
+    uint8_t host_lower[256];    /* of a forwarded host */
     struct decide_trace *trace; /* NULL but for explain: then every rule is looked at */
 };
 
 enum reason {
-    REASON_RULE,           /* the rule says so */
-    REASON_REST,           /* the rule matched, and the client is not in its share */
-    REASON_PAGE_OTHERS,    /* a page, and this is not a person's GET: 503 */
-    REASON_POOL_EMPTY,     /* nobody is left in the pool: its fallback */
-    REASON_HTTPS,          /* https_redirect */
-    REASON_PREFLIGHT,      /* CORS */
-    REASON_OPTIONS,        /* OPTIONS * */
-    REASON_NO_SITE,        /* no site answers for this host: 421 */
-    REASON_MISDIRECTED,    /* https asked for over a connection that is not: 421 */
-    REASON_REGEX_LIMIT,    /* the request spent its budget: 503 */
-    REASON_LOCATION_LONG,  /* 414 */
+    REASON_ROUTE, /* the rule says so */
+    REASON_DETOUR,
+    REASON_DEFAULT,
+    REASON_REST,             /* the rule matched, and the client is not in its share */
+    REASON_PAGE_OTHERS,      /* a page, and this is not a person's GET: 503 */
+    REASON_POOL_EMPTY,       /* nobody is left in the pool: its fallback */
+    REASON_HTTPS,            /* https_redirect */
+    REASON_PREFLIGHT,        /* CORS */
+    REASON_OPTIONS,          /* OPTIONS * */
+    REASON_NO_SITE,          /* no site answers for this host: 421 */
+    REASON_MISDIRECTED,      /* https asked for over a connection that is not: 421 */
+    REASON_REGEX_LIMIT,      /* the request spent its budget: 503 */
+    REASON_LOCATION_LONG,    /* 414 */
     REASON_LOCATION_ESCAPES, /* 400 */
-    REASON_BAD_REQUEST,    /* refused before there was a decision */
+    REASON_BAD_REQUEST,      /* refused before there was a decision */
 };
-/* "rule", "share rest", …: for logs and explain. */
+/* "route", "no site", …: for logs and explain. */
 struct span reason_text(enum reason reason);
 
 enum { VARY_COOKIE = 1, VARY_ACCEPT = 2, VARY_ORIGIN = 4 };
@@ -57,27 +59,27 @@ enum { decision_vary_rules_max = 4 }; /* more of them: private */
 struct decision {
     enum reason reason;
     uint16_t status;
-    uint32_t site;            /* SNAP_NONE: none */
-    uint32_t rule;            /* index into the snapshot's rules; SNAP_NONE: none */
-    uint32_t server;          /* index into the snapshot's servers; SNAP_NONE: none */
-    struct span location;     /* in context->location; empty: none */
+    uint32_t site;                    /* SNAP_NONE: none */
+    uint32_t rule;                    /* index into the snapshot's rules; SNAP_NONE: none */
+    uint32_t server;                  /* index into the snapshot's servers; SNAP_NONE: none */
+    struct span location;             /* in context->location; empty: none */
     const struct snap_action *action; /* the action that was carried out, or NULL */
-    bool pass;                /* "nothing to do here" */
-    bool problem;             /* the body is a problem document */
-    bool html;                /* … in HTML, for a browser's form POST */
-    bool depends_on_client;   /* share, bypass, clients or a pool had a say: private */
-    uint32_t vary;            /* bit VARY_x: fields that had a say */
-    uint32_t vary_rule_count; /* rules whose conditions on other fields had a say */
+    bool pass;                        /* "nothing to do here" */
+    bool problem;                     /* the body is a problem document */
+    bool html;                        /* … in HTML, for a browser's form POST */
+    bool depends_on_client;           /* share, bypass, clients or a pool had a say: private */
+    uint32_t vary;                    /* bit VARY_x: fields that had a say */
+    uint32_t vary_rule_count;         /* rules whose conditions on other fields had a say */
     uint32_t vary_rules[decision_vary_rules_max];
-    int64_t max_age_s;        /* clipped; -1: none */
-    int64_t retry_after_s;    /* -1: none */
-    struct client client;     /* as trusted proxies say */
-    struct span host;         /* effective; canonical */
+    int64_t max_age_s;     /* clipped; -1: none */
+    int64_t retry_after_s; /* -1: none */
+    struct client client;  /* as trusted proxies say */
+    struct span host;      /* effective; canonical */
 };
 
 /* For explain: each rule that was looked at, and why it lost. */
 enum lost {
-    LOST_NOT, /* it won */
+    LOST_NOT,   /* it won */
     LOST_LATER, /* it matches too, but another one came first */
     LOST_PATH,
     LOST_HOST,
@@ -86,11 +88,10 @@ enum lost {
     LOST_COOKIE,
     LOST_QUERY,
     LOST_CLIENT,
-    LOST_SHARE,  /* the client is not in its share, and the rest goes on */
+    LOST_SHARE, /* the client is not in its share, and the rest goes on */
     LOST_EXCEPT,
     LOST_BYPASS,
-    LOST_LABEL,  /* a value for the authority that the rule does not list */
-    LOST_EXEMPT, /* the path is exempt from detours */
+    LOST_LABEL, /* a value for the authority that the rule does not list */
 };
 /* "the path does not match", … */
 struct span lost_text(enum lost lost);

@@ -93,14 +93,14 @@ enum snap_action_kind {
 struct snap_action {
     uint32_t kind;
     uint32_t status;
-    struct snap_ref to;       /* template block; len 0: none */
-    struct snap_list sources; /* uint32_t enum snap_source, one for each variable of to */
-    struct snap_list labels;  /* struct snap_labels */
+    struct snap_ref to;        /* template block; len 0: none */
+    struct snap_list sources;  /* uint32_t enum snap_source, one for each variable of to */
+    struct snap_list labels;   /* struct snap_labels */
     struct snap_ref authority; /* literal "scheme://host:port"; empty: it has variables */
     struct snap_ref body;
     struct snap_ref content_type;
-    uint32_t pool;  /* SNAP_NONE: none */
-    uint32_t strip; /* POOL with `path: strip`: bytes of the normal path to take away */
+    uint32_t pool;         /* SNAP_NONE: none */
+    uint32_t strip;        /* POOL with `path: strip`: bytes of the normal path to take away */
     int64_t retry_after_s; /* -1: none */
 };
 
@@ -151,12 +151,12 @@ struct snap_rule {
  * the node that its leading literal and one-segment parts lead to; the rules on all nodes
  * that a path passes are a superset of those that match it, each list in ascending order. */
 struct snap_node {
-    uint32_t any;          /* the child for a ":name" segment; SNAP_NONE */
-    uint32_t literals;     /* how many literal children it has */
+    uint32_t any;           /* the child for a ":name" segment; SNAP_NONE */
+    uint32_t literals;      /* how many literal children it has */
     struct snap_list rules; /* uint32_t, indexes into rules */
 };
 struct snap_edge {
-    uint32_t node;  /* the parent; SNAP_NONE: an empty place of the hash table */
+    uint32_t node; /* the parent; SNAP_NONE: an empty place of the hash table */
     uint32_t child;
     struct snap_ref segment;
 };
@@ -184,7 +184,7 @@ struct snap_site {
     struct snap_ref name;
     struct snap_ruleset detours; /* those that are active, the strongest first */
     struct snap_ruleset routes;
-    uint32_t fallback; /* rule index of `default` */
+    uint32_t fallback;     /* rule index of `default` */
     uint32_t https_status; /* 0: no https_redirect */
     uint32_t https_port;
     uint32_t https_slot;
@@ -237,7 +237,7 @@ struct snapshot {
     int64_t built_ns;
     struct snap_limits limits;
     uint32_t redirect_by;
-    uint32_t catch_all; /* site; SNAP_NONE */
+    uint32_t catch_all;       /* site; SNAP_NONE */
     struct snap_list trusted; /* struct cidr */
     struct snap_list sites;
     struct snap_list hosts; /* struct snap_host; an open hash table, a power of two */

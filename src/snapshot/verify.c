@@ -93,7 +93,8 @@ static size_t check_pattern(struct check *check, struct snap_pattern pattern)
         require(check, pattern.regex == SNAP_NONE);
     } else {
         require(check, pattern.regex < check->snapshot->regexes.count);
-        require(check, check->bad || span_eq(snapshot_regex(check->snapshot, pattern.regex), regex));
+        require(check,
+                check->bad || span_eq(snapshot_regex(check->snapshot, pattern.regex), regex));
     }
     return check->bad ? 0 : pattern_group_count(block);
 }

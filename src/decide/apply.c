@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* Carries out the action of a rule: the Location, the status, how long it holds. */
+#include "decide/internal.h"
+
+#include "http/field.h"
+
+static struct span path_group(const struct asked *asked, const struct matched *matched,
+                              uint32_t group)
+{
+    if (group >= matched->path_groups.count || matched->path_groups.at[group].from == UINT32_MAX) {
+        return (struct span){0};
+    }
+    return path_sent(&asked->path, matched->path_groups.at[group].from,
+                     matched->path_groups.at[group].to);
+}
+
+static struct span host_group(const struct asked *asked, const struct matched *matched,
+                              uint32_t group)
+{
+    if (group >= matched->host_groups.count || matched->host_groups.at[group].from == UINT32_MAX) {
+        return (struct span){0};
+    }
+    return span_slice(asked->decision->host, matched->host_groups.at[group].from,
+                      matched->host_groups.at[group].to);
+}
+
+static struct span port_text(const struct asked *asked, struct buffer *digits)
+{
+    const struct request *request = asked->request;
+    uint16_t fallback = asked->decision->client.secure ? 443 : 80;
+    buffer_decimal(digits, request->port >= 0 ? (uint64_t)request->port : fallback);
+    return buffer_span(digits);
+}
+
+static struct template_value value_of(const struct asked *asked, const struct matched *matched,
+                                      uint32_t source, struct buffer *digits)
+{
+    struct span bytes = {0};
+    switch (source) {
+    case SNAP_SCHEME:
+        bytes = asked->decision->client.secure ? SPAN("https") : SPAN("http");
+        break;
+    case SNAP_HOST:
+        bytes = asked->decision->host;
+        break;
+    case SNAP_PORT:
+        bytes = port_text(asked, digits);
+        break;
+    case SNAP_PATH:
+        bytes = asked->path.sent;
+        break;
+    case SNAP_QUERY:
+        bytes = asked->request->query;
+        break;
+    case SNAP_METHOD:
+        bytes = asked->request->method_name;
+        break;
+    default:
+        bytes = source >= SNAP_HOST_GROUP ? host_group(asked, matched, source - SNAP_HOST_GROUP)
+                                          : path_group(asked, matched, source - SNAP_PATH_GROUP);
+    }
+    return (struct template_value){.bytes = bytes, .defined = bytes.ptr != NULL, .sent = true};
+}
+
+static void refuse(struct asked *asked, enum reason reason, uint16_t status)
+{
+    struct decision *out = asked->decision;
+    out->reason = reason;
+    out->status = status;
+    out->problem = true;
+    out->location = (struct span){0};
+    out->max_age_s = -1;
+}
+
+/* The finished Location is looked at once more, as a stranger would. */
+static void accept_location(struct asked *asked, enum location_result result,
+                            const struct buffer *built, struct span authority)
+{
+    if (result == LOCATION_LONG) {
+        refuse(asked, REASON_LOCATION_LONG, 414);
+    } else if (result == LOCATION_ESCAPES || !location_check(buffer_span(built), authority)) {
+        refuse(asked, REASON_LOCATION_ESCAPES, 400);
+    } else {
+        asked->decision->location = buffer_span(built);
+    }
+}
+
+static struct span kept_query(const struct asked *asked, const struct matched *matched)
+{
+    bool keep = matched->rule != NULL && matched->rule->flags & SNAP_QUERY_KEEP;
+    return keep ? asked->request->query : (struct span){0};
+}
+
+static void redirect_to(struct asked *asked, const struct matched *matched,
+                        const struct snap_action *action, struct span query)
+{
+    const struct template *to = snapshot_at(asked->snapshot, action->to.off);
+    const uint32_t *sources = snapshot_at(asked->snapshot, action->sources.off);
+    struct template_value values[template_vars_max];
+    uint8_t port[8];
+    struct buffer digits = buffer_over(port, sizeof(port));
+    for (uint32_t i = 0; i < action->sources.count; i++) {
+        values[i] = value_of(asked, matched, sources[i], &digits);
+    }
+    struct buffer built = buffer_over(asked->context->location, location_bytes_max);
+    enum location_result result = location_build(to, values, query, &built);
+    struct span authority = snapshot_text(asked->snapshot, action->authority);
+    if (authority.len == 0) {
+        authority = location_authority(buffer_span(&built));
+    }
+    asked->decision->status = (uint16_t)action->status;
+    accept_location(asked, result, &built, authority);
+}
+
+/* Seconds until a moment, rounded up; at least 1. */
+static int64_t seconds_until(const struct asked *asked, int64_t then_ns)
+{
+    int64_t left = (then_ns - asked->now_ns + 999999999) / 1000000000;
+    return left > 1 ? left : 1;
+}
+
+enum { retry_after_default_s = 60 };
+
+static int64_t retry_after(const struct asked *asked, const struct matched *matched,
+                           const struct snap_action *action)
+{
+    if (action->retry_after_s >= 0) {
+        return action->retry_after_s;
+    }
+    const struct snap_rule *rule = matched->rule;
+    if (rule != NULL && rule->until_ns != SNAP_NEVER && rule->until_ns > asked->now_ns) {
+        return seconds_until(asked, rule->until_ns);
+    }
+    return retry_after_default_s;
+}
+
+/* A person's browser wants to see something, and its GET swallows nothing. */
+static bool person_reads(const struct request *request)
+{
+    return (request->method == METHOD_GET || request->method == METHOD_HEAD) &&
+           accept_names_html(request->known.accept);
+}
+
+static void redirect_to_page(struct asked *asked, const struct matched *matched,
+                             const struct snap_action *action)
+{
+    struct decision *out = asked->decision;
+    out->vary |= VARY_ACCEPT;
+    if (person_reads(asked->request)) {
+        redirect_to(asked, matched, action, (struct span){0});
+        return;
+    }
+    out->reason = REASON_PAGE_OTHERS;
+    out->status = 503;
+    out->problem = true;
+    out->html = accept_names_html(asked->request->known.accept);
+    out->retry_after_s = retry_after(asked, matched, action);
+}
+
+/* The path to append to a server's URL: as sent, without what the route matched. */
+static struct span pool_path(const struct asked *asked, const struct snap_action *action)
+{
+    if (action->strip == 0) {
+        return asked->path.sent;
+    }
+    size_t from = action->strip < asked->path.norm.len ? action->strip : asked->path.norm.len;
+    return path_sent(&asked->path, from, asked->path.norm.len);
+}
+
+static void redirect_to_pool(struct asked *asked, const struct matched *matched,
+                             const struct snap_action *action)
+{
+    struct decision *out = asked->decision;
+    out->depends_on_client = true;
+    uint32_t chosen = pool_choose(asked, action->pool);
+    if (chosen == SNAP_NONE) {
+        struct matched nobody = {.rule = matched->rule};
+        apply_action(asked, &nobody, &snapshot_pool(asked->snapshot, action->pool)->fallback);
+        out->reason = REASON_POOL_EMPTY;
+        return;
+    }
+    const struct snap_server *server = snapshot_server(asked->snapshot, chosen);
+    struct buffer built = buffer_over(asked->context->location, location_bytes_max);
+    enum location_result result =
+        location_append(snapshot_text(asked->snapshot, server->url), pool_path(asked, action),
+                        kept_query(asked, matched), &built);
+    out->status = (uint16_t)action->status;
+    out->server = chosen;
+    accept_location(asked, result, &built, snapshot_text(asked->snapshot, server->authority));
+}
+
+static void respond(struct asked *asked, const struct snap_action *action)
+{
+    asked->decision->status = (uint16_t)action->status;
+    asked->decision->retry_after_s = action->retry_after_s;
+    asked->decision->problem = action->body.len == 0 && action->status >= 400;
+}
+
+void apply_action(struct asked *asked, const struct matched *matched,
+                  const struct snap_action *action)
+{
+    struct decision *out = asked->decision;
+    out->action = action;
+    switch ((enum snap_action_kind)action->kind) {
+    case SNAP_ACTION_TO:
+        redirect_to(asked, matched, action, kept_query(asked, matched));
+        break;
+    case SNAP_ACTION_POOL:
+        redirect_to_pool(asked, matched, action);
+        break;
+    case SNAP_ACTION_PAGE:
+        redirect_to_page(asked, matched, action);
+        break;
+    case SNAP_ACTION_RESPOND:
+        respond(asked, action);
+        break;
+    case SNAP_ACTION_PASS:
+    case SNAP_ACTION_NEXT: /* only as `rest`, where the search has gone on */
+        out->pass = true;
+        out->status = 204;
+        break;
+    }
+}

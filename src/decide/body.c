@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The note of a redirect, and problem documents. */
+#include "decide/body.h"
+
+#include "http/status.h"
+
+/* A Location holds URI characters only, and of those just these mean something in HTML. */
+static void put_escaped(struct buffer *out, struct span text)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '&' || text.ptr[i] == '\'') {
+            buffer_put(out, span_slice(text, from, i));
+            buffer_put(out, text.ptr[i] == '&' ? SPAN("&amp;") : SPAN("&#39;"));
+            from = i + 1;
+        }
+    }
+    buffer_put(out, span_from(text, from));
+}
+
+void body_note(struct buffer *out, uint16_t status, struct span location)
+{
+    buffer_put(out, SPAN("<a href=\""));
+    put_escaped(out, location);
+    buffer_put(out, SPAN("\">"));
+    buffer_put(out, status_reason(status));
+    buffer_put(out, SPAN("</a>\n"));
+}
+
+static struct span detail(const struct decision *decision)
+{
+    switch (decision->reason) {
+    case REASON_PAGE_OTHERS:
+        return SPAN("This service is under maintenance. Try again later.");
+    case REASON_POOL_EMPTY:
+        return SPAN("No server is able to serve this now. Try again later.");
+    case REASON_REGEX_LIMIT:
+        return SPAN("Matching this request took too long.");
+    case REASON_NO_SITE:
+        return SPAN("This server does not answer for that host.");
+    case REASON_MISDIRECTED:
+        return SPAN("An https URI was asked for over a connection that is not secure.");
+    case REASON_LOCATION_LONG:
+        return SPAN("The target of this redirect would be too long.");
+    case REASON_LOCATION_ESCAPES:
+        return SPAN("This path would lead outside of where it may be redirected.");
+    default:
+        return (struct span){0};
+    }
+}
+
+static void put_html(struct buffer *out, const struct decision *decision)
+{
+    struct span title = status_reason(decision->status);
+    buffer_put(out, SPAN("<!doctype html>\n<title>"));
+    buffer_put(out, title);
+    buffer_put(out, SPAN("</title>\n<h1>"));
+    buffer_put(out, title);
+    buffer_put(out, SPAN("</h1>\n<p>"));
+    buffer_put(out, detail(decision));
+    buffer_put(out, SPAN("</p>\n"));
+}
+
+void body_problem(struct buffer *out, const struct decision *decision)
+{
+    if (decision->html) {
+        put_html(out, decision);
+        return;
+    }
+    struct span more = detail(decision);
+    buffer_put(out, SPAN("{\"type\":\"about:blank\",\"title\":\""));
+    buffer_put(out, status_reason(decision->status));
+    buffer_put(out, SPAN("\",\"status\":"));
+    buffer_decimal(out, decision->status);
+    if (more.len > 0) {
+        buffer_put(out, SPAN(",\"detail\":\""));
+        buffer_put(out, more);
+        buffer_byte(out, '"');
+    }
+    buffer_put(out, SPAN("}\n"));
+}

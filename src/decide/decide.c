@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* The order of things: who asks, which site, detours, https, routes, the default. */
+#include "decide/decide.h"
+
+#include "decide/internal.h"
+#include "http/field.h"
+#include "http/forwarded.h"
+#include "uri/host.h"
+
+static void begin(struct asked *asked, const struct client *peer)
+{
+    *asked->decision = (struct decision){
+        .reason = REASON_DEFAULT,
+        .site = SNAP_NONE,
+        .rule = SNAP_NONE,
+        .server = SNAP_NONE,
+        .max_age_s = -1,
+        .retry_after_s = -1,
+        .client = *peer,
+        .host = asked->request->host,
+    };
+    asked->budget.steps = regex_steps_per_request;
+}
+
+/* What stands in front of us knows better who the client is, if it is trusted. */
+static bool hear_proxies(struct asked *asked, const struct client *peer)
+{
+    const struct snapshot *snapshot = asked->snapshot;
+    struct forwarded forwarded;
+    struct host_port host;
+    if (snapshot->trusted.count == 0) {
+        return true;
+    }
+    forwarded_resolve(asked->request, peer, snapshot_at(snapshot, snapshot->trusted.off),
+                      snapshot->trusted.count, &forwarded);
+    asked->decision->client = forwarded.client;
+    if (forwarded.host.len == 0) {
+        return true;
+    }
+    if (host_from_request(forwarded.host, asked->context->host_lower, &host) != ERR_NONE) {
+        return false;
+    }
+    asked->decision->host = host.host;
+    return true;
+}
+
+static void refuse(struct asked *asked, enum reason reason, uint16_t status)
+{
+    asked->decision->reason = reason;
+    asked->decision->status = status;
+    asked->decision->problem = true;
+}
+
+/* RFC 9110, 7.4: https was asked for, but nobody encrypted anything. */
+static bool is_misdirected(const struct asked *asked)
+{
+    return span_eq_ci(asked->request->absolute_scheme, SPAN("https")) &&
+           !asked->decision->client.secure;
+}
+
+/* Certificates must be renewed while a site is under maintenance (RFC 8555, 8.3). */
+static bool exempt_from_detours(const struct asked *asked)
+{
+    return span_starts(asked->path.norm, SPAN("/.well-known/acme-challenge/"));
+}
+
+/* A browser refuses a preflight that is redirected (Fetch, 4.8). */
+static bool is_preflight(const struct asked *asked)
+{
+    return asked->site->cors.enabled && asked->request->method == METHOD_OPTIONS &&
+           asked->request->known.origin.ptr != NULL &&
+           field_find(asked->request, SPAN("Access-Control-Request-Method")).ptr != NULL;
+}
+
+/* Freshness that was asked for, cut off where the clock changes the answer. */
+static int64_t clipped_age(const struct asked *asked, int64_t wanted, int64_t until_ns)
+{
+    int64_t change = asked->site->change_ns;
+    change = until_ns < change ? until_ns : change;
+    if (wanted < 0 || change == SNAP_NEVER) {
+        return wanted;
+    }
+    int64_t left = (change - asked->now_ns) / 1000000000;
+    left = left > 0 ? left : 0;
+    return left < wanted ? left : wanted;
+}
+
+/* An open end gets no freshness: nobody knows how long it lasts. */
+static bool has_open_end(const struct snap_rule *rule)
+{
+    return rule->kind == SNAP_DETOUR && rule->until_ns == SNAP_NEVER;
+}
+
+static void carry_out(struct asked *asked, const struct matched *matched, uint32_t rule, bool rest)
+{
+    struct decision *out = asked->decision;
+    static const enum reason reasons[] = {[SNAP_ROUTE] = REASON_ROUTE,
+                                          [SNAP_DETOUR] = REASON_DETOUR,
+                                          [SNAP_DEFAULT] = REASON_DEFAULT};
+    const struct snap_rule *from = matched->rule;
+    out->rule = rule;
+    out->max_age_s = has_open_end(from) ? -1 : clipped_age(asked, from->max_age_s, from->until_ns);
+    out->reason = rest ? REASON_REST : reasons[from->kind];
+    apply_action(asked, matched, rest ? &matched->rule->rest : &matched->rule->action);
+}
+
+/* True when the set has decided. */
+static bool try_ruleset(struct asked *asked, const struct snap_ruleset *set)
+{
+    struct matched matched = {0};
+    uint32_t rule;
+    bool rest;
+    if (set->count == 0) {
+        return false;
+    }
+    enum match match = match_ruleset(asked, set, &matched, &rule, &rest);
+    if (match == MATCH_LIMIT) {
+        refuse(asked, REASON_REGEX_LIMIT, 503);
+        asked->decision->retry_after_s = 1;
+    } else if (match == MATCH_YES) {
+        carry_out(asked, &matched, rule, rest);
+    }
+    return match != MATCH_NO;
+}
+
+/* Even what is called permanent says how long it may be remembered. */
+enum { permanent_age_s = 3600 };
+
+/* The host is one that the site names, so it is declared; a catch-all cannot ask for this. */
+static void redirect_to_https(struct asked *asked)
+{
+    struct decision *out = asked->decision;
+    struct buffer built = buffer_over(asked->context->location, location_bytes_max);
+    buffer_put(&built, SPAN("https://"));
+    buffer_put(&built, out->host);
+    if (asked->site->https_port != 443) {
+        buffer_byte(&built, ':');
+        buffer_decimal(&built, asked->site->https_port);
+    }
+    size_t authority = built.len;
+    uint8_t base[300];
+    if (authority > sizeof(base)) {
+        refuse(asked, REASON_LOCATION_LONG, 414);
+        return;
+    }
+    memcpy(base, built.ptr, authority);
+    built.len = 0;
+    enum location_result result =
+        location_append(span_of(base, authority), asked->path.sent, asked->request->query, &built);
+    if (result != LOCATION_OK || !location_check(buffer_span(&built), span_of(base, authority))) {
+        refuse(asked, REASON_LOCATION_ESCAPES, 400);
+        return;
+    }
+    out->reason = REASON_HTTPS;
+    out->status = (uint16_t)asked->site->https_status;
+    if (out->status == 301 || out->status == 308) {
+        out->max_age_s = clipped_age(asked, permanent_age_s, SNAP_NEVER);
+    }
+    out->location = buffer_span(&built);
+}
+
+static void decide_on_site(struct asked *asked)
+{
+    if (is_preflight(asked)) {
+        asked->decision->reason = REASON_PREFLIGHT;
+        asked->decision->status = 204;
+        return;
+    }
+    if (!exempt_from_detours(asked) && try_ruleset(asked, &asked->site->detours)) {
+        return;
+    }
+    if (asked->site->https_status != 0 && !asked->decision->client.secure &&
+        !exempt_from_detours(asked)) {
+        redirect_to_https(asked);
+        return;
+    }
+    if (try_ruleset(asked, &asked->site->routes)) {
+        return;
+    }
+    struct matched matched = {.rule = snapshot_rule(asked->snapshot, asked->site->fallback)};
+    carry_out(asked, &matched, asked->site->fallback, false);
+}
+
+static bool normalise(struct asked *asked)
+{
+    struct decide_context *context = asked->context;
+    enum err err = path_normalise(asked->request->path, &context->path_scratch, &asked->path);
+    if (err != ERR_NONE) {
+        bool is_long = err == ERR_LIMIT;
+        refuse(asked, is_long ? REASON_LOCATION_LONG : REASON_BAD_REQUEST, is_long ? 414 : 400);
+        return false;
+    }
+    if (context->trace != NULL) {
+        context->trace->path = asked->path;
+    }
+    return true;
+}
+
+static bool find_site(struct asked *asked)
+{
+    uint32_t site = snapshot_site_for(asked->snapshot, asked->decision->host);
+    if (site == SNAP_NONE) {
+        refuse(asked, REASON_NO_SITE, 421);
+        return false;
+    }
+    asked->decision->site = site;
+    asked->site = snapshot_site(asked->snapshot, site);
+    return true;
+}
+
+static bool asks_for_server(const struct request *request)
+{
+    return request->path.len == 1 && request->path.ptr[0] == '*';
+}
+
+void decide(struct decide_context *context, const struct request *request,
+            const struct client *peer, int64_t now_ns, struct decision *out)
+{
+    struct asked asked = {.context = context,
+                          .snapshot = context->snapshot,
+                          .request = request,
+                          .now_ns = now_ns,
+                          .decision = out};
+    begin(&asked, peer);
+    if (!hear_proxies(&asked, peer)) {
+        refuse(&asked, REASON_BAD_REQUEST, 400);
+    } else if (asks_for_server(request)) {
+        out->reason = REASON_OPTIONS;
+        out->status = 204;
+    } else if (is_misdirected(&asked)) {
+        refuse(&asked, REASON_MISDIRECTED, 421);
+    } else if (find_site(&asked) && normalise(&asked)) {
+        decide_on_site(&asked);
+    }
+}

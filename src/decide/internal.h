@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of decide/ share: one request on its way to a decision. */
+#pragma once
+
+#include "decide/decide.h"
+
+/* A request while it is decided. */
+struct asked {
+    struct decide_context *context;
+    const struct snapshot *snapshot;
+    const struct request *request;
+    const struct snap_site *site;
+    int64_t now_ns;
+    struct path path; /* normalised */
+    struct regex_budget budget;
+    struct decision *decision;
+};
+
+/* A rule that matched, with what its patterns captured. */
+struct matched {
+    const struct snap_rule *rule;
+    struct pattern_groups path_groups; /* count 0: the rule has no pattern for the path */
+    struct pattern_groups host_groups;
+};
+
+/* match.c: the first rule of the set that matches and whose share the client is in.
+ * MATCH_YES: *rule_out, and whether its `rest` is what this client gets. MATCH_LIMIT: the
+ * regex budget is spent. */
+enum match match_ruleset(struct asked *asked, const struct snap_ruleset *set,
+                         struct matched *matched, uint32_t *rule_out, bool *rest_out);
+
+/* apply.c: carries out an action of the matched rule. */
+void apply_action(struct asked *asked, const struct matched *matched,
+                  const struct snap_action *action);
+
+/* pool.c: the server for this request, an index into the snapshot's servers; SNAP_NONE:
+ * nobody is left. */
+uint32_t pool_choose(struct asked *asked, uint32_t pool);
+
+/* regex_set.c */
+const struct regex *regex_set_at(const struct regex_set *set, uint32_t regex);
+
+/* A hash of who asks, for shares and pools: equal for all ports of one address. */
+uint64_t client_hash(const struct client *client, uint64_t salt);

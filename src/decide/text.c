@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* How reasons are called in logs and by explain. */
+#include "decide/decide.h"
+
+struct span reason_text(enum reason reason)
+{
+    static const char *const texts[] = {
+        [REASON_ROUTE] = "route",
+        [REASON_DETOUR] = "detour",
+        [REASON_DEFAULT] = "default",
+        [REASON_REST] = "not in the share",
+        [REASON_PAGE_OTHERS] = "page is for people",
+        [REASON_POOL_EMPTY] = "pool has nobody left",
+        [REASON_HTTPS] = "https_redirect",
+        [REASON_PREFLIGHT] = "cors preflight",
+        [REASON_OPTIONS] = "options",
+        [REASON_NO_SITE] = "no site",
+        [REASON_MISDIRECTED] = "misdirected",
+        [REASON_REGEX_LIMIT] = "regex limit",
+        [REASON_LOCATION_LONG] = "too long",
+        [REASON_LOCATION_ESCAPES] = "outside what was declared",
+        [REASON_BAD_REQUEST] = "bad request",
+    };
+    return span_cstr(texts[reason]);
+}
+
+struct span lost_text(enum lost lost)
+{
+    static const char *const texts[] = {
+        [LOST_NOT] = "wins",
+        [LOST_LATER] = "matches too, but an earlier rule won",
+        [LOST_PATH] = "the path does not match",
+        [LOST_HOST] = "the host does not match",
+        [LOST_METHOD] = "the method is not one of its methods",
+        [LOST_HEADER] = "a header is not as it asks",
+        [LOST_COOKIE] = "a cookie is not as it asks",
+        [LOST_QUERY] = "a query parameter is not as it asks",
+        [LOST_CLIENT] = "the client's address is not in its list",
+        [LOST_SHARE] = "the client is not in its share",
+        [LOST_EXCEPT] = "the path is excepted",
+        [LOST_BYPASS] = "the client bypasses it",
+        [LOST_LABEL] = "a value for the target's host is not listed",
+    };
+    return span_cstr(texts[lost]);
+}
