@@ -388,19 +388,23 @@ static size_t cycle_start(const struct walk *walk)
     return walk->count > hops_max && times >= 3 ? first : SIZE_MAX;
 }
 
+enum { hops_shown_max = 4 };
+
 static void report_loop(struct walk *walk)
 {
     char text[1024] = "";
     size_t used = 0;
     for (size_t i = 0; i < walk->count; i++) {
-        int n = snprintf(text + used, sizeof(text) - used, "%s%.*s%.*s", i > 0 ? " -> " : "",
-                         SHOW(walk->hops[i].host), SHOW(walk->hops[i].path));
-        if (n < 0 || (size_t)n >= sizeof(text) - used) {
+        struct span host = walk->hops[i].host;
+        struct span path = walk->hops[i].path;
+        bool enough = i + 1 == hops_shown_max && i + 1 < walk->count;
+        int n = snprintf(text + used, sizeof(text) - used, "%s%.*s%.*s%s", i > 0 ? " -> " : "",
+                         SHOW(host), SHOW(path), enough ? " -> and so on" : "");
+        if (n < 0 || (size_t)n >= sizeof(text) - used || enough) {
             break;
         }
         used += (size_t)n;
     }
-    text[used] = 0;
     const struct model_rule *rule = walk->hops[0].rule;
     problems_error(walk->load->problems, rule->action.place,
                    "`%.*s` leads back to itself: %s; point elsewhere, or narrow what matches (from "
@@ -437,7 +441,8 @@ static void follow(struct search *search, struct walk *walk, struct found found,
         }
         walk->hops[walk->count++] = next;
         size_t start = cycle_start(walk);
-        if (start == 0 && begins_first(walk)) {
+        if (start != SIZE_MAX && walk->hops[start].rule == walk->hops[0].rule &&
+            begins_first(walk)) {
             report_loop(walk);
         }
         if (start != SIZE_MAX) {

@@ -39,14 +39,17 @@ size_t edit_distance(struct span a, struct span b)
 
 struct suggest suggest_begin(struct span wanted)
 {
-    /* A third of the word may be wrong, and never more than three letters. */
-    size_t near = wanted.len / 3 + (wanted.len >= 2 ? 1 : 0);
-    return (struct suggest){.wanted = wanted, .distance = (near > 3 ? 3 : near) + 1};
+    /* The longer a word, the more may be wrong; a short one soon looks like any other. */
+    size_t near = wanted.len < 2 ? 0 : wanted.len <= 6 ? 1 : wanted.len <= 12 ? 2 : 3;
+    return (struct suggest){.wanted = wanted, .distance = near + 1};
 }
 
 void suggest_offer(struct suggest *suggest, struct span candidate)
 {
     size_t distance = edit_distance(suggest->wanted, candidate);
+    if (suggest->wanted.len >= 3 && span_starts(candidate, suggest->wanted) && distance > 1) {
+        distance = 1; /* half a word: as near as one wrong letter */
+    }
     if (distance < suggest->distance) {
         suggest->distance = distance;
         suggest->best = candidate;
