@@ -3,6 +3,7 @@
  * bring. */
 #include "uri/host.h"
 #include "uri/escape.h"
+#include "uri/sixteen.h"
 #include "uri/url_host.h"
 #include "uri/url_internal.h"
 
@@ -55,7 +56,7 @@ static bool is_name(struct span name)
     return label > 0 && name.len <= name_bytes_max;
 }
 
-static struct span without_last_dot(struct span name)
+static inline struct span without_last_dot(struct span name)
 {
     bool dot = name.len > 0 && name.ptr[name.len - 1] == '.';
     return span_slice(name, 0, name.len - dot);
@@ -127,62 +128,41 @@ enum err host_from_config(struct span text, struct arena *arena, struct span *ou
     return ERR_NONE;
 }
 
-/* Where the host ends: before a colon and the digits that end the text, else at its end.
- * Whatever a colon is that stands elsewhere, the host's own check refuses it. */
+enum { port_digits_max = 5 };
+
+/* Where the host ends: before a colon and the up to five digits that end the text, else at
+ * its end. A colon that stands elsewhere is refused as a byte of the host. */
 static inline size_t host_end(struct span text)
 {
     size_t at = text.len;
-    while (at > 0 && (uint8_t)(text.ptr[at - 1] - '0') < 10) {
+    size_t least = at > port_digits_max ? at - port_digits_max : 0;
+    while (at > least && (uint8_t)(text.ptr[at - 1] - '0') < 10) {
         at--;
     }
     return at > 0 && text.ptr[at - 1] == ':' ? at - 1 : text.len;
 }
 
-/* The digits behind the colon; none is the same as no port (RFC 3986, 3.2.3). */
-static inline enum err port_from(struct span text, size_t colon, int32_t *out)
+/* The number behind the colon; no digits are the same as no port (RFC 3986, 3.2.3). */
+static inline int32_t port_at(struct span text, size_t colon)
 {
-    int32_t port = colon + 1 < text.len ? 0 : -1;
+    if (colon + 1 >= text.len) {
+        return -1;
+    }
+    int32_t port = 0;
     for (size_t i = colon + 1; i < text.len; i++) {
         port = port * 10 + (text.ptr[i] - '0');
-        if (port > UINT16_MAX) {
-            return ERR_SYNTAX;
-        }
     }
-    *out = port;
-    return ERR_NONE;
+    return port;
 }
 
-/* Whether eight bytes from first and eight from second are what a canonical host is made
- * of, and none is a dot behind a dot. Looks at the byte before each. */
-static inline bool sixteen_canonical(const uint8_t *first, const uint8_t *second)
+/* Whether all are what a canonical host is made of, and none is a dot behind a dot;
+ * before: what stands before each. */
+static inline bool sixteen_canonical(struct sixteen bytes, struct sixteen before)
 {
-    uint8_t v __attribute__((vector_size(16)));
-    uint8_t before __attribute__((vector_size(16)));
-    memcpy(&v, first, 8);
-    memcpy((uint8_t *)&v + 8, second, 8);
-    memcpy(&before, first - 1, 8);
-    memcpy((uint8_t *)&before + 8, second - 1, 8);
-    __auto_type label = (v - 'a' < 26) | (v - '0' < 10) | (v == '-') | (v == '_');
-    __auto_type good = label | ((v == '.') & (before != '.'));
-    uint64_t halves[2];
-    static_assert(sizeof(good) == sizeof(halves), "a mask of 0 or 0xFF for each byte");
-    memcpy(halves, &good, sizeof(halves));
-    return (halves[0] & halves[1]) == UINT64_MAX;
-}
-
-/* host: at least 9 bytes, the first of them a byte of a label. */
-static inline bool is_canonical(struct span host)
-{
-    const uint8_t *end = host.ptr + host.len;
-    if (host.len <= 17) {
-        return sixteen_canonical(host.ptr + 1, end - 8);
-    }
-    for (const uint8_t *at = host.ptr + 1; end - at > 16; at += 16) {
-        if (!sixteen_canonical(at, at + 8)) {
-            return false;
-        }
-    }
-    return sixteen_canonical(end - 16, end - 8);
+    __auto_type v = bytes.v;
+    __auto_type dot = v == '.';
+    __auto_type plain = (v - 'a' < 26) | (v - '0' < 10) | (v == '-') | dot;
+    return sixteen_all((struct sixteen){(__typeof__(v))(plain & ~(dot & (before.v == '.')))});
 }
 
 static inline bool is_upper(uint8_t byte)
@@ -190,23 +170,34 @@ static inline bool is_upper(uint8_t byte)
     return (uint8_t)(byte - 'A') < 26;
 }
 
-/* host: without its trailing dot, of which there may be one. */
-static inline enum err request_name(struct span host, uint8_t *lower, struct span *out)
+/* Whether the host is canonical, told quickly: false may be wrong. */
+static inline bool is_canonical(struct span host)
 {
-    if (host.len == 0 || host.len > host_bytes_max || host.ptr[host.len - 1] == '.') {
-        return ERR_SYNTAX;
+    const uint8_t *end = host.ptr + host.len;
+    if (host.len < 9 || !escape_is(host.ptr[0], ESCAPE_LABEL) || is_upper(host.ptr[0])) {
+        return false;
     }
-    if (host.len >= 9 && escape_is(host.ptr[0], ESCAPE_LABEL) && !is_upper(host.ptr[0]) &&
-        is_canonical(host)) {
-        *out = host;
-        return ERR_NONE;
+    if (host.len <= 17) {
+        return sixteen_canonical(sixteen_halves(host.ptr + 1, end - 8),
+                                 sixteen_halves(host.ptr, end - 9));
     }
+    for (const uint8_t *at = host.ptr + 1; end - at > 16; at += 16) {
+        if (!sixteen_canonical(sixteen_load(at), sixteen_load(at - 1))) {
+            return false;
+        }
+    }
+    return sixteen_canonical(sixteen_load(end - 16), sixteen_load(end - 17));
+}
+
+/* Byte by byte; host: not longer than lower. A span of NULL: no name. */
+static __attribute__((noinline)) struct span name_bytes(struct span host, uint8_t *lower)
+{
     uint8_t before = '.';
     bool upper = false;
     for (size_t i = 0; i < host.len; i++) {
         uint8_t byte = host.ptr[i];
         if (!escape_is(byte, ESCAPE_LABEL) && (byte != '.' || before == '.')) {
-            return ERR_SYNTAX;
+            return (struct span){0};
         }
         upper |= is_upper(byte);
         before = byte;
@@ -214,44 +205,49 @@ static inline enum err request_name(struct span host, uint8_t *lower, struct spa
     for (size_t i = 0; upper && i < host.len; i++) {
         lower[i] = ascii_lower(host.ptr[i]);
     }
-    *out = upper ? span_of(lower, host.len) : host;
-    return ERR_NONE;
+    return upper ? span_of(lower, host.len) : host;
 }
 
-static enum err request_ipv6(struct span host, uint8_t *lower, struct span *out)
+/* The host in canonical form, its trailing dot, of which there may be one, taken away. A
+ * span of NULL: no name. */
+static inline struct span request_name(struct span host, uint8_t *lower)
+{
+    host = without_last_dot(host);
+    if (host.len == 0 || host.len > host_bytes_max || host.ptr[host.len - 1] == '.') {
+        return (struct span){0};
+    }
+    return is_canonical(host) ? host : name_bytes(host, lower);
+}
+
+static __attribute__((noinline)) struct span request_ipv6(struct span host, uint8_t *lower)
 {
     uint8_t canonical[ipv6_bytes_max];
     size_t len;
-    enum err err = ipv6_literal(host, canonical, &len);
-    if (err != ERR_NONE) {
-        return err;
+    if (ipv6_literal(host, canonical, &len) != ERR_NONE) {
+        return (struct span){0};
+    }
+    if (span_eq(host, span_of(canonical, len))) {
+        return host;
     }
     static_assert(sizeof(canonical) <= (size_t)host_bytes_max, "an address fits into lower");
-    if (!span_eq(host, span_of(canonical, len))) {
-        memcpy(lower, canonical, len);
-        host = span_of(lower, len);
-    }
-    *out = host;
-    return ERR_NONE;
+    memcpy(lower, canonical, len);
+    return span_of(lower, len);
 }
 
+/* Inside, no host is a span of NULL: it travels in registers, and this is the one function
+ * of the module that each request calls. */
 enum err host_from_request(struct span text, uint8_t *lower, struct host_port *out)
 {
-    struct host_port found = {.port = -1};
     size_t end = host_end(text);
-    enum err err = port_from(text, end, &found.port);
-    if (err != ERR_NONE) {
-        return err;
+    int32_t port = port_at(text, end);
+    if (end == 0 || port > UINT16_MAX) {
+        return ERR_SYNTAX;
     }
     struct span host = span_slice(text, 0, end);
-    if (host.len > 0 && host.ptr[0] == '[') {
-        err = request_ipv6(host, lower, &found.host);
-    } else {
-        err = request_name(without_last_dot(host), lower, &found.host);
+    host = host.ptr[0] == '[' ? request_ipv6(host, lower) : request_name(host, lower);
+    if (host.ptr == NULL) {
+        return ERR_SYNTAX;
     }
-    if (err != ERR_NONE) {
-        return err;
-    }
-    *out = found;
+    *out = (struct host_port){.host = host, .port = port};
     return ERR_NONE;
 }

@@ -21,6 +21,7 @@ struct host_port {
 
 /* Parses uri-host [":" port] (RFC 9110, 7.2; RFC 3986, 3.2.2), letters, digits, '-', '.',
  * '_' and IP literals only: whatever could be read as userinfo, path or quote is
- * ERR_SYNTAX, an empty host too. out->host points into text when it is already
- * canonical, else into lower, which holds host_bytes_max bytes. */
+ * ERR_SYNTAX; so are an empty host or label, a host of more than host_bytes_max, a port of
+ * more than five digits or 65535. "host:" has no port. out->host points into text when it is
+ * already canonical, else into lower, which holds host_bytes_max bytes. */
 enum err host_from_request(struct span text, uint8_t *lower, struct host_port *out);

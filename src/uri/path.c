@@ -3,6 +3,7 @@
  * paths have that form already, and a look at sixteen bytes at a time says so. */
 #include "uri/path.h"
 #include "uri/escape.h"
+#include "uri/sixteen.h"
 
 #include <assert.h>
 
@@ -27,28 +28,18 @@ static inline bool is_slash(uint8_t byte)
     return byte == '/' || byte == '\\';
 }
 
-/* Whether eight bytes from first and eight from second are of those that most paths are
- * made of, and none is a slash or a dot behind a slash. Looks at the byte before each. */
-static inline bool sixteen_normal(const uint8_t *first, const uint8_t *second)
+/* Whether all are of those that most paths are made of, and none is a slash or a dot
+ * behind a slash; before: what stands before each. */
+static inline bool sixteen_normal(struct sixteen bytes, struct sixteen before)
 {
-    uint8_t v __attribute__((vector_size(16)));
-    uint8_t before __attribute__((vector_size(16)));
-    memcpy(&v, first, 8);
-    memcpy((uint8_t *)&v + 8, second, 8);
-    memcpy(&before, first - 1, 8);
-    memcpy((uint8_t *)&before + 8, second - 1, 8);
-    __auto_type plain =
-        ((v | 0x20) - 'a' < 26) | (v - '&' < ';' - '&' + 1) | (v == '_') | (v == '=') | (v == '~');
-    __auto_type pair = (before == '/') & (v - '.' < 2);
-    __auto_type good = plain & ~pair;
-    uint64_t halves[2];
-    static_assert(sizeof(good) == sizeof(halves), "a mask of 0 or 0xFF for each byte");
-    memcpy(halves, &good, sizeof(halves));
-    return (halves[0] & halves[1]) == UINT64_MAX;
+    __auto_type v = bytes.v;
+    __auto_type plain = ((v | 0x20) - 'a' < 26) | (v - '&' < ';' - '&' + 1) | (v == '_');
+    __auto_type pair = (before.v == '/') & (v - '.' < 2);
+    return sixteen_all((struct sixteen){(__typeof__(v))(plain & ~pair)});
 }
 
 /* The same for the whole path, byte by byte and exact. */
-static bool bytes_normal(struct span sent)
+static __attribute__((noinline)) bool bytes_normal(struct span sent)
 {
     uint8_t before = '/';
     for (size_t i = 1; i < sent.len; i++) {
@@ -61,23 +52,25 @@ static bool bytes_normal(struct span sent)
     return true;
 }
 
-/* Whether nothing is to be rewritten. A segment that begins with a dot is left to the slow
- * way even when it is no dot segment. */
-static bool is_normal(struct span sent)
+/* Whether nothing is to be rewritten; the first byte is a slash. A segment that begins with a dot
+ * is left to the slow way even when it is no dot segment. */
+static inline bool is_normal(struct span sent)
 {
     const uint8_t *end = sent.ptr + sent.len;
     if (sent.len < 9) {
         return bytes_normal(sent);
     }
     if (sent.len <= 17) {
-        return sixteen_normal(sent.ptr + 1, end - 8) || bytes_normal(sent);
+        return sixteen_normal(sixteen_halves(sent.ptr + 1, end - 8),
+                              sixteen_halves(sent.ptr, end - 9)) ||
+               bytes_normal(sent);
     }
     for (const uint8_t *at = sent.ptr + 1; end - at > 16; at += 16) {
-        if (!sixteen_normal(at, at + 8)) {
+        if (!sixteen_normal(sixteen_load(at), sixteen_load(at - 1))) {
             return bytes_normal(sent);
         }
     }
-    return sixteen_normal(end - 16, end - 8) || bytes_normal(sent);
+    return sixteen_normal(sixteen_load(end - 16), sixteen_load(end - 17)) || bytes_normal(sent);
 }
 
 static void put(struct writer *writer, uint8_t byte, size_t from)
@@ -94,9 +87,35 @@ static void put(struct writer *writer, uint8_t byte, size_t from)
 static void put_escape(struct writer *writer, uint8_t byte, size_t from)
 {
     static const char digits[] = "0123456789ABCDEF";
-    put(writer, '%', from);
-    put(writer, (uint8_t)digits[byte >> 4], from);
-    put(writer, (uint8_t)digits[byte & 15], from);
+    if (path_bytes_max - writer->len < 3) {
+        writer->full = true;
+        return;
+    }
+    uint8_t *norm = writer->scratch->norm + writer->len;
+    uint16_t *map = writer->scratch->map + writer->len;
+    norm[0] = '%';
+    norm[1] = (uint8_t)digits[byte >> 4];
+    norm[2] = (uint8_t)digits[byte & 15];
+    map[0] = map[1] = map[2] = (uint16_t)from;
+    writer->len += 3;
+}
+
+/* Copies the bytes of the segment that stay as they are, as far as there is room; gives how
+ * many. */
+static size_t put_run(struct writer *writer, struct span sent, size_t at)
+{
+    uint8_t *norm = writer->scratch->norm + writer->len;
+    uint16_t *map = writer->scratch->map + writer->len;
+    size_t room = path_bytes_max - writer->len;
+    size_t count = sent.len - at < room ? sent.len - at : room;
+    size_t i = 0;
+    while (i < count && may_stay(sent.ptr[at + i]) && sent.ptr[at + i] != '/') {
+        norm[i] = sent.ptr[at + i];
+        map[i] = (uint16_t)(at + i);
+        i++;
+    }
+    writer->len += i;
+    return i;
 }
 
 /* Whether a byte, put behind what is there, would make an escape of a '%' that was none in
@@ -111,7 +130,7 @@ static bool joins_stray_percent(const struct writer *writer, uint8_t byte)
     return end[-1] == '%' || (escape_is(end[-1], ESCAPE_HEX) && end[-2] == '%');
 }
 
-/* Writes what stands at this place, which is no slash; gives how many bytes it was. */
+/* Writes what stands at this place, which is no slash; gives how many bytes were used up. */
 static size_t put_one(struct writer *writer, struct span sent, size_t at)
 {
     uint8_t byte = sent.ptr[at];
@@ -163,7 +182,9 @@ static void end_segment(struct writer *writer, bool slash)
     }
 }
 
-static enum err rewrite(struct span sent, struct path_scratch *scratch, struct path *out)
+/* Apart, so that the way most paths take has no stack to set up. */
+static __attribute__((noinline)) enum err rewrite(struct span sent, struct path_scratch *scratch,
+                                                  struct path *out)
 {
     struct writer writer = {.scratch = scratch};
     put(&writer, '/', 0);
@@ -174,7 +195,8 @@ static enum err rewrite(struct span sent, struct path_scratch *scratch, struct p
             writer.slash = at++;
             end_segment(&writer, true);
         } else {
-            at += put_one(&writer, sent, at);
+            size_t run = put_run(&writer, sent, at);
+            at += run > 0 ? run : put_one(&writer, sent, at);
         }
     }
     if (writer.full) {
