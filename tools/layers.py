@@ -29,17 +29,21 @@ MAY_INCLUDE = {
     "serve": ["base", "uri", "http", "net", "shared"],
     "worker": ["base", "uri", "http", "net", "shared", "snapshot", "decide", "serve"],
     "logger": ["base", "net", "shared"],
-    "control": ["base", "uri", "http", "net", "shared", "config", "snapshot", "compile", "serve"],
+    "health": ["base", "shared"],
+    "control": [
+        "base", "uri", "http", "net", "shared", "config", "snapshot", "compile", "serve", "health",
+    ],
     "supervisor": ["base", "net", "shared"],
 }
 MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "worker", "control", "logger", "supervisor"],
+    "ev.h": ["serve", "worker", "control", "health"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
+    "curl/curl.h": ["health"],
     "jansson.h": ["cli", "config"],
 }
 

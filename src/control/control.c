@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "control/alarm.h"
 #include "control/observe.h"
+#include "control/probes.h"
 #include "control/publish.h"
 #include "net/channel.h"
 
@@ -27,6 +28,7 @@ struct control {
     ev_io channel;
     struct alarm alarm;
     struct observe *observe;
+    struct health *health; /* NULL until the pages are mapped */
     const char *path;
 
     bool first;        /* nothing is served yet: a failure ends the program */
@@ -274,6 +276,20 @@ static void say_published(struct control *c)
     }
 }
 
+static void begin_probes(struct control *c)
+{
+    enum err err = ERR_NONE;
+    if (c->health == NULL) {
+        err = health_new(c->loop, c->servers, &c->health);
+    }
+    if (err == ERR_NONE) {
+        err = probes_set(c->health, c->current->model, c->servers);
+    }
+    if (err != ERR_NONE) {
+        log_error("cannot probe all servers: %s", err_text(err));
+    }
+}
+
 static void on_listening(struct control *c, struct message *message)
 {
     if (c->candidate == NULL || message->generation != c->question) {
@@ -297,6 +313,7 @@ static void on_listening(struct control *c, struct message *message)
         close(c->current->log_fd); /* the supervisor has it */
         c->current->log_fd = -1;
     }
+    begin_probes(c);
     const struct model *model = c->current->model;
     const struct listener *metrics = model->has_metrics ? &model->metrics : NULL;
     if (observe_listen(c->observe, metrics, message_take_fd(message, 2)) != ERR_NONE) {
@@ -402,6 +419,7 @@ static void fill_metrics(void *context, struct metrics *out)
 
 static void fini(struct control *c)
 {
+    health_free(&c->health);
     observe_free(&c->observe);
     alarm_fini(&c->alarm);
     configuration_free(&c->candidate);
