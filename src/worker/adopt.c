@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+enum { turn_stride = 7919 }; /* a prime, so that it shares no factor with a cycle */
+
 /* What a mapping must be able to rely on: that nobody changes or shortens the pages. */
 static const int seals_needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
@@ -44,6 +46,15 @@ static enum err map_sealed(int fd, struct span *out)
     return ERR_NONE;
 }
 
+/* Workers begin at different places of a cycle, or the first server of each would get the
+ * first request of all of them. */
+static void spread_turns(uint32_t *turns, size_t count, uint32_t index)
+{
+    for (size_t i = 0; i < count; i++) {
+        turns[i] = index * turn_stride;
+    }
+}
+
 /* Takes over what the one in use has compiled already, so this must be the last step that
  * can fail. */
 static enum err make_ready(struct worker *worker, struct worker_snapshot *made)
@@ -53,6 +64,7 @@ static enum err make_ready(struct worker *worker, struct worker_snapshot *made)
     if (made->pool_turns == NULL) {
         return ERR_MEMORY;
     }
+    spread_turns(made->pool_turns, pools, worker->index);
     return regex_set_new(made->snapshot, worker->current.regexes, &made->regexes);
 }
 

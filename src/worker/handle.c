@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One request: decided, answered, counted, logged. Allocates nothing, makes no system
- * call but the doorbell of a logger that sleeps. */
+/* One request: decided, answered, counted, logged. Allocates nothing and makes no
+ * system call. */
 #include "worker/internal.h"
 
 #include "base/clock.h"
@@ -74,7 +74,7 @@ static void log_request(struct worker *worker, const struct serve_request *asked
     }
     record_encode(&record, room);
     ring_commit(worker->ring);
-    ring_ring_bell(worker->ring, worker->bell_fd);
+    worker->has_logged = true;
 }
 
 /* A head that was refused has no decision, but is counted and logged like one that has. */

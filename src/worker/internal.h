@@ -25,6 +25,7 @@ struct worker {
     struct ev_loop *loop;
     ev_io channel;
     ev_timer heartbeat;
+    ev_prepare sleep;
     ev_signal terminate;
     struct channel_buffer buffer;
 
@@ -35,6 +36,7 @@ struct worker {
     struct servers_map *servers;
     struct ring *ring;
     int bell_fd;
+    bool has_logged; /* since the bell was last rung */
 
     struct server *server; /* NULL until the first snapshot */
     struct listener listeners[message_fds_max];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The worker's life: what the supervisor says, and the loop. */
-#include "worker/internal.h"
+#include "worker/worker.h"
 
 #include "base/log.h"
-#include "worker/worker.h"
+#include "worker/internal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -49,6 +49,19 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int revents)
     counter_add(&worker->counters->heartbeat, 1);
 }
 
+/* Once for all records of a turn: the order that a doorbell needs costs more than a
+ * record. */
+static void on_sleep(struct ev_loop *loop, ev_prepare *prepare, int revents)
+{
+    struct worker *worker = prepare->data;
+    (void)loop;
+    (void)revents;
+    if (worker->has_logged) {
+        worker->has_logged = false;
+        ring_ring_bell(worker->ring, worker->bell_fd);
+    }
+}
+
 static enum err open_pages(struct worker *worker, const int fds[WELCOME_FDS])
 {
     enum err err = counters_open(fds[WELCOME_COUNTERS], &worker->counters_map);
@@ -81,6 +94,9 @@ static enum err welcome(struct worker *worker, struct message *message)
     worker->heartbeat.data = worker;
     ev_timer_init(&worker->heartbeat, on_heartbeat, 0., heartbeat_s);
     ev_timer_start(worker->loop, &worker->heartbeat);
+    worker->sleep.data = worker;
+    ev_prepare_init(&worker->sleep, on_sleep);
+    ev_prepare_start(worker->loop, &worker->sleep);
     return ERR_NONE;
 }
 
@@ -214,6 +230,9 @@ static void raise_descriptor_limit(void)
 
 static void fini(struct worker *worker)
 {
+    if (worker->has_logged) {
+        ring_ring_bell(worker->ring, worker->bell_fd);
+    }
     server_free(&worker->server);
     drop_snapshot(&worker->current);
     ring_close(&worker->ring);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Complaints, and the configuration file. */
+#include "cli/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const char path_here[] = "detour.yaml";
+static const char path_of_system[] = "/etc/detour/detour.yaml";
+
+int complain(const char *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "detour %s: ", command);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return exit_could_not_run;
+}
+
+int complain_option(int argc, char **argv, int result)
+{
+    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+    char letter[3] = {'-', (char)optopt, '\0'};
+    /* getopt knows the letter of a short option only, and it may stand among others. */
+    const char *option = strncmp(word, "--", 2) == 0 || optopt == 0 ? word : letter;
+    if (result == ':') {
+        return complain(argv[0], "%s wants a value; try detour %s --help", option, argv[0]);
+    }
+    return complain(argv[0], "unknown option %s; try detour %s --help", option, argv[0]);
+}
+
+const char *config_path_default(void)
+{
+    return access(path_here, F_OK) == 0 || access(path_of_system, F_OK) != 0 ? path_here
+                                                                             : path_of_system;
+}
+
+static const char *why(enum err err)
+{
+    switch (err) {
+    case ERR_IO:
+        return strerror(errno);
+    case ERR_LIMIT:
+        return "it is larger than 64 MiB";
+    default:
+        return err_text(err);
+    }
+}
+
+int config_load(const char *command, const char *path, int64_t now_ns, struct configuration **out)
+{
+    struct configuration *read = configuration_new(path);
+    if (read == NULL) {
+        return complain(command, "out of memory");
+    }
+    enum err err = configuration_read_file(path, &read->arena, &read->text);
+    if (err != ERR_NONE) {
+        complain(command, "cannot read %s: %s", path, why(err));
+        configuration_free(&read);
+        return exit_could_not_run;
+    }
+    configuration_load(read, now_ns);
+    *out = read;
+    return exit_ok;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What the subcommands share: how they are called, their exit codes, how they complain, and
+ * the configuration that most of them read. */
+#pragma once
+
+#include "control/configuration.h"
+
+enum { exit_ok = 0, exit_errors = 1, exit_could_not_run = 2 };
+
+/* argv[0] is the name of the command. Each prints its own usage for -h and --help, and
+ * returns the status to exit with. */
+int cli_serve(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_explain(int argc, char **argv);
+
+/* One line to standard error: "detour check: …". Gives exit_could_not_run. */
+int complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What getopt_long did not understand; result is what it returned. */
+int complain_option(int argc, char **argv, int result);
+
+/* The file to read when there is no -c: detour.yaml here, or that of the system. */
+const char *config_path_default(void);
+
+/* Reads and checks a file as serve does. *out is filled, whether it has errors or not
+ * (model NULL), when exit_ok is returned; else the reason has been printed. */
+int config_load(const char *command, const char *path, int64_t now_ns, struct configuration **out);

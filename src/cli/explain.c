@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* detour explain: compiles the configuration, asks the very function that a worker asks, and
+ * says what it answered and why. */
+#include "cli/explain.h"
+
+#include "base/clock.h"
+#include "compile/compile.h"
+#include "config/time.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char usage[] =
+    "usage: detour explain [-c FILE] [-X METHOD] [-H 'NAME: VALUE']... [--from IP]\n"
+    "                      [--at TIME] [--json] URL\n"
+    "\n"
+    "Says what a request would get, which rule says so, and why each other rule of the site\n"
+    "does not. Nothing is sent; all servers of a pool count as up.\n"
+    "\n"
+    "  -c, --config FILE    the configuration; without it ./detour.yaml, and where there is\n"
+    "                       none /etc/detour/detour.yaml\n"
+    "  -X, --request METHOD GET without it\n"
+    "  -H, --header HEADER  a header of the request; as often as wanted\n"
+    "      --from IP        the address that connects; 127.0.0.1 without it\n"
+    "      --at TIME        as in the configuration: 2026-12-01T02:00:00Z, or\n"
+    "                       '2026-12-01T02:00 Europe/Berlin'; now without it\n"
+    "      --json           everything as one JSON object\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "Exit codes: 0 explained, 1 the configuration has errors, 2 could not run.\n";
+
+static const char *kind_text(uint32_t kind)
+{
+    static const char *const texts[] = {
+        [SNAP_ROUTE] = "route", [SNAP_DETOUR] = "detour", [SNAP_DEFAULT] = "default"};
+    return texts[kind];
+}
+
+static struct explain_rule rule_of(const struct explanation *e, const struct decide_trace_row *row)
+{
+    const struct snap_rule *rule = snapshot_rule(e->snapshot, row->rule);
+    struct span prefix = snapshot_text(e->snapshot, rule->prefix);
+    struct span source = snapshot_text(e->snapshot, rule->source);
+    return (struct explain_rule){.identity = snapshot_text(e->snapshot, rule->identity),
+                                 .line = rule->line,
+                                 .kind = kind_text(rule->kind),
+                                 .source = source.len > 0 ? source : prefix,
+                                 .reason = snapshot_text(e->snapshot, rule->reason),
+                                 .owner = snapshot_text(e->snapshot, rule->owner),
+                                 .lost = row->lost,
+                                 .why = lost_text(row->lost),
+                                 .matched = row->lost == LOST_NOT || row->lost == LOST_LATER,
+                                 .won = row->rule == e->decision.rule};
+}
+
+/* A detour that the snapshot of that moment does not hold. */
+static struct explain_rule closed_detour(const struct explanation *e,
+                                         const struct model_detour *detour)
+{
+    char text[time_text_max];
+    struct arena *arena = &e->configuration->arena;
+    bool over = detour->until_ns <= e->options.at_ns;
+    const char *why =
+        arena_printf(arena, over ? "its window closed at %s" : "its window opens at %s",
+                     time_format(over ? detour->until_ns : detour->from_ns, text));
+    const struct model_rule *rule = &detour->rule;
+    return (struct explain_rule){.identity = rule->identity,
+                                 .line = rule->place.line,
+                                 .kind = kind_text(SNAP_DETOUR),
+                                 .source =
+                                     rule->path_source.len > 0 ? rule->path_source : rule->prefix,
+                                 .reason = detour->reason,
+                                 .owner = detour->owner,
+                                 .lost = LOST_LATER,
+                                 .why = span_cstr(why)};
+}
+
+static bool is_closed(const struct explanation *e, const struct model_detour *detour,
+                      struct span site)
+{
+    return span_eq(e->configuration->model->sites[detour->site].name, site) &&
+           (detour->from_ns > e->options.at_ns || detour->until_ns <= e->options.at_ns);
+}
+
+const struct explain_rule *explain_rules(const struct explanation *e, size_t *count_out)
+{
+    const struct model *model = e->configuration->model;
+    struct explain_rule *rules = arena_array(
+        &e->configuration->arena, e->trace.row_count + model->detour_count, sizeof(*rules));
+    if (rules == NULL) {
+        return NULL;
+    }
+    size_t count = 0;
+    for (; count < e->trace.row_count; count++) {
+        rules[count] = rule_of(e, &e->trace.rows[count]);
+    }
+    if (e->decision.site != SNAP_NONE) {
+        const struct snap_site *site = snapshot_site(e->snapshot, e->decision.site);
+        struct span name = snapshot_text(e->snapshot, site->name);
+        for (size_t i = 0; i < model->detour_count; i++) {
+            if (is_closed(e, &model->detours[i], name)) {
+                rules[count++] = closed_detour(e, &model->detours[i]);
+            }
+        }
+    }
+    *count_out = count;
+    return rules;
+}
+
+/* The compiled block, moved into the arena of its configuration. */
+static enum err compile(struct explanation *e)
+{
+    uint8_t *bytes;
+    size_t len;
+    enum err err =
+        snapshot_compile(e->configuration->model, NULL, 1, e->options.at_ns, &bytes, &len);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct span copy = arena_copy(&e->configuration->arena, span_of(bytes, len));
+    free(bytes);
+    e->snapshot = copy.ptr != NULL ? snapshot_open(copy) : NULL;
+    return e->snapshot != NULL ? ERR_NONE : ERR_MEMORY;
+}
+
+static enum err make_ready(struct explanation *e, struct regex_set **regexes_out)
+{
+    struct arena *arena = &e->configuration->arena;
+    enum err err = compile(e);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    e->decide.snapshot = e->snapshot;
+    e->decide.pool_turns = arena_array(arena, snapshot_pool_count(e->snapshot), sizeof(uint32_t));
+    e->trace.row_max = e->snapshot->rules.count;
+    e->trace.rows = arena_array(arena, e->trace.row_max, sizeof(*e->trace.rows));
+    if (e->decide.pool_turns == NULL || e->trace.rows == NULL) {
+        return ERR_MEMORY;
+    }
+    e->decide.trace = &e->trace;
+    err = regex_set_new(e->snapshot, NULL, regexes_out);
+    e->decide.regexes = *regexes_out;
+    return err;
+}
+
+static int decide_and_print(struct explanation *e)
+{
+    struct regex_set *regexes = NULL;
+    const struct request *request = &e->request.head.request;
+    enum err err = make_ready(e, &regexes);
+    if (err != ERR_NONE) {
+        return complain("explain", "cannot compile %s: %s", e->options.path, err_text(err));
+    }
+    decide(&e->decide, request, &e->options.peer, e->options.at_ns, &e->decision);
+    answer_from_decision(&e->decide, request, &e->decision, &e->scratch, &e->response);
+    int status = e->options.json ? explain_print_json(e) : explain_print_text(e);
+    regex_set_free(&regexes);
+    return status;
+}
+
+static int explain(struct explanation *e)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    int status = explain_request_init(&e->request, &e->options, &arena);
+    arena_fini(&arena);
+    if (status == exit_ok) {
+        status = config_load("explain", e->options.path, e->options.at_ns, &e->configuration);
+    }
+    if (status != exit_ok) {
+        return status;
+    }
+    if (e->configuration->model == NULL) {
+        problems_print(&e->configuration->problems, stderr);
+        status = exit_errors;
+    } else {
+        status = decide_and_print(e);
+    }
+    configuration_free(&e->configuration);
+    return status;
+}
+
+static int read_time(const char *text, struct explain_options *options)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    struct zones zones = {.arena = &arena};
+    struct time_result result = {0};
+    int status = exit_ok;
+    if (time_parse(span_cstr(text), &zones, &result) == ERR_NONE) {
+        options->at_ns = result.ns;
+        options->at_given = true;
+    } else {
+        status = complain("explain", "--at %s: %s", text, result.reason);
+    }
+    arena_fini(&arena);
+    return status;
+}
+
+static int read_option(int option, char *value, struct explain_options *options)
+{
+    switch (option) {
+    case 'c':
+        options->path = value;
+        return exit_ok;
+    case 'X':
+        options->method = value;
+        return exit_ok;
+    case 'H':
+        if (options->header_count == explain_headers_max) {
+            return complain("explain", "at most %d headers", explain_headers_max);
+        }
+        options->headers[options->header_count++] = value;
+        return exit_ok;
+    case 'f':
+        if (!address_parse(span_cstr(value), options->peer.address)) {
+            return complain("explain", "--from %s: not an IP address", value);
+        }
+        return exit_ok;
+    case 'a':
+        return read_time(value, options);
+    default:
+        options->json = true;
+        return exit_ok;
+    }
+}
+
+static int read_options(int argc, char **argv, struct explain_options *options, bool *help_out)
+{
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'}, {"request", required_argument, NULL, 'X'},
+        {"header", required_argument, NULL, 'H'}, {"from", required_argument, NULL, 'f'},
+        {"at", required_argument, NULL, 'a'},     {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    int option;
+    int status = exit_ok;
+    while ((option = getopt_long(argc, argv, ":c:X:H:h", known, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            return complain_option(argc, argv, option);
+        }
+        *help_out = *help_out || option == 'h';
+        status = option == 'h' ? exit_ok : read_option(option, optarg, options);
+        if (*help_out || status != exit_ok) {
+            return status;
+        }
+    }
+    if (argc - optind != 1) {
+        return complain("explain", "%s; try detour explain --help",
+                        optind == argc ? "which URL?" : "one URL at a time");
+    }
+    options->url = argv[optind];
+    return exit_ok;
+}
+
+int cli_explain(int argc, char **argv)
+{
+    struct explanation *e = calloc(1, sizeof(*e)); /* too large for the stack */
+    if (e == NULL) {
+        return complain("explain", "out of memory");
+    }
+    e->options = (struct explain_options){.method = "GET", .at_ns = clock_wall_ns()};
+    address_parse(SPAN("127.0.0.1"), e->options.peer.address);
+    bool help = false;
+    int status = read_options(argc, argv, &e->options, &help);
+    if (status == exit_ok && help) {
+        fputs(usage, stdout);
+    } else if (status == exit_ok) {
+        e->options.path = e->options.path != NULL ? e->options.path : config_path_default();
+        status = explain(e);
+    }
+    free(e);
+    return status;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of `detour explain` share: a request that somebody thinks of, and all that
+ * is known of its answer. */
+#pragma once
+
+#include "cli/command.h"
+#include "decide/answer.h"
+#include "decide/decide.h"
+#include "http/h1/parse.h"
+
+enum { explain_headers_max = 64 };
+
+/* The command line. */
+struct explain_options {
+    const char *path;
+    const char *method;
+    const char *headers[explain_headers_max];
+    size_t header_count;
+    struct client peer; /* secure as the URL says */
+    bool at_given;
+    int64_t at_ns;
+    bool json;
+    const char *url;
+};
+
+/* explain_request.c */
+
+struct explain_request {
+    uint8_t bytes[4 * request_head_bytes_max];
+    struct h1_head head;
+    struct span shown; /* the URL without its fragment */
+};
+
+/* The bytes that a client would send for this URL, read as a worker reads them. Sets
+ * options->peer.secure. exit_ok, or exit_could_not_run when the reason has been printed. */
+int explain_request_init(struct explain_request *request, struct explain_options *options,
+                         struct arena *arena);
+
+/* explain.c */
+
+struct explanation {
+    struct explain_options options;
+    struct explain_request request;
+    struct configuration *configuration;
+    const struct snapshot *snapshot;
+    struct decide_context decide;
+    struct decide_trace trace;
+    struct decision decision;
+    struct answer_scratch scratch;
+    struct response response;
+};
+
+/* One rule of the site, in the order in which they are asked; those detours whose window is
+ * not open come last. */
+struct explain_rule {
+    struct span identity;
+    uint32_t line;
+    const char *kind;   /* "route", "detour", "default" */
+    struct span source; /* the pattern as written; empty: none */
+    struct span reason; /* of a detour */
+    struct span owner;
+    enum lost lost;
+    struct span why; /* why it lost */
+    bool matched;
+    bool won;
+};
+/* Lives in the configuration's arena; NULL: no memory. */
+const struct explain_rule *explain_rules(const struct explanation *explanation, size_t *count_out);
+
+/* explain_text.c, explain_json.c */
+
+int explain_print_text(const struct explanation *explanation);
+int explain_print_json(const struct explanation *explanation);

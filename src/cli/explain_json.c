@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* An explanation to be processed. */
+#include "cli/explain.h"
+
+#include "cli/json.h"
+#include "config/time.h"
+
+#include <stdio.h>
+
+static json_t *json_request(const struct explanation *e)
+{
+    char address[address_text_max];
+    size_t len = address_format(e->decision.client.address, address);
+    json_t *object =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "method", e->options.method, "url",
+                  json_text(e->request.shown), "host", json_text(e->decision.host), "path",
+                  json_text(e->trace.path.norm), "client", json_text(span_of(address, len)),
+                  "secure", e->decision.client.secure);
+    if (object != NULL && e->options.at_given) {
+        char text[time_text_max];
+        json_object_set_new(object, "at", json_string(time_format(e->options.at_ns, text)));
+    }
+    return object;
+}
+
+/* A field that is sent more than once has its values joined, as RFC 9110, 5.3 allows. */
+static int add_field(json_t *object, struct span name, struct span value)
+{
+    char key[256];
+    snprintf(key, sizeof(key), "%.*s", SPAN_ARG(name));
+    const char *before = json_string_value(json_object_get(object, key));
+    json_t *text = json_text(value);
+    if (before != NULL && text != NULL) {
+        json_t *joined = json_sprintf("%s, %s", before, json_string_value(text));
+        json_decref(text);
+        text = joined;
+    }
+    return json_object_set_new(object, key, text);
+}
+
+static json_t *json_fields(const struct response *response)
+{
+    json_t *object = json_object();
+    int failed = 0;
+    if (response->content_type.len > 0) {
+        failed |= add_field(object, SPAN("Content-Type"), response->content_type);
+    }
+    for (size_t i = 0; i < response->field_count; i++) {
+        failed |= add_field(object, response->fields[i].name, response->fields[i].value);
+    }
+    if (failed != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+static json_t *json_rules(const struct explain_rule *rules, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const struct explain_rule *rule = &rules[i];
+        json_t *object = json_pack("{s:o, s:i, s:s, s:o, s:b, s:o}", "rule",
+                                   json_text(rule->identity), "line", (int)rule->line, "kind",
+                                   rule->kind, "source", json_text_or_null(rule->source), "matched",
+                                   rule->matched, "reason", json_text(rule->why));
+        if (json_array_append_new(array, object) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+/* The winner's own words go to the top, the others are the losers. */
+static json_t *json_explanation(const struct explanation *e, const struct explain_rule *rules,
+                                size_t count)
+{
+    struct explain_rule *losers = arena_array(&e->configuration->arena, count, sizeof(*losers));
+    struct explain_rule none = {0};
+    const struct explain_rule *winner = &none;
+    size_t loser_count = 0;
+    if (losers == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].won) {
+            winner = &rules[i];
+        } else {
+            losers[loser_count++] = rules[i];
+        }
+    }
+    struct span site = {0};
+    struct span server = {0};
+    if (e->decision.site != SNAP_NONE) {
+        site = snapshot_text(e->snapshot, snapshot_site(e->snapshot, e->decision.site)->name);
+    }
+    if (e->decision.server != SNAP_NONE) {
+        server =
+            snapshot_text(e->snapshot, snapshot_server(e->snapshot, e->decision.server)->identity);
+    }
+    return json_pack(
+        "{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "request",
+        json_request(e), "site", json_text_or_null(site), "decision",
+        json_text(reason_text(e->decision.reason)), "status", (int)e->response.status, "location",
+        json_text_or_null(e->response.location), "rule", json_text_or_null(winner->identity),
+        "line", winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
+        json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "server",
+        json_text_or_null(server), "max_age",
+        e->decision.max_age_s >= 0 ? json_integer(e->decision.max_age_s) : json_null(), "fields",
+        json_fields(&e->response), "losers", json_rules(losers, loser_count));
+}
+
+int explain_print_json(const struct explanation *e)
+{
+    size_t count;
+    const struct explain_rule *rules = explain_rules(e, &count);
+    json_t *object = rules != NULL ? json_explanation(e, rules, count) : NULL;
+    if (object == NULL) {
+        return complain("explain", "out of memory");
+    }
+    json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(object);
+    return exit_ok;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* An explanation to be read. */
+#include "cli/explain.h"
+
+#include "config/time.h"
+#include "http/status.h"
+
+#include <stdio.h>
+
+/* A configuration may hold anything; a terminal must not obey it. */
+static void put(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (c < 0x20 || c == 0x7F) {
+            printf("\\x%02x", c);
+        } else {
+            putchar(c);
+        }
+    }
+}
+
+static void put_line(const char *label, struct span text)
+{
+    if (text.len > 0) {
+        fputs(label, stdout);
+        put(text);
+        putchar('\n');
+    }
+}
+
+static void print_request(const struct explanation *e)
+{
+    char address[address_text_max];
+    size_t len = address_format(e->decision.client.address, address);
+    printf("%s ", e->options.method);
+    put(e->request.shown);
+    printf("\n  client: %.*s%s\n", (int)len, address,
+           e->decision.client.secure ? ", encrypted" : "");
+    if (e->options.at_given) {
+        char text[time_text_max];
+        printf("  at: %s\n", time_format(e->options.at_ns, text));
+    }
+    if (e->decision.site != SNAP_NONE) {
+        const struct snap_site *site = snapshot_site(e->snapshot, e->decision.site);
+        put_line("  site: ", snapshot_text(e->snapshot, site->name));
+    }
+    if (!span_eq(e->trace.path.norm, e->request.head.request.path)) {
+        put_line("  path, as it is matched: ", e->trace.path.norm);
+    }
+}
+
+static void print_answer(const struct explanation *e)
+{
+    const struct response *response = &e->response;
+    printf("\n%u ", response->status);
+    put(status_reason(response->status));
+    putchar('\n');
+    put_line("  Location: ", response->location);
+    for (size_t i = 0; i < response->field_count; i++) {
+        fputs("  ", stdout);
+        put(response->fields[i].name);
+        put_line(": ", response->fields[i].value);
+    }
+    if (response->content_type.len > 0) {
+        fputs("  Content-Type: ", stdout);
+        put(response->content_type);
+        printf(" (%zu bytes)\n", response->body.len);
+    }
+}
+
+static void print_rule(const struct explain_rule *rule)
+{
+    put(rule->identity);
+    printf(" (line %u", rule->line);
+    if (rule->source.len > 0) {
+        fputs(", ", stdout);
+        put(rule->source);
+    }
+    putchar(')');
+}
+
+static void print_winner(const struct explanation *e, const struct explain_rule *rules,
+                         size_t count)
+{
+    fputs("\nwhy: ", stdout);
+    put(reason_text(e->decision.reason));
+    putchar('\n');
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].won) {
+            fputs("  rule: ", stdout);
+            print_rule(&rules[i]);
+            putchar('\n');
+            put_line("  reason: ", rules[i].reason);
+            put_line("  owner: ", rules[i].owner);
+        }
+    }
+    if (e->decision.server != SNAP_NONE) {
+        const struct snap_server *server = snapshot_server(e->snapshot, e->decision.server);
+        fputs("  server: ", stdout);
+        put(snapshot_text(e->snapshot, server->identity));
+        printf(" (line %u)\n", server->line);
+    }
+}
+
+static void print_losers(const struct explain_rule *rules, size_t count)
+{
+    const char *heading = "\nwhy no other:\n";
+    for (size_t i = 0; i < count; i++) {
+        if (!rules[i].won) {
+            printf("%s  ", heading);
+            print_rule(&rules[i]);
+            put_line(": ", rules[i].why);
+            heading = "";
+        }
+    }
+}
+
+int explain_print_text(const struct explanation *e)
+{
+    size_t count;
+    const struct explain_rule *rules = explain_rules(e, &count);
+    if (rules == NULL) {
+        return complain("explain", "out of memory");
+    }
+    print_request(e);
+    print_answer(e);
+    print_winner(e, rules, count);
+    print_losers(rules, count);
+    return exit_ok;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* One program: the subcommands that people use, and those by which the supervisor starts
+ * its children. */
+#include "cli/command.h"
+#include "cli/uri.h"
+#include "control/control.h"
+#include "logger/logger.h"
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+struct command {
+    const char *name;
+    const char *summary; /* NULL: not for people */
+    int (*run)(int argc, char **argv);
+};
+
+static int run_control(int argc, char **argv)
+{
+    return argc == 2 ? control_main(argv[1]) : exit_could_not_run;
+}
+
+static int run_logger(int argc, char **argv)
+{
+    return logger_main();
+}
+
+static int run_help(int argc, char **argv);
+
+static const struct command commands[] = {
+    {"serve", "answers requests as a configuration says", cli_serve},
+    {"check", "reports every problem of a configuration", cli_check},
+    {"explain", "says what a request would get, by which rule, and why no other", cli_explain},
+    {"uri", "tries a pattern, a template or a reference by hand", cli_uri},
+    {"help", "this text, or that of a command", run_help},
+    {"_control", NULL, run_control},
+    {"_logger", NULL, run_logger},
+    {"_worker", NULL, worker_main},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: detour COMMAND [OPTION]...\n"
+          "\n"
+          "Answers HTTP requests with temporary redirects.\n"
+          "\n",
+          out);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+        if (commands[i].summary != NULL) {
+            fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        }
+    }
+    fputs("\n"
+          "detour COMMAND --help says more; detour --version says which one this is.\n"
+          "Manual: detour(1), detour.yaml(5).\n",
+          out);
+}
+
+static int unknown(const char *name)
+{
+    fprintf(stderr, "detour: there is no command \"%s\"; try detour --help\n", name);
+    return exit_could_not_run;
+}
+
+static int run_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stdout);
+        return exit_ok;
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command == NULL || command->summary == NULL || command->run == run_help) {
+        return unknown(argv[1]);
+    }
+    char help[] = "--help";
+    char *arguments[] = {argv[1], help, NULL};
+    return command->run(2, arguments);
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return exit_could_not_run;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_usage(stdout);
+        return exit_ok;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("detour " DETOUR_VERSION);
+        return exit_ok;
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command == NULL) {
+        return unknown(argv[1]);
+    }
+    opterr = 0; /* complain_option says it better */
+    return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    /* A full disk must not pass for a success. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "detour: cannot write: %s\n", strerror(errno));
+        return exit_could_not_run;
+    }
+    return status;
+}
