@@ -266,12 +266,11 @@ static bool read_default_map(struct load *load, const struct node *node, struct 
     return read_options(load, at, &extra, rule) && good;
 }
 
-bool read_default(struct load *load, const struct node *node, struct scope *scope,
-                  struct model_rule *rule)
+static bool read_default_node(struct load *load, const struct node *node, struct scope *scope,
+                              struct model_rule *rule)
 {
     rule_defaults(rule, node != NULL ? node->place : scope->site->place);
     rule->action.place = rule->place;
-    rule->kind = RULE_DEFAULT;
     if (node == NULL) {
         rule->action.kind = ACTION_RESPOND;
         rule->action.status = 404;
@@ -286,4 +285,13 @@ bool read_default(struct load *load, const struct node *node, struct scope *scop
         return read_refuse(load, node, "`pass`, or a map like {status: 404} or {to: URL}");
     }
     return read_default_map(load, node, scope, rule);
+}
+
+/* One with a mistake is no RULE_DEFAULT, so that the search for loops does not follow it. */
+bool read_default(struct load *load, const struct node *node, struct scope *scope,
+                  struct model_rule *rule)
+{
+    bool good = read_default_node(load, node, scope, rule);
+    rule->kind = good ? RULE_DEFAULT : RULE_ROUTE;
+    return good;
 }
