@@ -131,28 +131,23 @@ enum err host_from_config(struct span text, struct arena *arena, struct span *ou
 enum { port_digits_max = 5 };
 
 /* Where the host ends: before a colon and the up to five digits that end the text, else at
- * its end. A colon that stands elsewhere is refused as a byte of the host. */
-static inline size_t host_end(struct span text)
+ * its end. A colon that stands elsewhere is refused as a byte of the host. The port is read
+ * from its end, in the same pass; no digits are the same as none (RFC 3986, 3.2.3). */
+static inline size_t host_end(struct span text, int32_t *port_out)
 {
-    size_t at = text.len;
-    size_t least = at > port_digits_max ? at - port_digits_max : 0;
-    while (at > least && (uint8_t)(text.ptr[at - 1] - '0') < 10) {
-        at--;
-    }
-    return at > 0 && text.ptr[at - 1] == ':' ? at - 1 : text.len;
-}
-
-/* The number behind the colon; no digits are the same as no port (RFC 3986, 3.2.3). */
-static inline int32_t port_at(struct span text, size_t colon)
-{
-    if (colon + 1 >= text.len) {
-        return -1;
-    }
+    const uint8_t *end = text.ptr + text.len;
+    const uint8_t *least = text.len > port_digits_max ? end - port_digits_max : text.ptr;
+    const uint8_t *at = end;
     int32_t port = 0;
-    for (size_t i = colon + 1; i < text.len; i++) {
-        port = port * 10 + (text.ptr[i] - '0');
+    int32_t scale = 1;
+    while (at > least && (uint8_t)(at[-1] - '0') < 10) {
+        at--;
+        port += (*at - '0') * scale;
+        scale *= 10;
     }
-    return port;
+    bool colon = at > text.ptr && at[-1] == ':';
+    *port_out = colon && at < end ? port : -1;
+    return colon ? (size_t)(at - text.ptr) - 1 : text.len;
 }
 
 /* Whether all are what a canonical host is made of, and none is a dot behind a dot;
@@ -238,8 +233,8 @@ static __attribute__((noinline)) struct span request_ipv6(struct span host, uint
  * of the module that each request calls. */
 enum err host_from_request(struct span text, uint8_t *lower, struct host_port *out)
 {
-    size_t end = host_end(text);
-    int32_t port = port_at(text, end);
+    int32_t port;
+    size_t end = host_end(text, &port);
     if (end == 0 || port > UINT16_MAX) {
         return ERR_SYNTAX;
     }
