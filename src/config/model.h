@@ -29,7 +29,7 @@ enum action_kind {
 struct model_action {
     enum action_kind kind;
     struct place place;
-    uint16_t status; /* of the redirect or the response */
+    uint16_t status;           /* of the redirect or the response */
     const struct template *to; /* ACTION_TO and ACTION_PAGE (without variables) */
     uint32_t pool;             /* index into model.pools */
     bool pool_strip;           /* of the pool's `path: strip`: see model_pool */
@@ -58,7 +58,7 @@ struct model_tests {
 
 /* All of them must hold. A list that is empty asks nothing. */
 struct model_conditions {
-    uint32_t methods;        /* bit METHOD_x; 0: any */
+    uint32_t methods;           /* bit METHOD_x; 0: any */
     struct span *methods_other; /* methods that METHOD_OTHER stands for */
     size_t methods_other_count;
     struct model_tests headers;
@@ -86,7 +86,7 @@ struct model_rule {
     /* What matches. At most one of path and prefix. */
     const struct pattern *path; /* NULL: any */
     struct span path_source;
-    struct span prefix; /* normalised, no slash at the end; empty: any */
+    struct span prefix;         /* normalised, no slash at the end; empty: any */
     const struct pattern *host; /* NULL: any of the site's */
     struct span host_source;
     struct model_conditions conditions;
@@ -96,8 +96,8 @@ struct model_rule {
     struct model_action rest;
 
     bool query_keep;
-    bool note;             /* the short hypertext with the link */
-    int64_t max_age_s;     /* -1: no freshness is sent */
+    bool note;         /* the short hypertext with the link */
+    int64_t max_age_s; /* -1: no freshness is sent */
     const struct field *headers;
     size_t header_count;
     const struct model_labels *labels;
@@ -107,8 +107,8 @@ struct model_rule {
 struct model_detour {
     struct model_rule rule;
     uint32_t site;
-    int64_t from_ns;  /* INT64_MIN: since ever */
-    int64_t until_ns; /* TIME_NEVER: `until: off` */
+    int64_t from_ns;                     /* INT64_MIN: since ever */
+    int64_t until_ns;                    /* TIME_NEVER: `until: off` */
     const struct pattern *const *except; /* paths that are left alone */
     size_t except_count;
     const struct cidr *bypass_clients;
@@ -178,7 +178,7 @@ struct model_pool {
     const struct model_server *servers;
     size_t server_count;
     struct model_health health;
-    bool fallback_all;           /* ignore health when nobody is left */
+    bool fallback_all;            /* ignore health when nobody is left */
     struct model_action fallback; /* when nobody is left; 503 when the file says nothing */
 };
 
@@ -199,8 +199,8 @@ struct model {
     uint32_t workers; /* 0: one for each core */
     const struct cidr *trusted_proxies;
     size_t trusted_proxy_count;
-    bool redirect_by;        /* X-Redirect-By with the rule's name */
-    struct span access_log;  /* a path, "-" for standard output, empty: none */
+    bool redirect_by;       /* X-Redirect-By with the rule's name */
+    struct span access_log; /* a path, "-" for standard output, empty: none */
     bool has_metrics;
     struct listener metrics;
     struct model_limits limits;
