@@ -86,10 +86,10 @@ def run_compiled(build, suites, timeout_factor):
     return tally
 
 
-def run_pytest(build, folder, extra):
+def run_pytest(build, program, folder, extra):
     report = build / f"{folder.name}.xml"
     report.unlink(missing_ok=True)
-    env = dict(os.environ, DETOUR_BIN=str(build / "detour"), PYTHONDONTWRITEBYTECODE="1")
+    env = dict(os.environ, DETOUR_BIN=str(program), PYTHONDONTWRITEBYTECODE="1")
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                f"--junitxml={report}", "-o", "junit_family=xunit2", *extra, str(folder)]
     done = subprocess.run(command, env=env, cwd=ROOT, check=False)
@@ -114,6 +114,8 @@ def run_pytest(build, folder, extra):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", type=pathlib.Path)
+    parser.add_argument("--program", type=pathlib.Path,
+                        help="what the scenarios drive; BUILD/detour when it is not given")
     parser.add_argument("--timeout-factor", default="1")
     parser.add_argument("--pytest", default=[], nargs=1, action="extend",
                         help="one more argument for pytest")
@@ -131,7 +133,8 @@ def main():
     folders = [folder for folder in folders if any(folder.glob("**/test_*.py"))]
     for folder in folders:
         sys.stdout.flush()
-        total.add(run_pytest(build, folder, options.pytest))
+        program = (options.program or build / "detour").resolve()
+        total.add(run_pytest(build, program, folder, options.pytest))
     if total.skipped:
         print(f"{total.skipped} skipped")
     print(f"{total.passed} passed, {total.failed} failed")

@@ -47,7 +47,7 @@ static struct template_value value_of(const struct asked *asked, const struct ma
         bytes = port_text(asked, digits);
         break;
     case SNAP_PATH:
-        bytes = asked->path.sent;
+        bytes = path_sent(&asked->path, 0, asked->path.norm.len);
         break;
     case SNAP_QUERY:
         bytes = asked->request->query;
@@ -160,9 +160,6 @@ static void redirect_to_page(struct asked *asked, const struct matched *matched,
 /* The path to append to a server's URL: as sent, without what the route matched. */
 static struct span pool_path(const struct asked *asked, const struct snap_action *action)
 {
-    if (action->strip == 0) {
-        return asked->path.sent;
-    }
     size_t from = action->strip < asked->path.norm.len ? action->strip : asked->path.norm.len;
     return path_sent(&asked->path, from, asked->path.norm.len);
 }
@@ -174,7 +171,10 @@ static void redirect_to_pool(struct asked *asked, const struct matched *matched,
     out->depends_on_client = true;
     uint32_t chosen = pool_choose(asked, action->pool);
     if (chosen == SNAP_NONE) {
-        struct matched nobody = {.rule = matched->rule};
+        struct matched nobody;
+        nobody.rule = matched->rule;
+        nobody.path_groups.count = 0;
+        nobody.host_groups.count = 0;
         apply_action(asked, &nobody, &snapshot_pool(asked->snapshot, action->pool)->fallback);
         out->reason = REASON_POOL_EMPTY;
         return;

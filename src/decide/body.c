@@ -7,15 +7,19 @@
 /* A Location holds URI characters only, and of those just these mean something in HTML. */
 static void put_escaped(struct buffer *out, struct span text)
 {
-    size_t from = 0;
+    if (span_find(text, 0, '&') == text.len && span_find(text, 0, '\'') == text.len) {
+        buffer_put(out, text);
+        return;
+    }
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '&' || text.ptr[i] == '\'') {
-            buffer_put(out, span_slice(text, from, i));
-            buffer_put(out, text.ptr[i] == '&' ? SPAN("&amp;") : SPAN("&#39;"));
-            from = i + 1;
+        if (text.ptr[i] == '&') {
+            buffer_put(out, SPAN("&amp;"));
+        } else if (text.ptr[i] == '\'') {
+            buffer_put(out, SPAN("&#39;"));
+        } else {
+            buffer_byte(out, text.ptr[i]);
         }
     }
-    buffer_put(out, span_from(text, from));
 }
 
 void body_note(struct buffer *out, uint16_t status, struct span location)

@@ -104,10 +104,19 @@ static void carry_out(struct asked *asked, const struct matched *matched, uint32
     apply_action(asked, matched, rest ? &matched->rule->rest : &matched->rule->action);
 }
 
+static void carry_out_fallback(struct asked *asked)
+{
+    struct matched matched;
+    matched.rule = snapshot_rule(asked->snapshot, asked->site->fallback);
+    matched.path_groups.count = 0;
+    matched.host_groups.count = 0;
+    carry_out(asked, &matched, asked->site->fallback, false);
+}
+
 /* True when the set has decided. */
 static bool try_ruleset(struct asked *asked, const struct snap_ruleset *set)
 {
-    struct matched matched = {0};
+    struct matched matched; /* large, and filled by whatever matches */
     uint32_t rule;
     bool rest;
     if (set->count == 0) {
@@ -177,8 +186,7 @@ static void decide_on_site(struct asked *asked)
     if (try_ruleset(asked, &asked->site->routes)) {
         return;
     }
-    struct matched matched = {.rule = snapshot_rule(asked->snapshot, asked->site->fallback)};
-    carry_out(asked, &matched, asked->site->fallback, false);
+    carry_out_fallback(asked);
 }
 
 static bool normalise(struct asked *asked)

@@ -307,7 +307,8 @@ static void trace_others(struct asked *asked, struct candidates *candidates)
     bool limit = false;
     for (uint32_t rule = candidates_next(candidates); rule != SNAP_NONE;
          rule = candidates_next(candidates)) {
-        struct matched matched = {.rule = snapshot_rule(asked->snapshot, rule)};
+        struct matched matched;
+        matched.rule = snapshot_rule(asked->snapshot, rule);
         enum lost lost = rule_lost(asked, &matched, &limit);
         trace(asked, rule, lost == LOST_NOT ? LOST_LATER : lost);
     }

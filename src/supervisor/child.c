@@ -67,6 +67,19 @@ static void take_channel(int channel)
     close_range(channel_fd + 1, UINT_MAX, 0);
 }
 
+/* This very program: by its name, so that tools which follow processes see it, but by
+ * its inode once the name stands for another one (it was upgraded while it runs). */
+static const char *own_program(char *room, size_t size)
+{
+    static const char inode[] = "/proc/self/exe";
+    ssize_t length = readlink(inode, room, size - 1);
+    if (length <= 0 || (size_t)length == size - 1) {
+        return inode;
+    }
+    room[length] = 0;
+    return access(room, X_OK) == 0 ? room : inode;
+}
+
 static void run(const struct child *child, int channel, const char *argument, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -76,8 +89,10 @@ static void run(const struct child *child, int channel, const char *argument, pi
     set_signals();
     take_channel(channel);
     const char *arguments[] = {"detour", subcommand(child->role), argument, NULL};
-    execv("/proc/self/exe", (char *const *)(uintptr_t)arguments);
-    log_error("cannot run /proc/self/exe: %s", strerror(errno));
+    char room[4096];
+    const char *program = own_program(room, sizeof(room));
+    execv(program, (char *const *)(uintptr_t)arguments);
+    log_error("cannot run %s: %s", program, strerror(errno));
     _exit(exit_no_exec);
 }
 
