@@ -284,6 +284,9 @@ static bool read_health_path(struct load *load, const struct node *node, const s
 static bool read_health(struct load *load, const struct node *node, struct model_health *out)
 {
     const struct node *at[HEALTH_KEYS];
+    if (node_is_word(node, "off")) {
+        return true;
+    }
     if (!read_map(load, node, "`health`", health_keys, HEALTH_KEYS, at)) {
         return false;
     }
@@ -344,7 +347,8 @@ static bool read_pool(struct load *load, const struct node *node, struct model_p
     if (at[POOL_HEALTH] == NULL) {
         problems_warning(load->problems, pool->place,
                          "the pool `%.*s` has no `health`, so clients are sent to servers that are "
-                         "down; add `health: {path: /healthz}`",
+                         "down; add `health: {path: /healthz}`, or `health: off` where that is "
+                         "meant",
                          SHOW(pool->name));
     }
     return good;

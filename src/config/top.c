@@ -312,9 +312,8 @@ static void read_top(struct load *load, const struct node *root)
         read_bool(load, at[TOP_BY], &load->model->redirect_by);
     }
     if (load->site_count == 0 && load->problems->error_count == 0) {
-        problems_warning(load->problems, root->place,
-                         "there is no site, so every request is answered 421; add one under "
-                         "`sites:`");
+        problems_error(load->problems, root->place,
+                       "there is no site, so nothing could be answered; add one under `sites:`");
     }
 }
 

@@ -155,7 +155,8 @@ static void redirect_to_https(struct asked *asked)
     memcpy(base, built.ptr, authority);
     built.len = 0;
     enum location_result result =
-        location_append(span_of(base, authority), asked->path.sent, asked->request->query, &built);
+        location_append(span_of(base, authority), path_sent(&asked->path, 0, asked->path.norm.len),
+                        asked->request->query, &built);
     if (result != LOCATION_OK || !location_check(buffer_span(&built), span_of(base, authority))) {
         refuse(asked, REASON_LOCATION_ESCAPES, 400);
         return;
