@@ -37,9 +37,10 @@ static const char *kind_text(uint32_t kind)
     return texts[kind];
 }
 
-static struct explain_rule rule_of(const struct explanation *e, const struct decide_trace_row *row)
+static struct explain_rule rule_of(const struct explanation *e, uint32_t index, enum lost lost,
+                                   struct span why)
 {
-    const struct snap_rule *rule = snapshot_rule(e->snapshot, row->rule);
+    const struct snap_rule *rule = snapshot_rule(e->snapshot, index);
     struct span prefix = snapshot_text(e->snapshot, rule->prefix);
     struct span source = snapshot_text(e->snapshot, rule->source);
     return (struct explain_rule){.identity = snapshot_text(e->snapshot, rule->identity),
@@ -48,10 +49,9 @@ static struct explain_rule rule_of(const struct explanation *e, const struct dec
                                  .source = source.len > 0 ? source : prefix,
                                  .reason = snapshot_text(e->snapshot, rule->reason),
                                  .owner = snapshot_text(e->snapshot, rule->owner),
-                                 .lost = row->lost,
-                                 .why = lost_text(row->lost),
-                                 .matched = row->lost == LOST_NOT || row->lost == LOST_LATER,
-                                 .won = row->rule == e->decision.rule};
+                                 .why = why,
+                                 .matched = lost == LOST_NOT || lost == LOST_LATER,
+                                 .won = index == e->decision.rule};
 }
 
 /* A detour that the snapshot of that moment does not hold. */
@@ -72,7 +72,6 @@ static struct explain_rule closed_detour(const struct explanation *e,
                                      rule->path_source.len > 0 ? rule->path_source : rule->prefix,
                                  .reason = detour->reason,
                                  .owner = detour->owner,
-                                 .lost = LOST_LATER,
                                  .why = span_cstr(why)};
 }
 
@@ -83,29 +82,71 @@ static bool is_closed(const struct explanation *e, const struct model_detour *de
            (detour->from_ns > e->options.at_ns || detour->until_ns <= e->options.at_ns);
 }
 
-const struct explain_rule *explain_rules(const struct explanation *e, size_t *count_out)
+struct rule_list {
+    struct explain_rule *items;
+    size_t count;
+    const struct decide_trace_row **rows; /* by rule; NULL: it was not asked */
+};
+
+static void add_rule(const struct explanation *e, uint32_t rule, const char *why_not_asked,
+                     struct rule_list *list)
+{
+    const struct decide_trace_row *row = list->rows[rule];
+    enum lost lost = row != NULL ? row->lost : rule == e->decision.rule ? LOST_NOT : LOST_PATH;
+    bool asked = row != NULL || lost == LOST_NOT;
+    list->items[list->count++] =
+        rule_of(e, rule, lost, asked ? lost_text(lost) : span_cstr(why_not_asked));
+}
+
+static void add_ruleset(const struct explanation *e, const struct snap_ruleset *set,
+                        struct rule_list *list)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        add_rule(e, set->first + i, "not asked: something else decided before", list);
+    }
+}
+
+static void add_closed(const struct explanation *e, struct span site, struct rule_list *list)
 {
     const struct model *model = e->configuration->model;
-    struct explain_rule *rules = arena_array(
-        &e->configuration->arena, e->trace.row_count + model->detour_count, sizeof(*rules));
-    if (rules == NULL) {
-        return NULL;
+    for (size_t i = 0; i < model->detour_count; i++) {
+        if (is_closed(e, &model->detours[i], site)) {
+            list->items[list->count++] = closed_detour(e, &model->detours[i]);
+        }
     }
-    size_t count = 0;
-    for (; count < e->trace.row_count; count++) {
-        rules[count] = rule_of(e, &e->trace.rows[count]);
+}
+
+static bool make_list(const struct explanation *e, struct rule_list *out)
+{
+    struct arena *arena = &e->configuration->arena;
+    size_t rules = e->snapshot->rules.count;
+    size_t detours = e->configuration->model->detour_count;
+    *out = (struct rule_list){.items = arena_array(arena, rules + detours, sizeof(*out->items)),
+                              .rows = arena_array(arena, rules, sizeof(const void *))};
+    if (out->items == NULL || out->rows == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < e->trace.row_count; i++) {
+        out->rows[e->trace.rows[i].rule] = &e->trace.rows[i];
+    }
+    return true;
+}
+
+const struct explain_rule *explain_rules(const struct explanation *e, size_t *count_out)
+{
+    struct rule_list list;
+    if (!make_list(e, &list)) {
+        return NULL;
     }
     if (e->decision.site != SNAP_NONE) {
         const struct snap_site *site = snapshot_site(e->snapshot, e->decision.site);
-        struct span name = snapshot_text(e->snapshot, site->name);
-        for (size_t i = 0; i < model->detour_count; i++) {
-            if (is_closed(e, &model->detours[i], name)) {
-                rules[count++] = closed_detour(e, &model->detours[i]);
-            }
-        }
+        add_ruleset(e, &site->detours, &list);
+        add_ruleset(e, &site->routes, &list);
+        add_rule(e, site->fallback, "it is for what nothing else decides", &list);
+        add_closed(e, snapshot_text(e->snapshot, site->name), &list);
     }
-    *count_out = count;
-    return rules;
+    *count_out = list.count;
+    return list.items;
 }
 
 /* The compiled block, moved into the arena of its configuration. */

@@ -59,7 +59,6 @@ struct explain_rule {
     struct span source; /* the pattern as written; empty: none */
     struct span reason; /* of a detour */
     struct span owner;
-    enum lost lost;
     struct span why; /* why it lost */
     bool matched;
     bool won;

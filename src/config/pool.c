@@ -185,11 +185,10 @@ static bool read_servers(struct load *load, const struct node *node, struct mode
     pool->servers = servers;
     pool->server_count = count;
     if (good && weights == 0) {
-        problems_error(load->problems, node->place,
-                       "all servers of the pool `%.*s` have weight 0, so nobody would be sent "
-                       "anywhere; give one a weight",
-                       SHOW(pool->name));
-        good = false;
+        problems_warning(load->problems, node->place,
+                         "all servers of the pool `%.*s` have weight 0, so everybody gets its "
+                         "`fallback`; give one a weight",
+                         SHOW(pool->name));
     }
     return good;
 }

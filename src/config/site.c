@@ -18,17 +18,18 @@ static const char *const site_keys[SITE_KEYS] = {"name",   "hosts",   "https_red
 
 /* ---- hosts ---- */
 
-static void report_claimed(struct load *load, const struct node *item, size_t other)
+static void report_claimed(struct load *load, const struct node *item, struct span host,
+                           size_t other)
 {
     const struct model_site *site = &load->sites[other];
     if (other == load->site_count) {
         problems_error(load->problems, item->place, "the host %.*s stands twice here; keep one",
-                       SHOW(item->text));
+                       SHOW(host));
     } else {
         problems_error(load->problems, item->place,
                        "the host %.*s belongs to the site `%.*s` (line %u) already; take it away "
                        "from one of them",
-                       SHOW(item->text), SHOW(site->name), site->place.line);
+                       SHOW(host), SHOW(site->name), site->place.line);
     }
 }
 
@@ -52,7 +53,7 @@ static bool read_host(struct load *load, const struct node *item, struct model_s
     }
     err = names_add(&load->hosts, *out, (uint32_t)load->site_count, &other);
     if (err == ERR_RANGE) {
-        report_claimed(load, item, other);
+        report_claimed(load, item, *out, other);
         return false;
     }
     load->no_memory = load->no_memory || err != ERR_NONE;
@@ -62,7 +63,7 @@ static bool read_host(struct load *load, const struct node *item, struct model_s
 static bool read_catch_all(struct load *load, const struct node *item, struct model_site *site)
 {
     if (load->catch_all_site != SIZE_MAX) {
-        report_claimed(load, item, load->catch_all_site);
+        report_claimed(load, item, item->text, load->catch_all_site);
         return false;
     }
     load->catch_all_site = load->site_count;

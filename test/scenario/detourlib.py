@@ -587,7 +587,7 @@ class Metrics:
             m = self.SAMPLE.fullmatch(line)
             assert m, f"not a sample: {line!r}"
             labels = dict(self.LABEL.findall(m[2] or ""))
-            family = re.sub("_total$", "", m[1])
+            family = re.sub("_(total|info)$", "", m[1])
             assert family in self.types or m[1] in self.types, f"no TYPE for {line!r}"
             self.samples.append((m[1], labels, float(m[3])))
         keys = [(n, tuple(sorted(l.items()))) for n, l, _ in self.samples]
