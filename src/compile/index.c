@@ -30,21 +30,16 @@ struct trie {
     bool failed;
 };
 
-static void *grown(struct trie *trie, void *array, uint32_t cap, size_t item_bytes)
-{
-    void *bigger = realloc(array, cap * item_bytes);
-    trie->failed = trie->failed || bigger == NULL;
-    return bigger != NULL ? bigger : array;
-}
-
 static uint32_t new_node(struct trie *trie)
 {
     if (trie->node_count == trie->node_cap) {
         uint32_t cap = trie->node_cap == 0 ? 64 : trie->node_cap * 2;
-        trie->nodes = grown(trie, trie->nodes, cap, sizeof(*trie->nodes));
-        if (trie->failed) {
+        struct node *grown = realloc(trie->nodes, cap * sizeof(*grown));
+        if (grown == NULL) {
+            trie->failed = true;
             return 0;
         }
+        trie->nodes = grown;
         trie->node_cap = cap;
     }
     trie->nodes[trie->node_count] =

@@ -98,8 +98,8 @@ static struct snap_list compile_cycle(struct compile *compile, const struct mode
                                       const struct ordered *servers)
 {
     struct snap_list list = {0};
-    uint64_t *turns = calloc(pool->server_count, sizeof(*turns));
-    struct credit *credits = calloc(pool->server_count, sizeof(*credits));
+    uint64_t *turns = calloc(pool->server_count + 1, sizeof(*turns));
+    struct credit *credits = calloc(pool->server_count + 1, sizeof(*credits));
     uint32_t *cycle = NULL;
     size_t length = turns != NULL ? count_turns(pool, servers, turns) : 0;
     if (length > 0) {

@@ -146,7 +146,7 @@ struct snap_action compile_action(struct compile *compile, const struct model_ac
 /* HEAD is answered as GET is (RFC 9110, 9.3.2), so who asks for GET means both. */
 static uint32_t with_head(uint32_t methods)
 {
-    return methods & (1u << METHOD_GET) ? methods | 1u << METHOD_HEAD : methods;
+    return (methods & (1u << METHOD_GET)) != 0 ? methods | 1u << METHOD_HEAD : methods;
 }
 
 static struct snap_conditions compile_conditions(struct compile *compile,

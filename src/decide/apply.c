@@ -172,9 +172,7 @@ static void redirect_to_pool(struct asked *asked, const struct matched *matched,
     uint32_t chosen = pool_choose(asked, action->pool);
     if (chosen == SNAP_NONE) {
         struct matched nobody;
-        nobody.rule = matched->rule;
-        nobody.path_groups.count = 0;
-        nobody.host_groups.count = 0;
+        matched_init(&nobody, matched->rule);
         apply_action(asked, &nobody, &snapshot_pool(asked->snapshot, action->pool)->fallback);
         out->reason = REASON_POOL_EMPTY;
         return;

@@ -107,9 +107,7 @@ static void carry_out(struct asked *asked, const struct matched *matched, uint32
 static void carry_out_fallback(struct asked *asked)
 {
     struct matched matched;
-    matched.rule = snapshot_rule(asked->snapshot, asked->site->fallback);
-    matched.path_groups.count = 0;
-    matched.host_groups.count = 0;
+    matched_init(&matched, snapshot_rule(asked->snapshot, asked->site->fallback));
     carry_out(asked, &matched, asked->site->fallback, false);
 }
 

@@ -23,6 +23,15 @@ struct matched {
     struct pattern_groups host_groups;
 };
 
+/* Begins with a rule that has captured nothing. The places of groups stay as they are: they
+ * are large, and whatever matches fills them. */
+static inline void matched_init(struct matched *matched, const struct snap_rule *rule)
+{
+    matched->rule = rule;
+    matched->path_groups.count = 0;
+    matched->host_groups.count = 0;
+}
+
 /* match.c: the first rule of the set that matches and whose share the client is in.
  * MATCH_YES: *rule_out, and whether its `rest` is what this client gets. MATCH_LIMIT: the
  * regex budget is spent. */

@@ -308,7 +308,7 @@ static void trace_others(struct asked *asked, struct candidates *candidates)
     for (uint32_t rule = candidates_next(candidates); rule != SNAP_NONE;
          rule = candidates_next(candidates)) {
         struct matched matched;
-        matched.rule = snapshot_rule(asked->snapshot, rule);
+        matched_init(&matched, snapshot_rule(asked->snapshot, rule));
         enum lost lost = rule_lost(asked, &matched, &limit);
         trace(asked, rule, lost == LOST_NOT ? LOST_LATER : lost);
     }
@@ -324,7 +324,7 @@ enum match match_ruleset(struct asked *asked, const struct snap_ruleset *set,
     for (uint32_t rule = candidates_next(&candidates); rule != SNAP_NONE;
          rule = candidates_next(&candidates)) {
         bool limit = false;
-        matched->rule = snapshot_rule(asked->snapshot, rule);
+        matched_init(matched, snapshot_rule(asked->snapshot, rule));
         enum lost lost = rule_lost(asked, matched, &limit);
         if (limit) {
             return MATCH_LIMIT;

@@ -108,8 +108,8 @@ static void on_socket_event(struct ev_loop *loop, ev_io *io, int events)
     struct waiting *waiting = io->data;
     struct health *health = waiting->health;
     int running;
-    int action =
-        (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
+    int action = ((events & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
+                 ((events & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
     curl_multi_socket_action(health->multi, io->fd, action, &running);
     collect(health);
 }
@@ -142,7 +142,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
         waiting->health = health;
         curl_multi_assign(health->multi, fd, waiting);
     }
-    int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
+    int events =
+        ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0);
     ev_io_init(&waiting->io, on_socket_event, fd, events);
     waiting->io.data = waiting;
     ev_io_start(health->loop, &waiting->io);

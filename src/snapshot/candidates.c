@@ -67,7 +67,9 @@ static void step(struct walk *walk, struct span segment)
             enter(walk, next, &next_count, node->any);
         }
     }
-    memcpy(walk->nodes, next, next_count * sizeof(*next));
+    for (uint32_t i = 0; i < next_count; i++) {
+        walk->nodes[i] = next[i];
+    }
     walk->count = next_count;
 }
 

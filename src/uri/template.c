@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiles a URI Template (RFC 6570, 2) into its flat block. */
+#include "uri/template.h"
+
 #include "uri/template_block.h"
 
 #include <stdarg.h>
