@@ -47,7 +47,7 @@ class Values(dict):
 
     KNOWN = {
         "PORT": "8307", "SECOND": "8308", "DIR": "/run/detour", "TARGET": "https://b.example", "ADDRESS": "127.0.0.1:8307",
-        "WHERE": "b", "SERVERS": '{name: a, url: "https://a.example"}', "FROM": "2030-01-01T00:00:00Z",
+        "WHERE": "b", "SERVERS": '{name: s, url: "https://s.example"}', "FROM": "2030-01-01T00:00:00Z",
         "UNTIL": "2030-01-02T00:00:00Z", "LOCALFROM": "2030-01-01T00:00:00 Europe/Berlin",
         "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
     }
