@@ -220,7 +220,7 @@ def test_3_unknown_method_is_redirected_too(server):
 
 
 def test_2_3_other_version_is_505(server):
-    for version in [b"HTTP/2.0", b"HTTP/3.0", b"HTTP/0.9"]:
+    for version in [b"HTTP/2.0", b"HTTP/3.0", b"HTTP/9.9"]:
         server.bad(b"GET /x " + version + b"\r\nHost: a.example\r\n\r\n" + SECOND, 505)
 
 
