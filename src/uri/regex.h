@@ -4,7 +4,9 @@
  * classes, \q{}) is refused at compile time.
  *
  * The snapshot holds expressions as source. A worker compiles those that are new, off
- * the request path, and keeps them in a regex_set; matching never allocates. */
+ * the request path, and keeps them in a regex_set; matching never allocates.
+ *
+ * One thread of a process uses this module: what a match needs is there once. */
 #pragma once
 
 #include "base/error.h"
@@ -12,16 +14,20 @@
 
 struct regex;
 
-/* ERR_SYNTAX: *reason says why (static text or text that lives in the regex module).
- * source: anchored as a whole by the caller's text or not; see pattern.c. */
+enum { regex_source_max = 32768 };
+
+/* ERR_SYNTAX: *reason says why (static text, or text that lives in the regex module until
+ * the next call). source: with the `v` flag's syntax, in UTF-8; anchored where it says so. */
 enum err regex_compile(struct span source, struct regex **out, const char **reason);
 void regex_free(struct regex **regex);
 
-/* What one request may spend on all of its expressions together, about 0.1 ms. */
+/* What one request may spend on all of its expressions together, about 0.1 ms. A step is
+ * one item of an expression that is tried at one place, or 16 bytes gone over. Steps are
+ * counted, not timed: what a request costs does not depend on the machine's load. */
 struct regex_budget {
     uint32_t steps;
 };
-enum { regex_steps_per_request = 4000 }; /* measured: see doc/decisions */
+enum { regex_steps_per_request = 4000 }; /* measured: doc/decisions/0005-regex-budget.md */
 
 enum match { MATCH_NO, MATCH_YES, MATCH_LIMIT };
 

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes the steps of a pattern without regular expressions of its own, such that they try
+ * what the generated expression tries, in the same order. */
+#include "uri/pattern_pieces.h"
+
+/* Of one piece at most; see emit_repeated. */
+enum { steps_of_piece_max = 15 };
+
+struct emitter {
+    struct buffer *bytes;
+    struct pattern_step *steps;
+    size_t count;
+};
+
+static struct pattern_step *emit(struct emitter *e, enum pattern_op op)
+{
+    struct pattern_step *step = &e->steps[e->count++];
+    *step = (struct pattern_step){.op = (uint8_t)op};
+    return step;
+}
+
+static void emit_text(struct emitter *e, struct span text)
+{
+    if (text.len == 0) {
+        return;
+    }
+    struct pattern_step *step = emit(e, STEP_TEXT);
+    step->at = (uint32_t)e->bytes->len;
+    step->len = (uint32_t)text.len;
+    buffer_put(e->bytes, text);
+}
+
+static void emit_group(struct emitter *e, enum pattern_op op, uint8_t group)
+{
+    emit(e, op)->group = group;
+}
+
+/* Where the next step will be. */
+static uint16_t here(const struct emitter *e)
+{
+    return (uint16_t)e->count;
+}
+
+/* "(X)?", "((?:X)*)" and the like. X* and X+ of a run come to the longest run first, one of
+ * any bytes to the most first, as the turns are greedy whatever X is. */
+static void emit_bare(struct emitter *e, const struct piece *piece, uint8_t group)
+{
+    bool any = piece->kind == PIECE_ANY;
+    bool greedy = piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_SOME_TIMES;
+    struct pattern_step *split = NULL;
+    if (piece->modifier == PIECE_OPTIONAL) {
+        split = emit(e, STEP_SPLIT);
+        split->yes = here(e);
+    }
+    emit_group(e, STEP_BEGIN, group);
+    struct pattern_step *run = emit(e, any ? STEP_ANY : greedy ? STEP_RUN_LONG : STEP_RUN_SHORT);
+    /* An optional group does not match nothing. */
+    run->min = any ? split != NULL : piece->modifier != PIECE_ANY_TIMES;
+    emit_group(e, STEP_FINISH, group);
+    if (split != NULL) {
+        struct pattern_step *jump = emit(e, STEP_JUMP);
+        split->no = here(e);
+        emit_group(e, STEP_UNSET, group);
+        jump->yes = here(e);
+    }
+}
+
+static void emit_value(struct emitter *e, const struct piece *piece)
+{
+    bool any = piece->kind == PIECE_ANY;
+    emit(e, any ? STEP_ANY : STEP_RUN_SHORT)->min = !any;
+}
+
+/* "(?:prefix((?:X)(?:suffix prefix(?:X))*)suffix)?" and its simpler sisters. */
+static void emit_surrounded(struct emitter *e, const struct piece *piece, uint8_t group)
+{
+    bool repeated = piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_SOME_TIMES;
+    bool optional = piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_OPTIONAL;
+    struct pattern_step *split = NULL;
+    if (optional) {
+        split = emit(e, STEP_SPLIT);
+        split->yes = here(e);
+    }
+    emit_text(e, piece->prefix);
+    emit_group(e, STEP_BEGIN, group);
+    emit_value(e, piece);
+    if (repeated) {
+        uint16_t loop = here(e);
+        struct pattern_step *again = emit(e, STEP_SPLIT);
+        again->yes = here(e);
+        emit_text(e, piece->suffix);
+        emit_text(e, piece->prefix);
+        emit_value(e, piece);
+        emit(e, STEP_JUMP)->yes = loop;
+        again->no = here(e);
+    }
+    emit_group(e, STEP_FINISH, group);
+    emit_text(e, piece->suffix);
+    if (optional) {
+        struct pattern_step *jump = emit(e, STEP_JUMP);
+        split->no = here(e);
+        emit_group(e, STEP_UNSET, group);
+        jump->yes = here(e);
+    }
+}
+
+/* A text with a modifier. An empty one, repeated or not, is nothing. */
+static void emit_fixed(struct emitter *e, const struct piece *piece)
+{
+    if (piece->value.len == 0) {
+        return;
+    }
+    if (piece->modifier == PIECE_ONCE) {
+        emit_text(e, piece->value);
+        return;
+    }
+    if (piece->modifier == PIECE_SOME_TIMES) {
+        emit_text(e, piece->value);
+    }
+    uint16_t loop = here(e);
+    struct pattern_step *split = emit(e, STEP_SPLIT);
+    split->yes = here(e);
+    emit_text(e, piece->value);
+    if (piece->modifier != PIECE_OPTIONAL) {
+        emit(e, STEP_JUMP)->yes = loop;
+    }
+    split->no = here(e);
+}
+
+size_t pattern_emit(const struct pieces *pieces, struct buffer *bytes, struct pattern_step *steps)
+{
+    static_assert(pattern_pieces_max * steps_of_piece_max < pattern_steps_max,
+                  "the steps of all pieces fit, and the end");
+    struct emitter e = {.bytes = bytes, .steps = steps};
+    uint8_t group = 0;
+    for (size_t i = 0; i < pieces->count; i++) {
+        const struct piece *piece = &pieces->items[i];
+        if (!piece_is_group(piece)) {
+            emit_fixed(&e, piece);
+        } else if (piece->prefix.len + piece->suffix.len == 0) {
+            emit_bare(&e, piece, group++);
+        } else {
+            emit_surrounded(&e, piece, group++);
+        }
+    }
+    emit(&e, STEP_END);
+    return e.count;
+}
+
+/* ---- what can come first ---- */
+
+/* What a match from some step on can begin with. */
+struct firsts {
+    bool byte[256];
+    bool end;
+};
+
+struct walk {
+    const struct pattern_step *steps;
+    const uint8_t *bytes;
+    uint8_t delimiter;
+    bool seen[pattern_steps_max];
+    uint16_t waiting[pattern_steps_max];
+    size_t waiting_count;
+};
+
+static void wait_for(struct walk *walk, size_t step)
+{
+    if (!walk->seen[step]) {
+        walk->seen[step] = true;
+        walk->waiting[walk->waiting_count++] = (uint16_t)step;
+    }
+}
+
+static void look_at(struct walk *walk, size_t at, struct firsts *out)
+{
+    const struct pattern_step *step = &walk->steps[at];
+    switch ((enum pattern_op)step->op) {
+    case STEP_END:
+        out->end = true;
+        return;
+    case STEP_TEXT:
+        out->byte[walk->bytes[step->at]] = true;
+        return;
+    case STEP_SPLIT:
+    case STEP_BRANCH:
+        wait_for(walk, step->yes);
+        wait_for(walk, step->no);
+        return;
+    case STEP_JUMP:
+        wait_for(walk, step->yes);
+        return;
+    case STEP_RUN:
+    case STEP_RUN_SHORT:
+    case STEP_RUN_LONG:
+    case STEP_ALL:
+    case STEP_ANY:
+        for (size_t i = 0; i < 256; i++) {
+            bool any = step->op == STEP_ALL || step->op == STEP_ANY;
+            out->byte[i] = out->byte[i] || any || i != walk->delimiter;
+        }
+        if (step->min == 0) {
+            wait_for(walk, at + 1);
+        }
+        return;
+    default:
+        wait_for(walk, at + 1);
+    }
+}
+
+static void firsts_of(struct walk *walk, size_t from, struct firsts *out)
+{
+    *out = (struct firsts){0};
+    memset(walk->seen, 0, sizeof(walk->seen));
+    walk->waiting_count = 0;
+    wait_for(walk, from);
+    while (walk->waiting_count > 0) {
+        look_at(walk, walk->waiting[--walk->waiting_count], out);
+    }
+}
+
+/* The only byte that can come, or 0. */
+static uint8_t only_byte(const struct firsts *firsts)
+{
+    size_t count = 0;
+    uint8_t byte = 0;
+    for (size_t i = 0; i < 256; i++) {
+        count += firsts->byte[i];
+        byte = firsts->byte[i] ? (uint8_t)i : byte;
+    }
+    return count == 1 && !firsts->end ? byte : 0;
+}
+
+/* Whether a run can only be followed by what ends it anyway. */
+static bool ends_runs(const struct firsts *firsts, uint8_t delimiter)
+{
+    struct firsts others = *firsts;
+    others.byte[delimiter] = false;
+    for (size_t i = 0; i < 256; i++) {
+        if (others.byte[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool only_end(const struct firsts *firsts)
+{
+    static const bool none[256];
+    return firsts->end && memcmp(firsts->byte, none, sizeof(none)) == 0;
+}
+
+static void refine_step(struct walk *walk, struct pattern_step *steps, size_t at)
+{
+    struct firsts firsts;
+    struct pattern_step *step = &steps[at];
+    const struct pattern_step *yes = &steps[step->yes];
+    switch ((enum pattern_op)step->op) {
+    case STEP_SPLIT:
+        firsts_of(walk, step->no, &firsts);
+        if (yes->op == STEP_TEXT && !firsts.byte[walk->bytes[yes->at]]) {
+            step->op = STEP_BRANCH;
+            step->byte = walk->bytes[yes->at];
+        }
+        return;
+    case STEP_RUN_SHORT:
+    case STEP_RUN_LONG:
+        firsts_of(walk, at + 1, &firsts);
+        step->byte = only_byte(&firsts);
+        step->op = ends_runs(&firsts, walk->delimiter) ? (uint8_t)STEP_RUN : step->op;
+        return;
+    case STEP_ANY:
+        firsts_of(walk, at + 1, &firsts);
+        step->byte = only_byte(&firsts);
+        step->op = only_end(&firsts) ? (uint8_t)STEP_ALL : step->op;
+        return;
+    default:
+        return;
+    }
+}
+
+void pattern_refine(struct pattern_step *steps, size_t count, const uint8_t *bytes,
+                    uint8_t delimiter)
+{
+    struct walk walk = {.steps = steps, .bytes = bytes, .delimiter = delimiter};
+    for (size_t i = 0; i < count; i++) {
+        refine_step(&walk, steps, i);
+    }
+}
