@@ -5,7 +5,14 @@
 #include "decide/internal.h"
 #include "http/field.h"
 #include "http/forwarded.h"
+#include "shared/counters.h"
 #include "uri/host.h"
+
+#include <assert.h>
+
+/* What snapshot_verify holds slots to is what the pages have. */
+static_assert((int)snap_rule_slots_max == (int)counters_rules_max, "slots of rules");
+static_assert((int)snap_server_slots_max == (int)servers_max, "slots of servers");
 
 static void begin(struct asked *asked, const struct client *peer)
 {

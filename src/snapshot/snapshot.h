@@ -16,7 +16,12 @@
 #define SNAP_MAGIC UINT64_C(0x50414e53525544) /* "DURSNAP" */
 #define SNAP_NEVER INT64_MAX
 
-enum { snap_version = 1, snap_bytes_max = 1 << 30 };
+enum {
+    snap_version = 1,
+    snap_bytes_max = 1 << 30,
+    snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
+    snap_server_slots_max = 1 << 16,
+};
 
 /* Bytes in the block; len 0: empty, whatever off says. */
 struct snap_ref {
@@ -221,7 +226,7 @@ struct snap_pool {
     uint32_t first_server; /* servers of a pool stand together, by priority */
     uint32_t server_count;
     struct snap_list cycle; /* uint32_t server index within the pool, the order of one full
-                               cycle of `weighted` and `round-robin` */
+                               cycle of `weighted` and `round-robin`; none under `hash` */
     uint32_t fallback_all;
     uint32_t line;
     struct snap_action fallback;

@@ -3,6 +3,8 @@
  * passes can be read without further checks. */
 #include "snapshot/snapshot.h"
 
+#include "http/status.h"
+
 struct check {
     const struct snapshot *snapshot;
     uint64_t size;
@@ -143,16 +145,33 @@ static void check_target(struct check *check, const struct snap_action *action,
     }
 }
 
+/* Statuses go to the wire as they are. */
+static bool status_fits(const struct snap_action *action)
+{
+    switch (action->kind) {
+    case SNAP_ACTION_TO:
+    case SNAP_ACTION_POOL:
+    case SNAP_ACTION_PAGE:
+        return status_redirects(action->status < 600 ? (uint16_t)action->status : 0);
+    case SNAP_ACTION_RESPOND:
+        return action->status >= 200 && action->status < 600;
+    default:
+        return true; /* not looked at */
+    }
+}
+
 static void check_action(struct check *check, const struct snap_action *action,
                          struct groups groups)
 {
-    require(check, action->kind <= SNAP_ACTION_PASS && action->status < 1000);
+    require(check, action->kind <= SNAP_ACTION_PASS && status_fits(action));
     check_ref(check, action->authority);
     check_ref(check, action->body);
     check_ref(check, action->content_type);
     if (action->kind == SNAP_ACTION_TO || action->kind == SNAP_ACTION_PAGE) {
         require(check, action->to.len > 0);
         check_target(check, action, groups);
+    } else {
+        require(check, action->labels.count == 0); /* what labels point to was not looked at */
     }
     if (action->kind == SNAP_ACTION_POOL) {
         require(check, action->pool < check->snapshot->pools.count);
@@ -163,7 +182,7 @@ static void check_rule(struct check *check, const struct snap_rule *rule)
 {
     struct groups groups = {.path = check_pattern(check, rule->path),
                             .host = check_pattern(check, rule->host)};
-    require(check, rule->kind <= SNAP_DEFAULT);
+    require(check, rule->kind <= SNAP_DEFAULT && rule->slot < snap_rule_slots_max);
     check_ref(check, rule->identity);
     check_ref(check, rule->prefix);
     check_ref(check, rule->source);
@@ -219,6 +238,10 @@ static void check_site(struct check *check, const struct snap_site *site)
     check_ruleset(check, &site->detours);
     check_ruleset(check, &site->routes);
     require(check, site->fallback < check->snapshot->rules.count);
+    if (site->https_status != 0) {
+        require(check, site->https_status < 600 && status_redirects((uint16_t)site->https_status));
+        require(check, site->https_port > 0 && site->https_port <= UINT16_MAX);
+    }
     check_refs(check, site->cors.origins);
     check_ref(check, site->cors.methods);
     check_ref(check, site->cors.headers);
@@ -260,6 +283,7 @@ static void check_server(struct check *check, const struct snap_server *server)
     check_ref(check, server->identity);
     check_ref(check, server->url);
     check_ref(check, server->authority);
+    require(check, server->slot < snap_server_slots_max);
 }
 
 static void check_all(struct check *check)
