@@ -249,9 +249,9 @@ static bool listed(const struct asked *asked, struct snap_list values, struct sp
 }
 
 /* A variable in the authority has one of the values that the rule lists. */
-static bool labels_listed(const struct asked *asked, const struct matched *matched)
+static bool labels_listed(const struct asked *asked, const struct matched *matched,
+                          const struct snap_action *action)
 {
-    const struct snap_action *action = &matched->rule->action;
     const struct snap_labels *labels = snapshot_at(asked->snapshot, action->labels.off);
     const uint32_t *sources = snapshot_at(asked->snapshot, action->sources.off);
     for (uint32_t i = 0; i < action->labels.count; i++) {
@@ -277,7 +277,8 @@ static enum lost rule_lost(struct asked *asked, struct matched *matched, bool *l
     if (lost == LOST_NOT && rule->flags & SNAP_EXEMPTIONS) {
         lost = exemptions_lost(asked, rule, limit);
     }
-    if (lost == LOST_NOT && rule->action.labels.count > 0 && !labels_listed(asked, matched)) {
+    if (lost == LOST_NOT && (!labels_listed(asked, matched, &rule->action) ||
+                             !labels_listed(asked, matched, &rule->rest))) {
         lost = LOST_LABEL;
     }
     return lost;
