@@ -151,6 +151,7 @@ static void redirect_to_page(struct asked *asked, const struct matched *matched,
         return;
     }
     out->reason = REASON_PAGE_OTHERS;
+    out->max_age_s = -1; /* of the redirect; a refusal is not to be remembered */
     out->status = 503;
     out->problem = true;
     out->html = accept_names_html(asked->request->known.accept);
@@ -174,7 +175,10 @@ static void redirect_to_pool(struct asked *asked, const struct matched *matched,
         struct matched nobody;
         matched_init(&nobody, matched->rule);
         apply_action(asked, &nobody, &snapshot_pool(asked->snapshot, action->pool)->fallback);
-        out->reason = REASON_POOL_EMPTY;
+        out->max_age_s = -1; /* somebody may be back in a moment */
+        if (out->reason != REASON_LOCATION_LONG && out->reason != REASON_LOCATION_ESCAPES) {
+            out->reason = REASON_POOL_EMPTY;
+        }
         return;
     }
     const struct snap_server *server = snapshot_server(asked->snapshot, chosen);
