@@ -3,6 +3,7 @@
 #include "decide/answer.h"
 
 #include "decide/body.h"
+#include "http/field.h"
 #include "http/status.h"
 
 /* One response on its way. */
@@ -36,6 +37,27 @@ static const struct snap_rule *rule_of(const struct reply *reply)
     return rule != SNAP_NONE ? snapshot_rule(reply->context->snapshot, rule) : NULL;
 }
 
+/* Where an answer is what the rule asked for, its own Cache-Control stands instead. */
+static bool rule_says_freshness(const struct reply *reply)
+{
+    const struct decision *decision = reply->decision;
+    const struct snapshot *snapshot = reply->context->snapshot;
+    const struct snap_rule *rule = rule_of(reply);
+    bool asked_for = decision->location.len > 0 ||
+                     (decision->action != NULL && decision->action->kind == SNAP_ACTION_RESPOND &&
+                      decision->reason != REASON_POOL_EMPTY);
+    if (rule == NULL || !asked_for) {
+        return false;
+    }
+    const struct snap_field *fields = snapshot_at(snapshot, rule->headers.off);
+    for (uint32_t i = 0; i < rule->headers.count; i++) {
+        if (span_eq_ci(snapshot_text(snapshot, fields[i].name), SPAN("Cache-Control"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* RFC 9111. A bare 307 is not stored, so silence is its freshness; 302 and 303 are kept by
  * some caches all the same; other statuses may be given a heuristic lifetime. */
 static void add_freshness(struct reply *reply)
@@ -43,7 +65,7 @@ static void add_freshness(struct reply *reply)
     const struct decision *decision = reply->decision;
     bool bare_307 = decision->location.len > 0 && decision->status == 307;
     if (decision->max_age_s < 0) {
-        if (!bare_307 && decision->reason != REASON_PREFLIGHT) {
+        if (!bare_307 && decision->reason != REASON_PREFLIGHT && !rule_says_freshness(reply)) {
             response_add(reply->response, SPAN("Cache-Control"), SPAN("no-store"));
         }
         return;
@@ -57,8 +79,23 @@ static void add_freshness(struct reply *reply)
     add_made(reply, SPAN("Cache-Control"), from);
 }
 
+static bool vary_holds(const struct reply *reply, size_t from, struct span name)
+{
+    struct span list = span_slice(buffer_span(&reply->text), from, reply->text.len);
+    struct span member;
+    while (field_list_next(&list, &member)) {
+        if (span_eq_ci(member, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void vary_name(struct reply *reply, size_t from, struct span name)
 {
+    if (vary_holds(reply, from, name)) {
+        return;
+    }
     if (reply->text.len > from) {
         buffer_put(&reply->text, SPAN(", "));
     }
@@ -94,7 +131,9 @@ static void add_vary(struct reply *reply, bool by_origin)
         }
         vary_by_rules(reply, from);
     }
-    if (reply->text.len > from) {
+    if (reply->text.full) {
+        response_add(reply->response, SPAN("Vary"), SPAN("*"));
+    } else if (reply->text.len > from) {
         add_made(reply, SPAN("Vary"), from);
     }
 }
@@ -178,11 +217,11 @@ static void add_fields(struct reply *reply)
     const struct decision *decision = reply->decision;
     add_freshness(reply);
     bool by_origin = add_cors(reply);
-    if (by_origin || decision->max_age_s >= 0) {
-        add_vary(reply, by_origin);
-    }
     if (decision->retry_after_s >= 0) {
         add_number(reply, SPAN("Retry-After"), decision->retry_after_s);
+    }
+    if (by_origin || decision->max_age_s >= 0) {
+        add_vary(reply, by_origin); /* last of what is made: it alone may fill the text */
     }
     if (decision->reason == REASON_OPTIONS) {
         response_add(reply->response, SPAN("Allow"),

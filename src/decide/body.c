@@ -71,11 +71,15 @@ void body_problem(struct buffer *out, const struct decision *decision)
         put_html(out, decision);
         return;
     }
+    struct span title = status_reason(decision->status);
     struct span more = detail(decision);
-    buffer_put(out, SPAN("{\"type\":\"about:blank\",\"title\":\""));
-    buffer_put(out, status_reason(decision->status));
-    buffer_put(out, SPAN("\",\"status\":"));
+    buffer_put(out, SPAN("{\"type\":\"about:blank\",\"status\":"));
     buffer_decimal(out, decision->status);
+    if (title.len > 0) { /* a status that is not registered has no phrase to call it by */
+        buffer_put(out, SPAN(",\"title\":\""));
+        buffer_put(out, title);
+        buffer_byte(out, '"');
+    }
     if (more.len > 0) {
         buffer_put(out, SPAN(",\"detail\":\""));
         buffer_put(out, more);
