@@ -169,7 +169,9 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
         block_write(block, servers_off + (first + i) * (uint32_t)sizeof(server), &server,
                     sizeof(server));
     }
-    pool.cycle = compile_cycle(compile, from, servers);
+    if (from->balance != BALANCE_HASH) {
+        pool.cycle = compile_cycle(compile, from, servers);
+    }
     free(servers);
     return pool;
 }
