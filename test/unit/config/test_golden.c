@@ -100,7 +100,7 @@ static void test_bad_files(void **state)
 
 static void test_good_files(void **state)
 {
-    check_folder("good", true, 4);
+    check_folder("good", true, 3);
 }
 
 int main(void)
