@@ -96,6 +96,11 @@ static void redirect_to(struct asked *asked, const struct matched *matched,
 {
     const struct template *to = snapshot_at(asked->snapshot, action->to.off);
     const uint32_t *sources = snapshot_at(asked->snapshot, action->sources.off);
+    /* What was matched has passed this; a default and a fallback were not matched. */
+    if (!labels_listed(asked, matched, action)) {
+        refuse(asked, REASON_LOCATION_ESCAPES, 400);
+        return;
+    }
     struct template_value values[template_vars_max];
     uint8_t port[8];
     struct buffer digits = buffer_over(port, sizeof(port));

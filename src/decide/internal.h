@@ -38,6 +38,11 @@ static inline void matched_init(struct matched *matched, const struct snap_rule 
 enum match match_ruleset(struct asked *asked, const struct snap_ruleset *set,
                          struct matched *matched, uint32_t *rule_out, bool *rest_out);
 
+/* match.c: each variable in the authority of the action's target has one of the values
+ * that the rule lists for it. */
+bool labels_listed(const struct asked *asked, const struct matched *matched,
+                   const struct snap_action *action);
+
 /* apply.c: carries out an action of the matched rule. */
 void apply_action(struct asked *asked, const struct matched *matched,
                   const struct snap_action *action);

@@ -241,16 +241,15 @@ static bool listed(const struct asked *asked, struct snap_list values, struct sp
 {
     const struct snap_ref *refs = snapshot_at(asked->snapshot, values.off);
     for (uint32_t i = 0; i < values.count; i++) {
-        if (span_eq_ci(snapshot_text(asked->snapshot, refs[i]), value)) {
+        if (span_eq(snapshot_text(asked->snapshot, refs[i]), value)) {
             return true;
         }
     }
     return false;
 }
 
-/* A variable in the authority has one of the values that the rule lists. */
-static bool labels_listed(const struct asked *asked, const struct matched *matched,
-                          const struct snap_action *action)
+bool labels_listed(const struct asked *asked, const struct matched *matched,
+                   const struct snap_action *action)
 {
     const struct snap_labels *labels = snapshot_at(asked->snapshot, action->labels.off);
     const uint32_t *sources = snapshot_at(asked->snapshot, action->sources.off);

@@ -4,6 +4,7 @@
 #include "snapshot/snapshot.h"
 
 #include "http/status.h"
+#include "uri/location.h"
 
 struct check {
     const struct snapshot *snapshot;
@@ -124,6 +125,40 @@ static bool source_exists(uint32_t source, struct groups groups)
                                      : source < groups.path;
 }
 
+static bool has_labels(const struct snap_action *action, const struct snap_labels *labels,
+                       uint32_t variable)
+{
+    for (uint32_t i = 0; labels != NULL && i < action->labels.count; i++) {
+        if (labels[i].variable == variable) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the target leads is said in it, or chosen from a list, or the request's own host. */
+static void check_authority(struct check *check, const struct snap_action *action,
+                            const struct template *to, const uint32_t *sources,
+                            const struct snap_labels *labels)
+{
+    struct template_error error;
+    require(check, !check->bad && location_target_check(to, &error) == ERR_NONE);
+    if (check->bad) {
+        return;
+    }
+    uint32_t variables = location_authority_vars(to);
+    if (variables == 0) {
+        struct span source = template_source(to);
+        struct span literal = span_slice(source, 0, span_find(source, 0, '{'));
+        require(check, span_eq(snapshot_text(check->snapshot, action->authority),
+                               location_authority(literal)));
+    }
+    for (uint32_t i = 0; i < action->sources.count; i++) {
+        require(check, (variables >> i & 1) == 0 || sources[i] == SNAP_HOST ||
+                           has_labels(action, labels, i));
+    }
+}
+
 static void check_target(struct check *check, const struct snap_action *action,
                          struct groups groups)
 {
@@ -143,6 +178,7 @@ static void check_target(struct check *check, const struct snap_action *action,
         require(check, labels[i].variable < action->sources.count);
         check_refs(check, labels[i].values);
     }
+    check_authority(check, action, to, sources, labels);
 }
 
 /* Statuses go to the wire as they are. */
@@ -284,6 +320,11 @@ static void check_server(struct check *check, const struct snap_server *server)
     check_ref(check, server->url);
     check_ref(check, server->authority);
     require(check, server->slot < snap_server_slots_max);
+    if (!check->bad) {
+        struct span url = snapshot_text(check->snapshot, server->url);
+        struct span authority = snapshot_text(check->snapshot, server->authority);
+        require(check, authority.len > 0 && span_eq(location_authority(url), authority));
+    }
 }
 
 static void check_all(struct check *check)

@@ -141,6 +141,21 @@ static void labels_hold_for_the_rest(void **state)
     fixture_free(&f);
 }
 
+/* What is not matched is looked at, too, before it leads anywhere. */
+static void labels_hold_for_the_default(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new("sites:\n"
+                                    "  - hosts: shop.example\n"
+                                    "    default: {to: 'https://{method}.example.net/',\n"
+                                    "              labels: {method: [get]}}\n");
+    fixture_ask(f, &(struct ask){.line = "evil /"});
+    assert_int_equal(f->decision.status, 400);
+    assert_int_equal(f->decision.reason, REASON_LOCATION_ESCAPES);
+    fixture_same("default", "Location", f->decision.location, "");
+    fixture_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +164,7 @@ int main(void)
         cmocka_unit_test(shares_are_independent),
         cmocka_unit_test(others_get_the_rest),
         cmocka_unit_test(labels_hold_for_the_rest),
+        cmocka_unit_test(labels_hold_for_the_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

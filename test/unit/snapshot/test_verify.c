@@ -172,6 +172,9 @@ static const struct change refused[] = {
     {RULE, ROUTE_LABELS, offsetof(struct snap_rule, action.labels.off), FAR},
     {RULE, ROUTE_LABELS, offsetof(struct snap_rule, action.labels.count), FAR},
     {RULE, ROUTE_REGEX, offsetof(struct snap_rule, action.authority.off), FAR},
+    {RULE, ROUTE_REGEX, offsetof(struct snap_rule, action.authority.len), 0},
+    {RULE, ROUTE_REGEX, offsetof(struct snap_rule, action.authority.len), 9},
+    {RULE, ROUTE_LABELS, offsetof(struct snap_rule, action.labels.count), 0},
     {RULE, ROUTE_LABELS, offsetof(struct snap_rule, action.body.len), FAR},
     {RULE, ROUTE_REGEX, offsetof(struct snap_rule, path.regex), 1},
     {RULE, ROUTE_REGEX, offsetof(struct snap_rule, path.regex), SNAP_NONE},
@@ -204,6 +207,9 @@ static const struct change refused[] = {
     {SERVER, 0, offsetof(struct snap_server, identity.off), FAR},
     {SERVER, 0, offsetof(struct snap_server, url.off), FAR},
     {SERVER, 0, offsetof(struct snap_server, authority.off), FAR},
+    {SERVER, 0, offsetof(struct snap_server, authority.len), 0},
+    {SERVER, 0, offsetof(struct snap_server, authority.len), 9}, /* a longer host could follow */
+    {SERVER, 0, offsetof(struct snap_server, url.len), 3},
     {SERVER, 0, offsetof(struct snap_server, slot), 65536},
     {REGEX, 0, offsetof(struct snap_ref, off), FAR},
     {REGEX, 0, offsetof(struct snap_ref, len), 1}, /* not the pattern's any more */
@@ -216,6 +222,7 @@ static const struct change refused[] = {
     {SOURCES, 0, 0, SNAP_METHOD + 1},
     {SOURCES, 0, 0, SNAP_PATH_GROUP + 2},
     {SOURCES, 0, 0, SNAP_HOST_GROUP},
+    {LABELS, 0, offsetof(struct snap_labels, variable), 1}, /* then {region} has no list */
     {LABELS, 0, offsetof(struct snap_labels, variable), 2},
     {LABELS, 0, offsetof(struct snap_labels, values.off), FAR},
     {VALUES, 0, offsetof(struct snap_ref, off), FAR},
