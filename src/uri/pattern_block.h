@@ -16,8 +16,8 @@ enum pattern_form {
     PATTERN_REGEX,   /* run by PCRE2, when the subject begins with lead */
 };
 
-/* What the matcher does, one after the other. Where a choice fails later, the matcher
- * comes back to the one made last. Runs are of bytes other than the delimiter. */
+/* What the matcher does, one after the other. Where something fails later, the matcher
+ * comes back to the choice made last. Runs are of bytes other than the delimiter. */
 enum pattern_op {
     STEP_END,       /* the subject ends here: a match */
     STEP_TEXT,      /* these bytes stand here */
@@ -32,6 +32,8 @@ enum pattern_op {
     STEP_RUN_LONG,  /* a run, the longest first */
     STEP_ALL,       /* all that is left, nothing to come back to */
     STEP_ANY,       /* any bytes, the most first */
+    STEP_TAKE_RUN,  /* BEGIN, RUN and FINISH at once; goes on at yes */
+    STEP_TAKE_ALL,  /* BEGIN, ALL and FINISH at once; goes on at yes */
     STEP_OP_COUNT,
 };
 

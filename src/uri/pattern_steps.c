@@ -10,6 +10,7 @@ struct emitter {
     struct buffer *bytes;
     struct pattern_step *steps;
     size_t count;
+    size_t target; /* the last place that other steps may go on at */
 };
 
 static struct pattern_step *emit(struct emitter *e, enum pattern_op op)
@@ -24,9 +25,14 @@ static void emit_text(struct emitter *e, struct span text)
     if (text.len == 0) {
         return;
     }
-    struct pattern_step *step = emit(e, STEP_TEXT);
-    step->at = (uint32_t)e->bytes->len;
-    step->len = (uint32_t)text.len;
+    struct pattern_step *before = e->count > e->target ? &e->steps[e->count - 1] : NULL;
+    if (before != NULL && before->op == STEP_TEXT && before->at + before->len == e->bytes->len) {
+        before->len += (uint32_t)text.len;
+    } else {
+        struct pattern_step *step = emit(e, STEP_TEXT);
+        step->at = (uint32_t)e->bytes->len;
+        step->len = (uint32_t)text.len;
+    }
     buffer_put(e->bytes, text);
 }
 
@@ -35,9 +41,10 @@ static void emit_group(struct emitter *e, enum pattern_op op, uint8_t group)
     emit(e, op)->group = group;
 }
 
-/* Where the next step will be. */
-static uint16_t here(const struct emitter *e)
+/* Where the next step will be, for another one to go on at. */
+static uint16_t here(struct emitter *e)
 {
+    e->target = e->count;
     return (uint16_t)e->count;
 }
 
@@ -244,12 +251,6 @@ static bool ends_runs(const struct firsts *firsts, uint8_t delimiter)
     return true;
 }
 
-static bool only_end(const struct firsts *firsts)
-{
-    static const bool none[256];
-    return firsts->end && memcmp(firsts->byte, none, sizeof(none)) == 0;
-}
-
 static void refine_step(struct walk *walk, struct pattern_step *steps, size_t at)
 {
     struct firsts firsts;
@@ -272,10 +273,24 @@ static void refine_step(struct walk *walk, struct pattern_step *steps, size_t at
     case STEP_ANY:
         firsts_of(walk, at + 1, &firsts);
         step->byte = only_byte(&firsts);
-        step->op = only_end(&firsts) ? (uint8_t)STEP_ALL : step->op;
+        /* At the end of the subject, which is tried first, what follows matches. */
+        step->op = firsts.end ? (uint8_t)STEP_ALL : step->op;
         return;
     default:
         return;
+    }
+}
+
+/* A group that is one run or all the rest is the most frequent of all. What it was made of
+ * stays behind, and nobody comes there. */
+static void fuse(struct pattern_step *steps, size_t at)
+{
+    const struct pattern_step *run = &steps[at + 1];
+    if (steps[at].op == STEP_BEGIN && (run->op == STEP_RUN || run->op == STEP_ALL) &&
+        steps[at + 2].op == STEP_FINISH) {
+        steps[at].op = run->op == STEP_RUN ? STEP_TAKE_RUN : STEP_TAKE_ALL;
+        steps[at].min = run->min;
+        steps[at].yes = (uint16_t)(at + 3);
     }
 }
 
@@ -285,5 +300,8 @@ void pattern_refine(struct pattern_step *steps, size_t count, const uint8_t *byt
     struct walk walk = {.steps = steps, .bytes = bytes, .delimiter = delimiter};
     for (size_t i = 0; i < count; i++) {
         refine_step(&walk, steps, i);
+    }
+    for (size_t i = 0; i + 3 < count; i++) {
+        fuse(steps, i);
     }
 }

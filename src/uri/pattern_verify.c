@@ -43,6 +43,9 @@ static bool step_ok(const struct pattern *p, size_t at)
         return yes && step->no < p->step_count;
     case STEP_JUMP:
         return yes;
+    case STEP_TAKE_RUN:
+    case STEP_TAKE_ALL:
+        return yes && step->group < p->group_count && step->min <= 1;
     case STEP_RUN:
     case STEP_RUN_SHORT:
     case STEP_RUN_LONG:

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    heap_kib_max = 512,    /* of the interpreter's frames: some 3000 choices left open */
+    heap_kib_max = 512, /* of the interpreter's frames: some 3000 choices left open */
+    bytes_of_a_reference = 64,
     bytes_of_a_step = 16,  /* a scan of so many bytes costs as much as an item */
     calls_of_a_step = 16,  /* PCRE2's own limit, behind the one that is meant */
     priming_bytes = 16384, /* enough to fill the frames */
@@ -18,6 +19,7 @@ enum {
 
 struct regex {
     pcre2_code *code;
+    bool refers; /* has a reference to a group */
 };
 
 /* What a match needs and keeps between matches. There is one for the process, made with
@@ -34,7 +36,8 @@ static struct {
 /* The budget of the match that runs. */
 struct meter {
     uint32_t left;
-    size_t at; /* where in the subject the last item was */
+    uint32_t price; /* of one item */
+    size_t at;      /* where in the subject the last item was */
 };
 
 /* ---- the engine ---- */
@@ -59,7 +62,7 @@ static int charge(pcre2_callout_block *block, void *data)
     struct meter *meter = data;
     size_t at = block->current_position;
     size_t moved = at > meter->at ? at - meter->at : meter->at - at;
-    size_t cost = 1 + moved / bytes_of_a_step;
+    size_t cost = meter->price + moved / bytes_of_a_step;
     meter->at = at;
     if (cost > meter->left) {
         meter->left = 0;
@@ -138,6 +141,9 @@ static enum err compile(struct span text, struct regex **out, const char **reaso
     }
     regex->code = pcre2_compile(text.ptr, text.len, options, &error, &offset, engine.compiling);
     if (regex->code != NULL) {
+        uint32_t reference = 0;
+        pcre2_pattern_info(regex->code, PCRE2_INFO_BACKREFMAX, &reference);
+        regex->refers = reference > 0;
         *out = regex;
         return ERR_NONE;
     }
@@ -199,13 +205,19 @@ static bool is_no_match(int result)
            (result <= PCRE2_ERROR_UTF8_ERR1 && result >= PCRE2_ERROR_UTF8_ERR21);
 }
 
+/* A reference that fails has compared as many bytes as the group has, and no item tells. */
+static uint32_t price_of_item(const struct regex *regex, struct span subject)
+{
+    return regex->refers ? 1 + (uint32_t)(subject.len / bytes_of_a_reference) : 1;
+}
+
 enum match regex_match(const struct regex *regex, struct span subject, struct regex_budget *budget,
                        size_t *groups, size_t group_max)
 {
     if (budget->steps == 0) {
         return MATCH_LIMIT;
     }
-    struct meter meter = {.left = budget->steps};
+    struct meter meter = {.left = budget->steps, .price = price_of_item(regex, subject)};
     uint32_t calls =
         budget->steps < UINT32_MAX / calls_of_a_step ? budget->steps * calls_of_a_step : UINT32_MAX;
     assert(!engine.matching);
