@@ -378,7 +378,7 @@ int cli_uri(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) != 0) {
             continue;
         }
-        struct arguments given;
+        struct arguments given = {0};
         int code = arguments_read(argc - 2, argv + 2, commands[i].run == match, &given);
         if (code != EXIT_OK || given.help) {
             fputs(code == EXIT_OK ? usage : "", stdout);

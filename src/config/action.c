@@ -128,7 +128,7 @@ static bool read_respond(struct load *load, const struct node *node, struct mode
             good = read_refuse(load, at[RESPOND_BODY], "a body of at most 1 MiB");
         }
     }
-    if (out->body.len > 0 && status_has_no_body(out->status)) {
+    if (at[RESPOND_BODY] != NULL && out->body.len > 0 && status_has_no_body(out->status)) {
         problems_error(load->problems, at[RESPOND_BODY]->place,
                        "a response with status %u has no body; take `body` away", out->status);
         good = false;

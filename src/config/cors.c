@@ -98,7 +98,7 @@ static bool check_credentials(struct load *load, const struct node *const *at,
         enum cors_key key;
         const char *name;
     } stars[] = {{CORS_METHODS, "methods"}, {CORS_HEADERS, "headers"}, {CORS_EXPOSE, "expose"}};
-    if (!cors->credentials) {
+    if (!cors->credentials || at[CORS_CREDENTIALS] == NULL) {
         return true;
     }
     if (cors->any_origin) {

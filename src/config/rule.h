@@ -79,7 +79,7 @@ bool read_target(struct load *load, const struct node *node, const struct scope 
 /* A place without variables: an absolute http or https URL. */
 bool read_page(struct load *load, const struct node *node, const struct template **out);
 /* The origin of an absolute URL; ERR_SYNTAX. Lives in arena. */
-enum err origin_of(struct span url, struct arena *arena, struct origin *out);
+enum err origin_of(struct span text, struct arena *arena, struct origin *out);
 /* Reports an origin that allowed_targets does not hold. */
 bool target_allowed(struct load *load, struct place place, const struct origin *origin);
 bool read_allowed_targets(struct load *load, const struct node *node);

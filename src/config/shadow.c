@@ -128,8 +128,10 @@ static void look(struct shadows *s, const struct buffer *key, uint32_t *best)
 static void leave(struct shadows *s, const struct buffer *key, uint32_t route)
 {
     uint32_t old;
-    struct span copy =
-        key->full ? (struct span){0} : arena_copy(s->load->scratch, buffer_span(key));
+    if (key->full) {
+        return;
+    }
+    struct span copy = arena_copy(s->load->scratch, buffer_span(key));
     if (copy.ptr != NULL && names_add(&s->keys, copy, route, &old) == ERR_MEMORY) {
         s->load->no_memory = true;
     }

@@ -458,7 +458,7 @@ static bool compile_target(struct load *load, const struct node *node, const str
 bool read_target(struct load *load, const struct node *node, const struct scope *scope,
                  const struct template **out)
 {
-    const struct template *t;
+    const struct template *t = NULL;
     if (!compile_target(load, node, &t)) {
         return false;
     }

@@ -4,6 +4,7 @@
 
 #include "config/names.h"
 
+#include <assert.h>
 #include <yaml.h>
 
 /* Below this many entries every key is compared with every other one. */
@@ -66,6 +67,7 @@ static bool attach(struct builder *b, struct node *node)
         return true;
     }
     struct node *parent = b->open[b->depth - 1].node;
+    assert(parent != NULL);
     struct node **last = &b->open[b->depth - 1].last;
     const struct node **key = &b->open[b->depth - 1].key;
     if (parent->kind == NODE_MAP && *key == NULL) {
@@ -184,6 +186,7 @@ static bool closed(struct builder *b)
 {
     b->depth--;
     const struct node *node = b->open[b->depth].node;
+    assert(node != NULL);
     if (node->kind == NODE_MAP) {
         keys_unique(b, node); /* reported; the tree can still be read for other problems */
     }

@@ -234,6 +234,7 @@ void server_unlisten(struct server *server, const struct listener *listener)
 static struct acceptor *find_open(struct server *server)
 {
     struct acceptor *each = server->acceptors;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): acceptor_release takes out what it frees */
     while (each != NULL && each->closed) {
         each = each->next;
     }

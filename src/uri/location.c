@@ -5,6 +5,8 @@
 
 #include "uri/template_block.h"
 
+#include <assert.h>
+
 /* One Location while it is written. */
 struct build {
     struct buffer *out;
@@ -262,6 +264,7 @@ static enum location_result finish(struct build *b)
     /* Only one of these ends an authority; "https://a.example" and a value "b" would
      * otherwise make another host. */
     struct span all = buffer_span(b->out);
+    assert(all.ptr != NULL);
     uint8_t next = b->authority_end < all.len ? all.ptr[b->authority_end] : '/';
     struct span path = span_slice(all, b->authority_end, b->path_end);
     if ((next != '/' && next != '?' && next != '#') || climbs(path, b->prefix)) {

@@ -26,7 +26,9 @@ static inline struct sixteen sixteen_halves(const uint8_t *first, const uint8_t 
     memcpy(&a, first, sizeof(a));
     memcpy(&b, second, sizeof(b));
     uint64_t both __attribute__((vector_size(16))) = {a, b};
-    return (struct sixteen){(__typeof__(((struct sixteen *)NULL)->v))both};
+    struct sixteen out;
+    memcpy(&out.v, &both, sizeof(out.v));
+    return out;
 }
 
 /* Whether a comparison was true of all. */

@@ -251,6 +251,7 @@ int worker_main(int argc, char **argv)
     struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (worker == NULL || loop == NULL) {
         log_error("cannot begin: %s", strerror(errno));
+        free(worker);
         return exit_could_not_run;
     }
     worker->loop = loop;
