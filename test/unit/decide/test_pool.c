@@ -196,8 +196,8 @@ static const char ten[] = "sites:\n"
                           "      - {path: '/v/*', pool: heavy}\n"
                           "pools:\n";
 
-/* Pools with the same ten servers, and one with weights. */
-static struct fixture *hash_fixture(void)
+/* Pools with the same ten servers but the one to be left out, and one with weights. */
+static struct fixture *hash_fixture(int left_out)
 {
     static const struct {
         const char *name;
@@ -213,6 +213,9 @@ static struct fixture *hash_fixture(void)
         buffer_printf(&out, "  %s:\n    balance: hash\n    hash: %s\n    servers:\n", pools[i].name,
                       pools[i].key);
         for (int k = 0; k < 10; k++) {
+            if (k == left_out) {
+                continue;
+            }
             buffer_printf(&out, "      - {name: s%d, url: 'https://s%d.example'}\n", k, k);
         }
     }
@@ -238,7 +241,7 @@ static uint32_t server_of(struct fixture *f, int key)
 static void a_server_that_leaves_takes_only_its_own_keys(void **state)
 {
     (void)state;
-    struct fixture *f = hash_fixture();
+    struct fixture *f = hash_fixture(-1);
     static uint32_t before[keys];
     int of_server[16] = {0};
     for (int i = 0; i < keys; i++) {
@@ -270,10 +273,26 @@ static void a_server_that_leaves_takes_only_its_own_keys(void **state)
     fixture_free(&f);
 }
 
+/* The same holds for one that is taken out of the file, where the others move up: what
+ * counts is who they are, not where they stand. */
+static void a_server_that_is_deleted_moves_nobody_else(void **state)
+{
+    (void)state;
+    struct fixture *f = hash_fixture(-1);
+    struct fixture *g = hash_fixture(3);
+    for (int i = 0; i < keys; i++) {
+        bool own = server_of(f, i) == 3;
+        server_of(g, i);
+        assert_int_equal(span_eq(fixture_server(f), fixture_server(g)), !own);
+    }
+    fixture_free(&f);
+    fixture_free(&g);
+}
+
 static void weights_count_under_hash(void **state)
 {
     (void)state;
-    struct fixture *f = hash_fixture();
+    struct fixture *f = hash_fixture(-1);
     int of_a = 0;
     for (int i = 0; i < 4000; i++) {
         char line[64];
@@ -288,7 +307,7 @@ static void weights_count_under_hash(void **state)
 static void the_key_is_what_was_configured(void **state)
 {
     (void)state;
-    struct fixture *f = hash_fixture();
+    struct fixture *f = hash_fixture(-1);
     bool differs[3] = {false};
     uint32_t first[3] = {0};
     for (int i = 0; i < 40; i++) {
@@ -323,6 +342,7 @@ int main(void)
         cmocka_unit_test(paths_are_appended),
         cmocka_unit_test(an_empty_pool_falls_back),
         cmocka_unit_test(a_server_that_leaves_takes_only_its_own_keys),
+        cmocka_unit_test(a_server_that_is_deleted_moves_nobody_else),
         cmocka_unit_test(weights_count_under_hash),
         cmocka_unit_test(the_key_is_what_was_configured),
     };

@@ -377,6 +377,25 @@ static void changed_fields_are_refused(void **state)
     fixture_free(&f);
 }
 
+/* A target is held to what config/ asks of it: here, to a scheme that is http or https. */
+static void a_target_of_another_scheme_is_refused(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(config);
+    const struct snap_rule *rule = snapshot_rule(f->snapshot, ROUTE_LABELS);
+    uint8_t *block = f->bytes + rule->action.to.off;
+    int changed = 0;
+    for (uint32_t i = 0; i + 8 <= rule->action.to.len; i++) {
+        if (memcmp(block + i, "https://", 8) == 0) {
+            memcpy(block + i, "xttps", 5);
+            changed++;
+        }
+    }
+    assert_true(changed > 0);
+    assert_null(snapshot_verify(span_of(f->bytes, f->len)));
+    fixture_free(&f);
+}
+
 /* A full hash table would be searched for ever. */
 static void tables_have_an_empty_place(void **state)
 {
@@ -461,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_block_that_is_not_whole_is_not_opened),
         cmocka_unit_test(a_changed_header_is_not_opened),
         cmocka_unit_test(changed_fields_are_refused),
+        cmocka_unit_test(a_target_of_another_scheme_is_refused),
         cmocka_unit_test(tables_have_an_empty_place),
         cmocka_unit_test(any_byte_may_be_wrong),
     };
