@@ -8,12 +8,12 @@
  * it is known where those begin. */
 struct builder {
     struct pieces pieces;
-    struct pattern head;
     struct pattern_step steps[pattern_steps_max];
     struct pattern_group groups[pattern_groups_max];
     struct pattern_segment_entry *segments;
     size_t segments_cap;
     struct buffer bytes;
+    struct pattern head; /* last, as its own last member has no size */
 };
 
 static uint32_t put_bytes(struct builder *b, struct span text)
@@ -75,6 +75,10 @@ static bool add_text(struct builder *b, struct segment *segment, struct span tex
 static bool add_piece(struct builder *b, struct segment *segment, const struct piece *piece)
 {
     if (piece->modifier != PIECE_ONCE) {
+        /* Whether it is there or not, its slash ends the segment before it. */
+        if (span_starts(piece->kind == PIECE_FIXED ? piece->value : piece->prefix, SPAN("/"))) {
+            end_segment(b, segment);
+        }
         return false;
     }
     if (piece->kind == PIECE_FIXED) {

@@ -190,15 +190,18 @@ static enum progress run_whole(struct matcher *m, uint32_t end, const struct pat
     return end - from < step->min ? FAILS : charge(m, end - from);
 }
 
+/* Somebody else's block may end what has not begun, or begin it twice: a group takes part
+ * only when it began before it ended. */
 static void begin(struct matcher *m, uint8_t group)
 {
     m->groups[group].from = m->at;
+    m->set &= ~(UINT32_C(1) << group);
 }
 
-/* Somebody else's block may end what has not begun. */
 static void finish(struct matcher *m, uint8_t group)
 {
     m->groups[group].to = m->at;
+    m->set &= ~(UINT32_C(1) << group);
     if (m->groups[group].from <= m->at) {
         m->set |= UINT32_C(1) << group;
     }
