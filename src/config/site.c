@@ -236,6 +236,20 @@ static bool read_routes(struct load *load, const struct node *node, struct model
 
 /* ---- a site ---- */
 
+/* Under "*" the host is whatever a client says, and it would become the target. */
+static bool check_https_hosts(struct load *load, const struct node *node,
+                              const struct model_site *site)
+{
+    if (node == NULL || !site->https_redirect || !site->catch_all) {
+        return true;
+    }
+    problems_error(
+        load->problems, node->key->place,
+        "`https_redirect` under the host \"*\" would be an open redirect; list the hosts "
+        "in a site of their own");
+    return false;
+}
+
 static bool read_site(struct load *load, const struct node *node, struct model_site *site)
 {
     const struct node *at[SITE_KEYS];
@@ -248,6 +262,7 @@ static bool read_site(struct load *load, const struct node *node, struct model_s
     good = read_site_name(load, at[SITE_NAME], site) && good;
     struct scope scope = {.site = site, .own_site = (uint32_t)load->site_count};
     good = (at[SITE_HTTPS] == NULL || read_https(load, at[SITE_HTTPS], site)) && good;
+    good = check_https_hosts(load, at[SITE_HTTPS], site) && good;
     good = read_routes(load, at[SITE_ROUTES], site) && good;
     good = read_default(load, at[SITE_DEFAULT], &scope, &site->fallback) && good;
     site->fallback.name = SPAN("default");
