@@ -11,9 +11,9 @@
 enum { pattern_steps_max = 4096, pattern_segments_max = 4096 };
 
 enum pattern_form {
-    PATTERN_LITERAL, /* lead is the whole */
+    PATTERN_LITERAL, /* edge is the whole */
     PATTERN_STEPS,   /* run by our own matcher */
-    PATTERN_REGEX,   /* run by PCRE2, when the subject begins with lead */
+    PATTERN_REGEX,   /* run by PCRE2, when the subject begins with edge */
 };
 
 /* What the matcher does, one after the other. Where something fails later, the matcher
@@ -70,8 +70,8 @@ struct pattern {
     uint8_t zero;
     uint16_t step_count;
     uint16_t segment_count;
-    uint32_t lead_at; /* every match begins so; of steps: not used */
-    uint32_t lead_len;
+    uint32_t edge_at; /* every match begins so; of steps, ends so */
+    uint32_t edge_len;
     uint32_t regex_at;
     uint32_t regex_len;
     uint32_t zero2;

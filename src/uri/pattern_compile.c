@@ -128,8 +128,19 @@ static void add_lead(struct builder *b)
         return;
     }
     struct span lead = first->kind == PIECE_FIXED ? first->value : first->prefix;
-    b->head.lead_at = put_bytes(b, lead);
-    b->head.lead_len = (uint32_t)lead.len;
+    b->head.edge_at = put_bytes(b, lead);
+    b->head.edge_len = (uint32_t)lead.len;
+}
+
+/* The text that all matches end with, of those run by steps. */
+static void add_tail(struct builder *b)
+{
+    const struct piece *last = &b->pieces.items[b->pieces.count - 1];
+    if (last->modifier == PIECE_ONCE) {
+        struct span tail = last->kind == PIECE_FIXED ? last->value : last->suffix;
+        b->head.edge_at = put_bytes(b, tail);
+        b->head.edge_len = (uint32_t)tail.len;
+    }
 }
 
 static void add_groups(struct builder *b, const uint16_t *captures)
@@ -180,7 +191,7 @@ static bool is_literal(const struct pieces *pieces)
 }
 
 /* Each text goes into the bytes at most four times: twice by the steps, once as a segment
- * and once as the lead. */
+ * and once as the lead or tail. */
 static enum err reserve(struct builder *b, size_t regex_len, struct arena *scratch)
 {
     size_t texts = 0;
@@ -217,6 +228,7 @@ static enum err build(struct builder *b, struct arena *scratch, struct pattern_e
         b->head.form = PATTERN_LITERAL;
     } else {
         add_steps(b);
+        add_tail(b);
     }
     return ERR_NONE;
 }
@@ -225,7 +237,7 @@ static enum err build(struct builder *b, struct arena *scratch, struct pattern_e
 
 static void relocate(struct builder *b, uint32_t by)
 {
-    b->head.lead_at += by;
+    b->head.edge_at += by;
     b->head.regex_at += by;
     for (size_t i = 0; i < b->head.step_count; i++) {
         b->steps[i].at += by;

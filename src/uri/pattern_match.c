@@ -314,10 +314,15 @@ __attribute__((noinline)) static enum match match_rest(struct matcher *m,
                                                        struct regex_budget *budget,
                                                        struct pattern_groups *groups)
 {
-    enum match match = match_choices(m, (size_t)(step - m->pattern->steps));
+    const struct pattern *pattern = m->pattern;
+    struct span tail = pattern_text(pattern, pattern->edge_at, pattern->edge_len);
+    /* Spares trying all choices where the end already says no. */
+    enum match match = span_ends(span_of(m->subject, m->len), tail)
+                           ? match_choices(m, (size_t)(step - pattern->steps))
+                           : MATCH_NO;
     budget->steps = m->steps_left;
     if (match == MATCH_YES) {
-        copy_groups(m->groups, m->set, m->pattern->group_count, groups);
+        copy_groups(m->groups, m->set, pattern->group_count, groups);
     }
     return match;
 }
@@ -381,7 +386,7 @@ static enum match match_regex(const struct pattern *pattern, const struct regex 
 {
     size_t ends[2 * (regex_captures_max + 1)];
     assert(regex != NULL);
-    if (!span_starts(subject, pattern_text(pattern, pattern->lead_at, pattern->lead_len))) {
+    if (!span_starts(subject, pattern_text(pattern, pattern->edge_at, pattern->edge_len))) {
         return MATCH_NO;
     }
     enum match match = regex_match(regex, subject, budget, ends, regex_captures_max + 1);
@@ -411,7 +416,7 @@ enum match pattern_match(const struct pattern *pattern, const struct regex *rege
     case PATTERN_STEPS:
         return match_steps(pattern, subject, budget, groups);
     default:
-        if (!span_eq(subject, pattern_text(pattern, pattern->lead_at, pattern->lead_len))) {
+        if (!span_eq(subject, pattern_text(pattern, pattern->edge_at, pattern->edge_len))) {
             return MATCH_NO;
         }
         groups->count = 0;

@@ -157,13 +157,15 @@ static enum err add_fixed(struct parser *p, const struct group *group)
     return err != ERR_NONE ? err : add_piece(p, &piece);
 }
 
-/* "([^/]+?)" is the same as ":name" and "(.*)" as an asterisk. */
+/* "([^\\/]+?)" is the same as ":name" and "(.*)" as an asterisk; the first also without the
+ * backslash, which the standard leaves to the regular expression. */
 static void value_of(struct parser *p, const struct group *group, struct piece *piece)
 {
     struct span segment = p->pieces->kind == PATTERN_PATH ? SPAN("[^\\/]+?") : SPAN("[^\\.]+?");
+    struct span plain = p->pieces->kind == PATTERN_PATH ? SPAN("[^/]+?") : SPAN("[^.]+?");
     struct span text = group->value.text;
     if (group->value.kind == TOKEN_NONE ||
-        (group->value.kind == TOKEN_REGEX && span_eq(text, segment))) {
+        (group->value.kind == TOKEN_REGEX && (span_eq(text, segment) || span_eq(text, plain)))) {
         piece->kind = PIECE_SEGMENT;
     } else if (group->value.kind == TOKEN_ASTERISK || span_eq(text, SPAN(".*"))) {
         piece->kind = PIECE_ANY;

@@ -18,7 +18,7 @@ static bool header_ok(const struct pattern *p, size_t len)
            p->group_count <= pattern_groups_max && p->step_count <= pattern_steps_max &&
            p->segment_count >= 1 && p->segment_count <= pattern_segments_max &&
            pattern_bytes_at(p->step_count, p->group_count, p->segment_count) <= len &&
-           place_ok(p, p->lead_at, p->lead_len) && place_ok(p, p->regex_at, p->regex_len) &&
+           place_ok(p, p->edge_at, p->edge_len) && place_ok(p, p->regex_at, p->regex_len) &&
            (p->regex_len > 0) == regex && (p->step_count > 0) == steps &&
            (p->form != PATTERN_LITERAL || p->group_count == 0);
 }
