@@ -341,11 +341,18 @@ static void budget(void **state)
 static void hostile_blocks(void **state)
 {
     (void)state;
-    static const char *const patterns[] = {"/a/:b-:c/*", "/{a}+:b*{/*}?x", "/x(\\d+)/:y", "/lit"};
+    static const struct {
+        const char *source;
+        const char *subject;
+    } patterns[] = {{"/a/:b-:c/*", "/a/b-c/d"},
+                    {"/{a}+:b*{/*}?x", "/aab/c/dx"},
+                    {"/{a}?:b/*/:c*{/d}*", "/ab/c/d/d"},
+                    {"/x(\\d+)/:y", "/x1/y"},
+                    {"/lit", "/lit"}};
     size_t refused = 0;
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
         struct compiled c;
-        compile(PATTERN_PATH, span_cstr(patterns[i]), &c);
+        compile(PATTERN_PATH, span_cstr(patterns[i].source), &c);
         assert_int_equal(c.err, ERR_NONE);
         size_t size = pattern_size(c.pattern);
         uint8_t *block = malloc(size);
@@ -356,7 +363,7 @@ static void hostile_blocks(void **state)
             const struct pattern *p = (const struct pattern *)(const void *)block;
             struct regex_budget steps = {.steps = 200};
             struct pattern_groups groups;
-            struct span subject = SPAN("/a/b-c/d");
+            struct span subject = span_cstr(patterns[i].subject);
             if (!pattern_verify(block, size) || (pattern_regex(p).len > 0 && c.regex == NULL)) {
                 refused++;
             } else if (pattern_match(p, c.regex, subject, &steps, &groups) == MATCH_YES) {

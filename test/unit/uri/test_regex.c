@@ -187,6 +187,32 @@ static void budget_is_spent(void **state)
     }
 }
 
+/* Bytes that are gone over are paid for, and those that a reference may compare. */
+static void long_subjects_cost_more(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source;
+        uint32_t least;
+        uint32_t most;
+    } cases[] = {
+        {"^.*$", 400, 420},
+        {"^.*(?=a*$)", 400, 450},
+        {"^(b*)\\1a{0}.*$", 1200, 1400},
+    };
+    static uint8_t subject[6400];
+    memset(subject, 'a', sizeof(subject));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct regex *regex = compiled(cases[i].source);
+        struct regex_budget budget = {.steps = regex_steps_per_request};
+        size_t groups[2];
+        struct span all = span_of(subject, sizeof(subject));
+        assert_int_equal(regex_match(regex, all, &budget, groups, 1), MATCH_YES);
+        assert_in_range(regex_steps_per_request - budget.steps, cases[i].least, cases[i].most);
+        regex_free(&regex);
+    }
+}
+
 /* Several expressions draw on one budget, and the same match always takes the same. */
 static void budget_is_shared(void **state)
 {
@@ -217,7 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dialect),          cmocka_unit_test(refusals),
         cmocka_unit_test(maxima),           cmocka_unit_test(budget_is_spent),
-        cmocka_unit_test(budget_is_shared),
+        cmocka_unit_test(budget_is_shared), cmocka_unit_test(long_subjects_cost_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
