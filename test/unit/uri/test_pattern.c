@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Patterns: what the public vectors do not reach. */
-#include "uri/pattern.h"
+#include "uri/pattern_block.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,15 +54,37 @@ static const char *describe(const struct compiled *c, const struct pattern_group
     return text;
 }
 
-static void matches(void **state)
+struct match_row {
+    enum pattern_kind kind;
+    const char *pattern;
+    const char *subject;
+    const char *groups; /* NULL: no match */
+};
+
+static void run_row(const struct match_row *row)
+{
+    struct compiled c;
+    struct pattern_groups groups = {.count = 99};
+    struct regex_budget budget = {.steps = regex_steps_per_request};
+    compile(row->kind, span_cstr(row->pattern), &c);
+    if (c.err != ERR_NONE) {
+        fail_msg("%s: %s", row->pattern, c.error.reason);
+    }
+    assert_true(pattern_verify(c.pattern, pattern_size(c.pattern)));
+    enum match match = pattern_match(c.pattern, c.regex, span_cstr(row->subject), &budget, &groups);
+    const char *found = match == MATCH_YES ? describe(&c, &groups, row->subject) : "no match";
+    const char *wanted = row->groups != NULL ? row->groups : "no match";
+    if (match == MATCH_LIMIT || strcmp(found, wanted) != 0) {
+        fail_msg("%s on %s: %s", row->pattern, row->subject, found);
+    }
+    assert_true(match == MATCH_YES || groups.count == 99);
+    drop(&c);
+}
+
+static void own_steps(void **state)
 {
     (void)state;
-    static const struct {
-        enum pattern_kind kind;
-        const char *pattern;
-        const char *subject;
-        const char *groups; /* NULL: no match */
-    } cases[] = {
+    static const struct match_row rows[] = {
         /* what a group ends at */
         {PATTERN_PATH, "/blog/:slug", "/blog/x", "slug=x"},
         {PATTERN_PATH, "/blog/:slug", "/blog/x/y", NULL},
@@ -87,6 +109,16 @@ static void matches(void **state)
         {PATTERN_PATH, "/{ab}*a", "/ababa", ""},
         {PATTERN_PATH, "*{}?", "", "0="},
         {PATTERN_PATH, "{*}?", "", "0"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        run_row(&rows[i]);
+    }
+}
+
+static void expressions_and_texts(void **state)
+{
+    (void)state;
+    static const struct match_row rows[] = {
         /* expressions */
         {PATTERN_PATH, "/v:n(\\d+)/*", "/v12/x", "n=12 0=x"},
         {PATTERN_PATH, "/v:n(\\d+)/*", "/vx/x", NULL},
@@ -120,25 +152,8 @@ static void matches(void **state)
         {PATTERN_HOST, "192.0.2.1", "192.0.2.1", ""},
         {PATTERN_HOST, "[2001\\:DB8\\:*]", "[2001:db8::1]", "0=:1"},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct compiled c;
-        struct pattern_groups groups = {.count = 99};
-        struct regex_budget budget = {.steps = regex_steps_per_request};
-        compile(cases[i].kind, span_cstr(cases[i].pattern), &c);
-        if (c.err != ERR_NONE) {
-            fail_msg("%s: %s", cases[i].pattern, c.error.reason);
-        }
-        assert_true(pattern_verify(c.pattern, pattern_size(c.pattern)));
-        enum match match =
-            pattern_match(c.pattern, c.regex, span_cstr(cases[i].subject), &budget, &groups);
-        const char *found =
-            match == MATCH_YES ? describe(&c, &groups, cases[i].subject) : "no match";
-        const char *wanted = cases[i].groups != NULL ? cases[i].groups : "no match";
-        if (match == MATCH_LIMIT || strcmp(found, wanted) != 0) {
-            fail_msg("%s on %s: %s", cases[i].pattern, cases[i].subject, found);
-        }
-        assert_true(match == MATCH_YES || groups.count == 99);
-        drop(&c);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        run_row(&rows[i]);
     }
 }
 
@@ -382,11 +397,50 @@ static void hostile_blocks(void **state)
     assert_true(refused > 10000);
 }
 
+/* Places just outside of what there is. */
+static void verify_refuses(void **state)
+{
+    (void)state;
+    enum { EDIT_GROUP, EDIT_YES, EDIT_NO, EDIT_TEXT, EDIT_NAME, EDIT_SEGMENT, EDIT_OP, EDITS };
+    for (int edit = 0; edit < EDITS; edit++) {
+        struct compiled c;
+        size_t refused = 0;
+        compile(PATTERN_PATH, SPAN("/ab/:a-:b{/c}?/*{/d}*"), &c);
+        assert_int_equal(c.err, ERR_NONE);
+        size_t size = pattern_size(c.pattern);
+        struct pattern *block = malloc(size);
+        assert_non_null(block);
+        for (size_t i = 0; i < c.pattern->step_count; i++) {
+            memcpy(block, c.pattern, size);
+            struct pattern_step *step = &block->steps[i];
+            struct pattern_group *group =
+                (struct pattern_group *)(void *)(block->steps + block->step_count);
+            struct pattern_segment_entry *segment =
+                (struct pattern_segment_entry *)(void *)(group + block->group_count);
+            step->group = edit == EDIT_GROUP ? block->group_count : step->group;
+            step->yes = edit == EDIT_YES ? block->step_count : step->yes;
+            step->no = edit == EDIT_NO ? block->step_count : step->no;
+            step->len += edit == EDIT_TEXT ? block->size - step->at - step->len + 1 : 0;
+            step->op = edit == EDIT_OP ? STEP_OP_COUNT : step->op;
+            group->name_len = edit == EDIT_NAME ? block->size : group->name_len;
+            segment->at = edit == EDIT_SEGMENT ? 0 : segment->at;
+            refused += !pattern_verify(block, size);
+        }
+        if (refused == 0) {
+            fail_msg("edit %d is never refused", edit);
+        }
+        free(block);
+        drop(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches),  cmocka_unit_test(refusals), cmocka_unit_test(maxima),
-        cmocka_unit_test(segments), cmocka_unit_test(budget),   cmocka_unit_test(hostile_blocks),
+        cmocka_unit_test(own_steps),      cmocka_unit_test(expressions_and_texts),
+        cmocka_unit_test(refusals),       cmocka_unit_test(maxima),
+        cmocka_unit_test(segments),       cmocka_unit_test(budget),
+        cmocka_unit_test(hostile_blocks), cmocka_unit_test(verify_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
