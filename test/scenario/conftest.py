@@ -76,6 +76,7 @@ def servers():
         if getattr(server, "process", None) is None:
             continue
         try:
+            print(f"{server.folder}:\n{server.stderr()}")  # pytest shows it when the test failed
             server.stop()
         except AssertionError as e:
             problems.append(str(e))

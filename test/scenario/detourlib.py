@@ -440,8 +440,11 @@ class Detour:
 
     def stop(self, timeout=FOREVER):
         """SIGTERM; it must end with 0, leave nobody behind, and no sanitizer may have spoken."""
-        kids = children(self.pid) if self.process.poll() is None else []
-        if self.process.poll() is None:
+        awaited = self.process.returncode is not None
+        running = self.process.poll() is None
+        assert awaited or running, f"it had ended by itself with {self.process.returncode}"
+        kids = children(self.pid) if running else []
+        if running:
             self.signal(signal.SIGTERM)
         try:
             self.process.wait(timeout)
