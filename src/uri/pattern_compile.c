@@ -71,16 +71,25 @@ static bool add_text(struct builder *b, struct segment *segment, struct span tex
     return true;
 }
 
+/* Whether a slash or the end follows, be the optional pieces from this one on there or
+ * not: then the segment before it is complete. */
+static bool slash_follows(const struct builder *b, size_t from)
+{
+    for (size_t i = from; i < b->pieces.count; i++) {
+        const struct piece *piece = &b->pieces.items[i];
+        if (!span_starts(piece->kind == PIECE_FIXED ? piece->value : piece->prefix, SPAN("/"))) {
+            return false;
+        }
+        if (piece->modifier == PIECE_ONCE || piece->modifier == PIECE_SOME_TIMES) {
+            return true;
+        }
+    }
+    return true;
+}
+
 /* False: what comes is not that simple. */
 static bool add_piece(struct builder *b, struct segment *segment, const struct piece *piece)
 {
-    if (piece->modifier != PIECE_ONCE) {
-        /* Whether it is there or not, its slash ends the segment before it. */
-        if (span_starts(piece->kind == PIECE_FIXED ? piece->value : piece->prefix, SPAN("/"))) {
-            end_segment(b, segment);
-        }
-        return false;
-    }
     if (piece->kind == PIECE_FIXED) {
         return add_text(b, segment, piece->value);
     }
@@ -112,7 +121,14 @@ static void add_segments(struct builder *b)
         if (i == 0) {
             *text = span_from(*text, 1);
         }
-        simple = add_piece(b, &segment, &piece);
+        if (piece.modifier != PIECE_ONCE) {
+            if (slash_follows(b, i)) {
+                end_segment(b, &segment);
+            }
+            simple = false;
+        } else {
+            simple = add_piece(b, &segment, &piece);
+        }
     }
     simple = simple && end_segment(b, &segment);
     put_segment(b, simple ? SEGMENT_END : SEGMENT_REST, NULL);
