@@ -9,9 +9,21 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <stdio.h>
 
 /* RFC 1035, 2.3.4, without the length bytes of the ends. */
 enum { label_bytes_max = 63, name_bytes_max = 253, ipv6_bytes_max = INET6_ADDRSTRLEN + 2 };
+
+/* glibc writes the last 32 bits of what might hold an IPv4 address dotted; the URL standard
+ * writes all addresses alike, and the same host must not have two names. */
+static void undot(const struct in6_addr *binary, char *address, size_t size)
+{
+    if (strchr(address, '.') != NULL) {
+        const uint8_t *b = binary->s6_addr;
+        snprintf(address, size, "::%s%x:%x", b[11] == 0xff ? "ffff:" : "", b[12] << 8 | b[13],
+                 b[14] << 8 | b[15]);
+    }
+}
 
 /* text: with its brackets. The canonical form (RFC 5952) goes to canonical, which holds
  * ipv6_bytes_max bytes. A zone ("%25eth0") means nothing on another machine: refused. */
@@ -29,6 +41,7 @@ static enum err ipv6_literal(struct span text, uint8_t *canonical, size_t *len_o
     }
     bool fits = inet_ntop(AF_INET6, &binary, address, sizeof(address)) != NULL;
     assert(fits);
+    undot(&binary, address, sizeof(address));
     size_t len = strlen(address);
     canonical[0] = '[';
     memcpy(canonical + 1, address, len);
