@@ -21,17 +21,22 @@ MAY_INCLUDE = {
     "uri": ["base"],
     "http": ["base", "uri"],
     "net": ["base"],
+    "tls": ["base"],
+    "sandbox": ["base"],
     "shared": ["base", "uri", "http"],
     "config": ["base", "uri", "http", "net"],
     "snapshot": ["base", "uri", "http", "net"],
     "compile": ["base", "uri", "http", "net", "config", "snapshot"],
     "decide": ["base", "uri", "http", "shared", "snapshot"],
-    "serve": ["base", "uri", "http", "net", "shared"],
-    "worker": ["base", "uri", "http", "net", "shared", "snapshot", "decide", "serve"],
-    "logger": ["base", "net", "shared"],
+    "serve": ["base", "uri", "http", "net", "tls", "shared"],
+    "worker": [
+        "base", "uri", "http", "net", "tls", "sandbox", "shared", "snapshot", "decide", "serve",
+    ],
+    "logger": ["base", "net", "sandbox", "shared"],
     "health": ["base", "shared"],
     "control": [
-        "base", "uri", "http", "net", "shared", "config", "snapshot", "compile", "serve", "health",
+        "base", "uri", "http", "net", "tls", "sandbox", "shared", "config", "snapshot", "compile",
+        "serve", "health",
     ],
     "supervisor": ["base", "net", "shared"],
 }
@@ -45,6 +50,9 @@ LIBRARY_HOME = {
     "idn2.h": ["uri"],
     "curl/curl.h": ["health"],
     "jansson.h": ["cli", "config"],
+    "nghttp2/nghttp2.h": ["http"],
+    "openssl/ssl.h": ["tls"],
+    "seccomp.h": ["sandbox"],
 }
 
 LICENCE = "SPDX-License-Identifier: MIT"
