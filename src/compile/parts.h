@@ -35,3 +35,11 @@ void compile_index(struct compile *compile, struct snap_ruleset *set);
 
 /* pool.c */
 struct snap_list compile_pools(struct compile *compile, struct snap_list *servers_out);
+
+/* cycle.c */
+
+/* Gives the length slots of a cycle to count servers, turns[i] of them to server i, which is
+ * all of them together; cycle[slot] is a server. Spread evenly, so that a heavy one does not
+ * get its clients all at once: after any number of slots each server has had its share to
+ * within less than one turn. ERR_MEMORY. */
+enum err cycle_spread(const uint64_t *turns, uint32_t count, size_t length, uint32_t *cycle);

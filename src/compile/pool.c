@@ -62,60 +62,21 @@ static size_t count_turns(const struct model_pool *pool, const struct ordered *s
     return (size_t)length;
 }
 
-struct credit {
-    uint64_t turns;
-    uint64_t taken;
-};
-
-/* The one that is furthest behind its share after `at` turns; ties go to the first. */
-static size_t most_behind(const struct credit *credits, size_t count, size_t at, size_t length)
-{
-    size_t best = 0;
-    int64_t best_lag = INT64_MIN;
-    for (size_t i = 0; i < count; i++) {
-        int64_t due = (int64_t)(credits[i].turns * (at + 1));
-        int64_t lag = due - (int64_t)(credits[i].taken * length);
-        if (credits[i].turns > credits[i].taken && lag > best_lag) {
-            best = i;
-            best_lag = lag;
-        }
-    }
-    return best;
-}
-
-/* Spreads the turns of each server evenly over the cycle, so that a heavy one does not
- * get all of its clients at once. */
-static void spread_turns(struct credit *credits, size_t count, uint32_t *cycle, size_t length)
-{
-    for (size_t at = 0; at < length; at++) {
-        size_t next = most_behind(credits, count, at, length);
-        credits[next].taken++;
-        cycle[at] = (uint32_t)next;
-    }
-}
-
 static struct snap_list compile_cycle(struct compile *compile, const struct model_pool *pool,
                                       const struct ordered *servers)
 {
     struct snap_list list = {0};
-    uint64_t *turns = calloc(pool->server_count + 1, sizeof(*turns));
-    struct credit *credits = calloc(pool->server_count + 1, sizeof(*credits));
-    uint32_t *cycle = NULL;
+    uint32_t count = (uint32_t)pool->server_count;
+    uint64_t *turns = calloc(count + 1, sizeof(*turns));
     size_t length = turns != NULL ? count_turns(pool, servers, turns) : 0;
-    if (length > 0) {
-        cycle = calloc(length, sizeof(*cycle));
-    }
-    if (turns == NULL || credits == NULL || (length > 0 && cycle == NULL)) {
+    uint32_t *cycle = calloc(length + 1, sizeof(*cycle));
+    if (turns == NULL || cycle == NULL ||
+        (length > 0 && cycle_spread(turns, count, length, cycle) != ERR_NONE)) {
         compile->block.err = ERR_MEMORY;
     } else {
-        for (size_t i = 0; i < pool->server_count; i++) {
-            credits[i].turns = turns[i];
-        }
-        spread_turns(credits, pool->server_count, cycle, length);
         list = block_list(&compile->block, cycle, length, sizeof(*cycle));
     }
     free(turns);
-    free(credits);
     free(cycle);
     return list;
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -55,7 +56,7 @@ static void a_block_is_sticky(void **state)
 
 /* ---- pools ---- */
 
-enum { servers_max_here = 1000 };
+enum { servers_max_here = 65536 };
 
 static struct model_server servers[servers_max_here];
 static char names[servers_max_here][16];
@@ -83,6 +84,23 @@ static void make_pool(enum balance balance, const uint32_t *weights, size_t coun
     model = (struct model){.pools = &pool, .pool_count = 1};
 }
 
+/* However long one looks, each server has had its share to within less than one turn: its
+ * turn k of t lies in the slots [k*n/t, (k+1)*n/t), rounded outwards. */
+static void expect_even(const uint32_t *cycle, uint64_t length, const uint32_t *turns)
+{
+    static uint64_t taken[servers_max_here];
+    memset(taken, 0, sizeof(taken));
+    for (uint64_t slot = 0; slot < length; slot++) {
+        uint32_t server = cycle[slot];
+        uint64_t k = taken[server]++;
+        uint64_t t = turns[server];
+        if (slot < k * length / t || slot >= ((k + 1) * length + t - 1) / t) {
+            fail_msg("turn %d of %d of server %u is in slot %d of %d", (int)k, (int)t, server,
+                     (int)slot, (int)length);
+        }
+    }
+}
+
 /* The turns of each server in a full cycle; gives the length. */
 static uint32_t count_turns(uint32_t *turns, size_t count, uint32_t *longest_wait)
 {
@@ -107,6 +125,7 @@ static uint32_t count_turns(uint32_t *turns, size_t count, uint32_t *longest_wai
         }
     }
     uint32_t length = list.count;
+    expect_even(cycle, length, turns);
     free(bytes);
     return length;
 }
@@ -142,18 +161,60 @@ static void a_cycle_is_in_lowest_terms(void **state)
 
 static void large_pools_are_exact(void **state)
 {
+    enum { count = 1000 };
+    (void)state;
+    static uint32_t weights[count];
+    static uint32_t turns[count];
+    uint32_t wait;
+    for (size_t i = 0; i < count; i++) {
+        weights[i] = (uint32_t)(i % 5);
+    }
+    make_pool(BALANCE_WEIGHTED, weights, count);
+    assert_int_equal(count_turns(turns, count, &wait), 2000);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(turns[i], weights[i]);
+    }
+}
+
+/* Weights that have nothing to do with each other. */
+static void any_weights_are_spread(void **state)
+{
+    enum { rounds = 300, count_max = 40 };
+    (void)state;
+    uint32_t weights[count_max];
+    uint32_t turns[count_max];
+    uint32_t wait;
+    uint64_t random = 1;
+    for (size_t round = 0; round < rounds; round++) {
+        size_t count = 1 + round % count_max;
+        for (size_t i = 0; i < count; i++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+            weights[i] = (uint32_t)(random >> 33) % (round % 3 == 0 ? 1000000 : 17);
+        }
+        make_pool(BALANCE_WEIGHTED, weights, count);
+        count_turns(turns, count, &wait);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(turns[i] > 0, weights[i] > 0);
+        }
+    }
+}
+
+/* As many servers as the shared pages hold take tens of milliseconds. What looks at each
+ * server for each turn takes minutes: the limit lies far from both. */
+static void the_largest_pool_is_quick(void **state)
+{
+    enum { cpu_seconds_max = 5 };
     (void)state;
     static uint32_t weights[servers_max_here];
     static uint32_t turns[servers_max_here];
     uint32_t wait;
     for (size_t i = 0; i < servers_max_here; i++) {
-        weights[i] = (uint32_t)(i % 5);
+        weights[i] = (uint32_t)(1 + i * 7919 % 1000);
     }
     make_pool(BALANCE_WEIGHTED, weights, servers_max_here);
-    assert_int_equal(count_turns(turns, servers_max_here, &wait), 2000);
-    for (size_t i = 0; i < servers_max_here; i++) {
-        assert_int_equal(turns[i], weights[i]);
-    }
+    clock_t began = clock();
+    assert_in_range(count_turns(turns, servers_max_here, &wait), 65536, 131072);
+    assert_in_range(clock() - began, 0, (clock_t)cpu_seconds_max * CLOCKS_PER_SEC);
 }
 
 /* A cycle that would be too long is scaled: nobody with a weight is left out, and each
@@ -248,7 +309,9 @@ int main(void)
         cmocka_unit_test(a_block_is_sticky),
         cmocka_unit_test(a_cycle_is_in_lowest_terms),
         cmocka_unit_test(large_pools_are_exact),
+        cmocka_unit_test(any_weights_are_spread),
         cmocka_unit_test(long_cycles_are_scaled),
+        cmocka_unit_test(the_largest_pool_is_quick),
         cmocka_unit_test(hash_needs_no_cycle),
         cmocka_unit_test(servers_stand_by_priority),
         cmocka_unit_test(equal_models_give_equal_blocks),
