@@ -93,10 +93,8 @@ static void put_worker_families(const struct metrics *m, struct buffer *out)
          OF(connections_refused)},
         {"detour_bad_requests", "counter", "detour_bad_requests_total",
          "Requests that were refused before a decision.", OF(bad_requests)},
-        {"detour_bodies_drained", "counter", "detour_bodies_drained_total",
-         "Request bodies that were read to their end and thrown away.", OF(bodies_drained)},
-        {"detour_bodies_cut", "counter", "detour_bodies_cut_total",
-         "Request bodies that were not read to their end.", OF(bodies_cut)},
+        {"detour_body_bytes", "counter", "detour_body_bytes_total",
+         "Bytes of request bodies that were read and thrown away.", OF(body_bytes)},
         {"detour_regex_limits", "counter", "detour_regex_limits_total",
          "Requests that spent the budget of their regular expressions.", OF(regex_limits)},
         {"detour_log_dropped", "counter", "detour_log_dropped_total",
@@ -106,6 +104,11 @@ static void put_worker_families(const struct metrics *m, struct buffer *out)
         put_help(out, families[i].name, families[i].type, families[i].help);
         put_sample(out, families[i].sample, sum_at(m, families[i].offset));
     }
+    put_help(out, "detour_bodies", "counter",
+             "Request bodies: of which nothing came, thrown away to their end, or cut off.");
+    put_sample(out, "detour_bodies_total{outcome=\"not sent\"}", sum_at(m, OF(bodies_not_sent)));
+    put_sample(out, "detour_bodies_total{outcome=\"drained\"}", sum_at(m, OF(bodies_drained)));
+    put_sample(out, "detour_bodies_total{outcome=\"cut\"}", sum_at(m, OF(bodies_cut)));
     put_help(out, "detour_timeouts", "counter", "Connections that were closed for being slow.");
     put_sample(out, "detour_timeouts_total{kind=\"header\"}", sum_at(m, OF(timeouts_header)));
     put_sample(out, "detour_timeouts_total{kind=\"idle\"}", sum_at(m, OF(timeouts_idle)));

@@ -20,10 +20,9 @@ static const struct serve_limits limits = {
     .header_timeout_ms = 10000,
     .idle_timeout_ms = 75000,
     .write_timeout_ms = 30000,
-    .body_idle_ms = 5000,
-    .body_time_ms = 10000,
-    .linger_ms = 2000,
-    .body_bytes_max = 65536,
+    .linger_bytes = 65536,
+    .linger_idle_ms = 2000,
+    .linger_time_ms = 2000,
     .connections_max = 64,
 };
 

@@ -107,7 +107,7 @@ static void wait_for_bytes(struct conn *conn, struct span rest)
         }
         timeout_touch(conn, WAIT_IDLE);
     } else if (conn->state == CONN_BODY) {
-        timeout_touch(conn, WAIT_BODY);
+        timeout_progress(conn, WAIT_BODY, 0);
     }
     watch(conn, EV_READ);
 }
@@ -123,7 +123,7 @@ static void begin_linger(struct conn *conn)
     drop_held(conn);
     conn->state = CONN_LINGER;
     conn->skipped_bytes = 0;
-    conn->skip_began_ms = conn_server(conn)->now_ms;
+    conn->linger_began_ms = conn_server(conn)->now_ms;
     timeout_enter(conn, WAIT_LINGER);
     watch(conn, EV_READ);
 }
@@ -180,7 +180,7 @@ static enum next proxy_input(struct conn *conn, struct span bytes, size_t *used)
     return next;
 }
 
-static void serve_bytes(struct conn *conn, struct span bytes)
+void conn_serve(struct conn *conn, struct span bytes)
 {
     size_t used = 0;
     enum next next = conn->state == CONN_PROXY ? proxy_input(conn, bytes, &used)
@@ -191,63 +191,12 @@ static void serve_bytes(struct conn *conn, struct span bytes)
 void conn_run(struct conn *conn)
 {
     assert(conn->held != NULL);
-    serve_bytes(conn, span_of(conn->held->bytes, conn->held->len));
-}
-
-static void linger_progress(struct conn *conn, size_t len)
-{
-    const struct server *server = conn_server(conn);
-    conn->skipped_bytes += len;
-    if (conn->skipped_bytes > server->limits.body_bytes_max ||
-        (uint32_t)(server->now_ms - conn->skip_began_ms) > server->limits.linger_ms) {
-        conn_close(conn);
-        return;
-    }
-    timeout_touch(conn, WAIT_LINGER);
-}
-
-static ssize_t conn_receive(struct conn *conn, uint8_t *bytes, size_t len)
-{
-    return recv(conn->io.fd, bytes, len, 0);
-}
-
-static void count_cut(struct conn *conn)
-{
-    if (conn->state == CONN_BODY) {
-        counter_add(&conn_server(conn)->counters->bodies_cut, 1);
-    }
-}
-
-/* Reads what is there and answers it. False: nothing was there, the connection stands as
- * it was. */
-static bool conn_readable(struct conn *conn)
-{
-    struct server *server = conn_server(conn);
-    size_t held_len = 0;
-    if (conn->held != NULL) {
-        held_len = conn->held->len;
-        assert(held_len <= request_head_bytes_max);
-        memcpy(server->in, conn->held->bytes, held_len);
-    }
-    ssize_t got = conn_receive(conn, server->in + held_len, read_bytes);
-    if (got > 0 && conn->state != CONN_LINGER) {
-        serve_bytes(conn, span_of(server->in, held_len + (size_t)got));
-    } else if (got > 0) {
-        linger_progress(conn, (size_t)got);
-    } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return false;
-    } else {
-        count_cut(conn);
-        conn_close(conn);
-    }
-    return true;
+    conn_serve(conn, span_of(conn->held->bytes, conn->held->len));
 }
 
 static void conn_writable(struct conn *conn)
 {
-    if (output_pending(conn)) {
-        timeout_touch(conn, WAIT_WRITE);
-    }
+    timeout_progress(conn, WAIT_WRITE, output_pending(conn));
     if (conn->broken) {
         conn_close(conn);
     } else if (conn->pending == NULL) {
@@ -266,7 +215,7 @@ static void on_event(struct ev_loop *loop, ev_io *io, int revents)
     if (conn->pending != NULL) {
         conn_writable(conn);
     } else {
-        conn_readable(conn);
+        input_read(conn);
     }
 }
 
@@ -278,7 +227,7 @@ static void read_early(struct conn *conn)
     struct acceptor *acceptor = conn->acceptor;
     if (acceptor->reads_skipped > 0) {
         acceptor->reads_skipped--;
-    } else if (conn_readable(conn)) {
+    } else if (input_read(conn)) {
         return;
     } else {
         acceptor->reads_skipped = reads_skipped_max;
@@ -314,6 +263,7 @@ void conn_close(struct conn *conn)
 {
     struct acceptor *acceptor = conn->acceptor;
     struct server *server = acceptor->server;
+    body_end(conn);
     ev_io_stop(server->loop, &conn->io);
     close(conn->io.fd);
     timeout_leave(conn);
@@ -330,7 +280,7 @@ void conn_close(struct conn *conn)
 
 void conn_retire(struct conn *conn)
 {
-    if (!conn_readable(conn)) {
+    if (!input_read(conn)) {
         conn_close(conn);
     }
 }

@@ -71,41 +71,13 @@ void http1_timeout(struct conn *conn)
     conn_settle(conn, NEXT_LINGER, (struct span){0});
 }
 
-static bool body_spent(const struct conn *conn)
-{
-    const struct server *server = conn_server(conn);
-    return conn->skipped_bytes > server->limits.body_bytes_max ||
-           (uint32_t)(server->now_ms - conn->skip_began_ms) > server->limits.body_time_ms;
-}
-
-/* After NEXT_READ the state says whether the body has ended. */
-static enum next skip_body(struct conn *conn, struct span bytes, size_t *used)
-{
-    struct counters_worker *counters = conn_server(conn)->counters;
-    size_t len = bytes.len;
-    enum h1_result result = h1_body_skip(&conn->body, bytes, &len);
-    if (result == H1_DONE) {
-        conn->state = CONN_HEAD;
-        counter_add(&counters->bodies_drained, 1);
-        *used += len;
-        return NEXT_READ;
-    }
-    conn->skipped_bytes += bytes.len;
-    *used += bytes.len;
-    if (result == H1_BAD || body_spent(conn)) {
-        counter_add(&counters->bodies_cut, 1);
-        return NEXT_LINGER;
-    }
-    return NEXT_READ;
-}
-
 /* What cannot be skipped to its end: a body that is too large, and one that may never
  * come, since nobody can tell it from the next request (RFC 9110, 10.1.1). */
 static bool body_unskippable(const struct conn *conn, const struct request *request)
 {
     return request->expect_continue ||
            (request->body == BODY_LENGTH &&
-            request->content_length > conn_server(conn)->limits.body_bytes_max);
+            request->content_length > conn_server(conn)->limits.linger_bytes);
 }
 
 /* After the last answer. What came behind it is not looked at. */
@@ -117,18 +89,14 @@ static enum next finish(struct conn *conn, struct span rest)
 /* rest: what follows the head. */
 static enum next answer_request(struct conn *conn, struct span rest, size_t *used)
 {
-    struct server *server = conn_server(conn);
-    const struct request *request = &server->head.request;
+    const struct request *request = &conn_server(conn)->head.request;
     bool has_body = request->body != BODY_NONE;
     bool close = !request->keep_alive || (has_body && body_unskippable(conn, request));
     bool last = answer(conn, 0, close);
     size_t body_used = 0;
     if (has_body) {
-        h1_body_init(&conn->body, request);
-        conn->state = CONN_BODY;
-        conn->skipped_bytes = 0;
-        conn->skip_began_ms = server->now_ms;
-        enum next next = skip_body(conn, rest, &body_used);
+        body_begin(conn, request);
+        enum next next = body_skip(conn, rest, &body_used);
         *used += body_used;
         if (next == NEXT_LINGER) {
             return next;
@@ -172,7 +140,7 @@ enum next http1_input(struct conn *conn, struct span bytes, size_t *used_out)
     enum next next = NEXT_READ;
     for (unsigned taken = 0; next == NEXT_READ && used < bytes.len; taken++) {
         if (conn->state == CONN_BODY) {
-            next = skip_body(conn, span_from(bytes, used), &used);
+            next = body_skip(conn, span_from(bytes, used), &used);
         } else if (taken == requests_per_turn || conn->pending != NULL || conn->broken) {
             next = NEXT_AGAIN;
         } else if (!take_request(conn, span_from(bytes, used), &used, &next)) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of serve/ share. Bytes flow through them like this:
  *
- *   accept.c ──▶ conn.c (reads) ──▶ http1.c (bytes to answers) ──▶ output.c (sends)
- *                   ▲    timeout.c: one list for each kind of waiting    │
- *                   └────────── what to do when they are sent ◀──────────┘
+ *   accept.c ──▶ input.c (reads) ──▶ http1.c (bytes to answers) ──▶ output.c (sends)
+ *                   ▲                  body.c: what nobody wants         │
+ *                   └──── conn.c: what to do when they are sent ◀────────┘
+ *                         timeout.c: one list for each kind of waiting
  *
  * http1_input is the seam: it sees bytes and appends answers, and does not know how they
  * travel. Another protocol is another function of its shape; a byte filter (TLS) stands
@@ -23,6 +24,7 @@ enum {
     requests_per_turn = 64,
     accepts_per_turn = 16,
     reads_skipped_max = 16, /* after one that came too early */
+    least_bytes_s = 500,    /* the least progress of a body and of a reader */
     proxy_header_bytes_max = 4096,
     reclaim_idle_ms = 1000, /* an idle connection may give way to a new one after it */
 };
@@ -45,6 +47,13 @@ enum wait {
     WAIT_TURN, /* for nothing: it has had its share of this turn */
     WAIT_RUN,  /* those of WAIT_TURN that are being served in this one */
     WAITS,
+};
+
+/* What is known of the body of the last request. */
+enum fate {
+    FATE_COUNTED, /* all, or there was none */
+    FATE_AWAITED, /* nothing of it has come */
+    FATE_COMING,
 };
 
 /* What follows when the answers are written. */
@@ -88,12 +97,14 @@ struct conn {
     uint64_t skipped_bytes; /* of this body, or since the half-close */
     int64_t started_ns;     /* when the first byte of a head that is held came; 0: none */
     size_t scanned;         /* of the held bytes: see h1_parse */
-    uint32_t skip_began_ms;
-    uint32_t since_ms; /* when it began to wait, or last made progress */
+    uint32_t linger_began_ms;
+    uint32_t since_ms;    /* when it began to wait, or last made the least progress */
+    uint32_t since_bytes; /* that have come or gone since then */
     struct client peer;
     uint8_t state; /* enum conn_state */
     uint8_t wait;  /* enum wait */
     uint8_t next;  /* enum next, while there is something pending */
+    uint8_t fate;  /* enum fate */
     bool broken;   /* a send failed: nothing more can be said */
 };
 
@@ -176,9 +187,36 @@ void conn_close(struct conn *conn);
 void conn_retire(struct conn *conn);
 /* Serves the bytes that it holds. */
 void conn_run(struct conn *conn);
+/* Has bytes answered that came behind those that were held. */
+void conn_serve(struct conn *conn, struct span bytes);
 /* Sends what was gathered, then does what is next with the rest of the input. The
  * connection may be gone afterwards. */
 void conn_settle(struct conn *conn, enum next next, struct span rest);
+
+/* input.c */
+
+/* Reads what is there and serves it. False: nothing was there, and the connection stands
+ * as it was. */
+bool input_read(struct conn *conn);
+
+/* body.c */
+
+/* A body comes behind the head of this request. */
+void body_begin(struct conn *conn, const struct request *request);
+/* Goes over bytes of it, from *used on. After NEXT_READ the state says whether it has
+ * ended. */
+enum next body_skip(struct conn *conn, struct span bytes, size_t *used);
+/* How many bytes may come that the kernel can throw away: 0 for those that must be seen. */
+size_t body_discardable(const struct conn *conn);
+/* Takes note of bytes that the kernel has thrown away. */
+enum next body_discarded(struct conn *conn, size_t len);
+/* Takes note of bytes that come after our half-close. False: they are too many, or come
+ * for too long. */
+bool body_linger(struct conn *conn, struct span bytes);
+/* It will not be read to its end. */
+void body_cut(struct conn *conn);
+/* The connection ends: says what has become of the body, if that is still open. */
+void body_end(struct conn *conn);
 
 /* http1.c */
 
@@ -194,8 +232,8 @@ struct h1_encoding;
 void output_response(struct conn *conn, const struct h1_encoding *encoding);
 /* Sends what was gathered; what the socket does not take becomes pending. */
 void output_flush(struct conn *conn);
-/* Sends what is pending. True: some progress was made. */
-bool output_pending(struct conn *conn);
+/* Sends what is pending. Gives how many bytes went. */
+size_t output_pending(struct conn *conn);
 
 /* timeout.c */
 
@@ -208,6 +246,9 @@ void timeout_sweep(struct ev_loop *loop, ev_timer *timer, int revents);
 void timeout_run_turns(struct server *server);
 /* Reads the monotonic clock: the first connection came after a time without sweeps. */
 void timeout_wake(struct server *server);
+
+/* Some bytes have come or gone: when they are enough, waiting begins anew. */
+void timeout_progress(struct conn *conn, enum wait wait, size_t len);
 
 static inline bool wait_empty(const struct server *server, enum wait wait)
 {

@@ -71,7 +71,7 @@ void output_flush(struct conn *conn)
     out->len = 0;
 }
 
-bool output_pending(struct conn *conn)
+size_t output_pending(struct conn *conn)
 {
     struct pending *pending = conn->pending;
     assert(pending != NULL && pending->sent < pending->len);
@@ -81,7 +81,7 @@ bool output_pending(struct conn *conn)
         free(pending);
         conn->pending = NULL;
     }
-    return sent > 0;
+    return sent;
 }
 
 static bool encode(struct server *server, const struct h1_encoding *encoding, struct buffer *out)

@@ -20,10 +20,9 @@ struct serve_limits {
     uint32_t header_timeout_ms; /* from the first byte of a head to its end: then 408 */
     uint32_t idle_timeout_ms;   /* between requests, and before the first one */
     uint32_t write_timeout_ms;  /* without any progress of the reader */
-    uint32_t body_idle_ms;      /* of a request body without progress */
-    uint32_t body_time_ms;      /* of a request body in all */
-    uint32_t linger_ms;         /* after our half-close, for the client's */
-    uint64_t body_bytes_max;    /* that are read only to be thrown away */
+    uint64_t linger_bytes;      /* of a request body, read only to be thrown away */
+    uint32_t linger_idle_ms;    /* of a request body without progress */
+    uint32_t linger_time_ms;    /* after our half-close, for the client's */
     uint32_t connections_max;
 };
 

@@ -25,8 +25,8 @@ static uint32_t shortest_timeout(const struct serve_limits *limits)
 {
     uint32_t shortest = min_u32(limits->header_timeout_ms, limits->idle_timeout_ms);
     shortest = min_u32(shortest, limits->write_timeout_ms);
-    shortest = min_u32(shortest, limits->body_idle_ms);
-    return min_u32(shortest, limits->linger_ms);
+    shortest = min_u32(shortest, limits->linger_idle_ms);
+    return min_u32(shortest, limits->linger_time_ms);
 }
 
 void timeout_set_limits(struct server *server)
@@ -70,6 +70,7 @@ void timeout_enter(struct conn *conn, enum wait wait)
     end->prev = &conn->link;
     conn->wait = (uint8_t)wait;
     conn->since_ms = server->now_ms;
+    conn->since_bytes = 0;
 }
 
 static uint32_t timeout_ms(const struct server *server, enum wait wait)
@@ -83,15 +84,31 @@ static uint32_t timeout_ms(const struct server *server, enum wait wait)
     case WAIT_WRITE:
         return limits->write_timeout_ms;
     case WAIT_BODY:
-        return min_u32(limits->body_idle_ms, limits->body_time_ms);
+        return limits->linger_idle_ms;
     case WAIT_LINGER:
-        return min_u32(limits->body_idle_ms, limits->linger_ms);
+        return min_u32(limits->linger_idle_ms, limits->linger_time_ms);
     case WAIT_TURN:
     case WAIT_RUN:
     case WAITS:
         break;
     }
     return UINT32_MAX;
+}
+
+void timeout_progress(struct conn *conn, enum wait wait, size_t len)
+{
+    const struct server *server = conn_server(conn);
+    if (conn->wait != wait) {
+        timeout_enter(conn, wait);
+        return;
+    }
+    uint64_t least = (uint64_t)timeout_ms(server, wait) * least_bytes_s / 1000;
+    uint64_t bytes = conn->since_bytes + (uint64_t)len;
+    if (bytes >= least) {
+        timeout_touch(conn, wait);
+        bytes = 0;
+    }
+    conn->since_bytes = (uint32_t)bytes;
 }
 
 /* Each case closes the connection or puts it into another list. */
@@ -113,7 +130,7 @@ static void expire(struct conn *conn)
         }
         return;
     case WAIT_BODY:
-        counter_add(&counters->bodies_cut, 1);
+        body_cut(conn);
         conn_settle(conn, NEXT_LINGER, (struct span){0});
         return;
     case WAIT_WRITE:

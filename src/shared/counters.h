@@ -33,10 +33,12 @@ struct counters_worker {
     counter timeouts_header;
     counter timeouts_idle;
     counter timeouts_write;
-    counter bodies_drained; /* request bodies that were read to their end */
-    counter bodies_cut;     /* that were not */
-    counter log_dropped;    /* access log records that found the ring full */
-    counter regex_limits;   /* requests that spent their regex budget */
+    counter bodies_not_sent; /* request bodies of which nothing came */
+    counter bodies_drained;  /* that were read to their end */
+    counter bodies_cut;      /* that were not */
+    counter body_bytes;      /* of them all, read only to be thrown away */
+    counter log_dropped;     /* access log records that found the ring full */
+    counter regex_limits;    /* requests that spent their regex budget */
     counter bad_requests;
     counter statuses[counters_statuses];
 };

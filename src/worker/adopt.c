@@ -89,13 +89,28 @@ static enum err load_snapshot(struct worker *worker, int fd, struct worker_snaps
     return ERR_NONE;
 }
 
-static enum err begin_server(struct worker *worker, const struct serve_limits *limits)
+static struct serve_limits serve_limits_of(const struct snap_limits *limits)
 {
+    return (struct serve_limits){
+        .header_timeout_ms = limits->header_timeout_ms,
+        .idle_timeout_ms = limits->idle_timeout_ms,
+        .write_timeout_ms = limits->write_timeout_ms,
+        .linger_bytes = limits->lingering_bytes,
+        .linger_idle_ms = limits->lingering_idle_ms,
+        .linger_time_ms = limits->lingering_time_ms,
+        .connections_max = limits->connections_max,
+    };
+}
+
+/* The server of the first snapshot stays; later ones only change its limits. */
+static enum err set_up_server(struct worker *worker, const struct snap_limits *wanted)
+{
+    struct serve_limits limits = serve_limits_of(wanted);
     if (worker->server != NULL) {
-        server_set_limits(worker->server, limits);
+        server_set_limits(worker->server, &limits);
         return ERR_NONE;
     }
-    return server_new(worker->loop, limits, handle_request, worker, worker->counters,
+    return server_new(worker->loop, &limits, handle_request, worker, worker->counters,
                       &worker->server);
 }
 
@@ -129,8 +144,7 @@ static enum err adopt(struct worker *worker, struct message *message)
     if (err != ERR_NONE) {
         return err;
     }
-    struct serve_limits limits = limits_of(made.snapshot);
-    err = begin_server(worker, &limits);
+    err = set_up_server(worker, &made.snapshot->limits);
     if (err != ERR_NONE) {
         drop_snapshot(&made);
         return err;

@@ -5,6 +5,8 @@
 
 #include "http/scan.h"
 
+#include <assert.h>
+
 enum state {
     STATE_SIZE,          /* chunk-size, RFC 9112, 7.1 */
     STATE_EXT_BLANK,     /* white space that must lead to ';' */
@@ -233,6 +235,18 @@ static size_t skip_data(struct h1_body *body, size_t available)
         body->state = body->kind == BODY_LENGTH ? STATE_DONE : STATE_DATA_CR;
     }
     return len;
+}
+
+uint64_t h1_body_unseen(const struct h1_body *body)
+{
+    return body->state == STATE_DATA ? body->left : 0;
+}
+
+enum h1_result h1_body_pass(struct h1_body *body, size_t len)
+{
+    assert(len <= h1_body_unseen(body));
+    skip_data(body, len);
+    return body->state == STATE_DONE ? H1_DONE : H1_MORE;
 }
 
 enum h1_result h1_body_skip(struct h1_body *body, struct span bytes, size_t *used)

@@ -27,3 +27,8 @@ void h1_body_init(struct h1_body *body, const struct request *request);
  * request without one, and when called again). H1_MORE: all bytes belong to it.
  * H1_BAD: 400 and close; it stays bad. */
 enum h1_result h1_body_skip(struct h1_body *body, struct span bytes, size_t *used);
+
+/* How many of the bytes to come are content, whatever they are, and need not be seen. */
+uint64_t h1_body_unseen(const struct h1_body *body);
+/* Goes over len bytes that nobody has looked at, at most h1_body_unseen of them. */
+enum h1_result h1_body_pass(struct h1_body *body, size_t len);

@@ -46,10 +46,9 @@ struct serve_limits fixture_limits(void)
         .header_timeout_ms = 10000,
         .idle_timeout_ms = 60000,
         .write_timeout_ms = 10000,
-        .body_idle_ms = 5000,
-        .body_time_ms = 10000,
-        .linger_ms = 5000,
-        .body_bytes_max = 1 << 20,
+        .linger_bytes = 1 << 20,
+        .linger_idle_ms = 5000,
+        .linger_time_ms = 5000,
         .connections_max = 10000,
     };
 }

@@ -64,8 +64,8 @@ static struct serve_limits short_limits(void)
     limits.header_timeout_ms = 150;
     limits.idle_timeout_ms = 300;
     limits.write_timeout_ms = 150;
-    limits.body_idle_ms = 150;
-    limits.linger_ms = 100;
+    limits.linger_idle_ms = 150;
+    limits.linger_time_ms = 150;
     return limits;
 }
 
