@@ -4,13 +4,14 @@ a clear 4xx at a bounded cost, and the next request is served."""
 
 import json
 import re
+import resource
 import socket
 import threading
 import time
 import urllib.parse
 
 import pytest
-from detourlib import SLACK, Probe, parse_all, request_bytes, resets_sent
+from detourlib import SLACK, Probe, parse_all, request_bytes, resets_sent, wait_until
 
 CONFIG = """
 limits: {header_timeout: 1s, idle_timeout: 2s, write_timeout: 2s}
@@ -248,17 +249,38 @@ def test_a_body_without_progress_is_cut(server):
         assert time.monotonic() - begin < 10 * SLACK
 
 
-def test_many_slow_headers_leave_the_others_healthy(server):
-    slow = [server.connect() for _ in range(500)]
+SLOW = 5000
+CONFIG_SLOW = CONFIG.replace("header_timeout: 1s", "header_timeout: 4s")
+
+
+def many_descriptors(count):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        pytest.skip(f"{count} descriptors are more than the hard limit of {hard}")
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def test_5000_slow_headers_leave_the_others_healthy(detour):
+    """They come within less time than one is given, so that all are there at once."""
+    many_descriptors(SLOW + 500)
+    server = detour(CONFIG_SLOW, metrics=True)
+    server.get("/r/x")
+    before, slow = memory(server), []
     try:
         with Probe(server) as probe:
-            for c in slow:
-                c.send(b"GET /r/x HTTP/1.1\r\nHo")
+            for _ in range(SLOW):
+                slow.append(server.connect().send(b"GET /r/x HTTP/1.1\r\nHo"))
+            wait_until(lambda: server.metrics().sum("connections_active") >= SLOW, 1 * SLACK, "all of them")
+            each = (memory(server) - before) / SLOW
             begin = time.monotonic()
             for c in slow:
                 assert c.response().status == 408
-            assert time.monotonic() - begin < 2 * SLACK
+                c.assert_closed()
+            assert time.monotonic() - begin < 4 * SLACK
         probe.assert_healthy()
+        assert server.metrics().sum("timeouts", kind="header") == SLOW
+        assert each < 8, f"{each:.1f} KiB for each of them"
     finally:
         for c in slow:
             c.close()
