@@ -21,10 +21,16 @@ static void count_request(struct worker *worker, const struct serve_request *ask
         counter_add(&counters->regex_limits, 1);
     }
     if (decision->rule != SNAP_NONE) {
-        struct counters_rule *rule = &worker->rules[rule_slot(worker, decision->rule)];
-        counter_add(&rule->hits, 1);
-        counter_set(&rule->last_used_s, (uint64_t)(asked->now_ns / NS_PER_SECOND));
+        uint32_t slot = snapshot_rule(worker->current.snapshot, decision->rule)->slot;
+        counter_add(&worker->rules[slot].hits, 1);
+        counter_set(&worker->rules[slot].last_used_s, (uint64_t)(asked->now_ns / NS_PER_SECOND));
     }
+}
+
+static struct span rule_identity(const struct snapshot *snapshot, uint32_t rule)
+{
+    return rule == SNAP_NONE ? (struct span){0}
+                             : snapshot_text(snapshot, snapshot_rule(snapshot, rule)->identity);
 }
 
 /* Path and query as they were sent. In a target they stand together, with a '?' between;
@@ -70,7 +76,7 @@ static void log_request(struct worker *worker, const struct serve_request *asked
                 [RECORD_HOST] = decision->host,
                 [RECORD_PATH] = sent_path(worker, request),
                 [RECORD_LOCATION] = response->location,
-                [RECORD_RULE] = rule_identity(worker, decision->rule),
+                [RECORD_RULE] = rule_identity(worker->current.snapshot, decision->rule),
                 [RECORD_WHY] = reason_text(decision->reason),
                 [RECORD_USER_AGENT] = field_find(request, SPAN("User-Agent")),
             },

@@ -59,10 +59,3 @@ void drop_snapshot(struct worker_snapshot *dropped);
 
 /* A serve_handler_fn; context is the worker. */
 void handle_request(void *context, const struct serve_request *asked, struct response *response);
-
-/* view.c */
-
-uint32_t rule_slot(const struct worker *worker, uint32_t rule);
-/* "shop/routes/api"; empty for SNAP_NONE. */
-struct span rule_identity(const struct worker *worker, uint32_t rule);
-struct serve_limits limits_of(const struct snapshot *snapshot);

@@ -36,16 +36,12 @@ static void drain(struct worker *worker)
 
 static void on_terminate(struct ev_loop *loop, ev_signal *signal, int revents)
 {
-    (void)loop;
-    (void)revents;
     drain(signal->data);
 }
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     struct worker *worker = timer->data;
-    (void)loop;
-    (void)revents;
     counter_add(&worker->counters->heartbeat, 1);
 }
 
@@ -54,8 +50,6 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int revents)
 static void on_sleep(struct ev_loop *loop, ev_prepare *prepare, int revents)
 {
     struct worker *worker = prepare->data;
-    (void)loop;
-    (void)revents;
     if (worker->has_logged) {
         worker->has_logged = false;
         ring_ring_bell(worker->ring, worker->bell_fd);
@@ -186,8 +180,6 @@ static void orphaned(struct worker *worker)
 static void on_message(struct ev_loop *loop, ev_io *io, int revents)
 {
     struct worker *worker = io->data;
-    (void)loop;
-    (void)revents;
     struct message message;
     enum err err = channel_receive(channel_fd, &worker->buffer, &message);
     if (err == ERR_AGAIN) {
@@ -242,10 +234,8 @@ static void fini(struct worker *worker)
     free(worker);
 }
 
-int worker_main(int argc, char **argv)
+int worker_main(void)
 {
-    (void)argc;
-    (void)argv;
     log_role("worker");
     struct worker *worker = calloc(1, sizeof(*worker));
     struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);

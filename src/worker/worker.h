@@ -7,4 +7,4 @@
 
 /* `detour _worker`, started by the supervisor. Returns the status to exit with: 0 after a
  * drain or when the supervisor has gone, 2 when it could not begin. */
-int worker_main(int argc, char **argv);
+int worker_main(void);
