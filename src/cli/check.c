@@ -7,7 +7,6 @@
 #include "compile/compile.h"
 #include "net/message.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,8 +25,8 @@ static const char usage[] =
 
 struct check_options {
     const char *path;
-    bool strict;
-    bool json;
+    int strict; /* set by getopt_long, as is json */
+    int json;
 };
 
 /* What serve would refuse beside what the model says of itself. */
@@ -140,37 +139,12 @@ static int check(const struct check_options *asked)
 
 int cli_check(int argc, char **argv)
 {
-    enum { option_strict = 256, option_json };
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"strict", no_argument, NULL, option_strict},
-                                            {"json", no_argument, NULL, option_json},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     struct check_options asked = {0};
-    int option;
-    while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            asked.path = optarg;
-            break;
-        case option_strict:
-            asked.strict = true;
-            break;
-        case option_json:
-            asked.json = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return exit_ok;
-        default:
-            return complain_option(argc, argv, option);
-        }
-    }
-    if (optind < argc) {
-        return complain("check", "what is \"%s\"? try detour check --help", argv[optind]);
-    }
-    if (asked.path == NULL) {
-        asked.path = config_path_default();
-    }
-    return check(&asked);
+    const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                     {"strict", no_argument, &asked.strict, true},
+                                     {"json", no_argument, &asked.json, true},
+                                     {"help", no_argument, NULL, 'h'},
+                                     {0}};
+    int status = options_read(argc, argv, options, usage, &asked.path);
+    return asked.path != NULL ? check(&asked) : status;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Complaints, and the configuration file. */
+/* Complaints, the options that commands share, and the configuration file. */
 #include "cli/command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -38,6 +37,32 @@ const char *config_path_default(void)
 {
     return access(path_here, F_OK) == 0 || access(path_of_system, F_OK) != 0 ? path_here
                                                                              : path_of_system;
+}
+
+int options_read(int argc, char **argv, const struct option *options, const char *usage,
+                 const char **path_out)
+{
+    const char *path = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return exit_ok;
+        case 0: /* a flag, set already */
+            break;
+        default:
+            return complain_option(argc, argv, option);
+        }
+    }
+    if (optind < argc) {
+        return complain(argv[0], "what is \"%s\"? try detour %s --help", argv[optind], argv[0]);
+    }
+    *path_out = path != NULL ? path : config_path_default();
+    return exit_ok;
 }
 
 static const char *why(enum err err)

@@ -5,6 +5,8 @@
 
 #include "control/configuration.h"
 
+#include <getopt.h>
+
 enum { exit_ok = 0, exit_errors = 1, exit_could_not_run = 2 };
 
 /* argv[0] is the name of the command. Each prints its own usage for -h and --help, and
@@ -12,6 +14,7 @@ enum { exit_ok = 0, exit_errors = 1, exit_could_not_run = 2 };
 int cli_serve(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+int cli_uri(int argc, char **argv);
 
 /* One line to standard error: "detour check: …". Gives exit_could_not_run. */
 int complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -20,6 +23,11 @@ int complain_option(int argc, char **argv, int result);
 
 /* The file to read when there is no -c: detour.yaml here, or that of the system. */
 const char *config_path_default(void);
+
+/* Reads the command line of a command that takes -c FILE, -h, flags that getopt_long sets by
+ * itself, and no words. *path_out is left alone when the usage or a complaint was printed. */
+int options_read(int argc, char **argv, const struct option *options, const char *usage,
+                 const char **path_out);
 
 /* Reads and checks a file as serve does. *out is filled, whether it has errors or not
  * (model NULL), when exit_ok is returned; else the reason has been printed. */

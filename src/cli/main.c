@@ -2,7 +2,6 @@
 /* One program: the subcommands that people use, and those by which the supervisor starts
  * its children. */
 #include "cli/command.h"
-#include "cli/uri.h"
 #include "control/control.h"
 #include "logger/logger.h"
 #include "worker/worker.h"
@@ -27,6 +26,11 @@ static int run_logger(int argc, char **argv)
     return logger_main();
 }
 
+static int run_worker(int argc, char **argv)
+{
+    return worker_main();
+}
+
 static int run_help(int argc, char **argv);
 
 static const struct command commands[] = {
@@ -37,7 +41,7 @@ static const struct command commands[] = {
     {"help", "this text, or that of a command", run_help},
     {"_control", NULL, run_control},
     {"_logger", NULL, run_logger},
-    {"_worker", NULL, worker_main},
+    {"_worker", NULL, run_worker},
 };
 
 static const struct command *find_command(const char *name)

@@ -4,9 +4,6 @@
 
 #include "supervisor/supervisor.h"
 
-#include <getopt.h>
-#include <stdio.h>
-
 static const char usage[] =
     "usage: detour serve [-c FILE]\n"
     "\n"
@@ -26,21 +23,6 @@ int cli_serve(int argc, char **argv)
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *path = NULL;
-    int option;
-    while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            path = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return exit_ok;
-        default:
-            return complain_option(argc, argv, option);
-        }
-    }
-    if (optind < argc) {
-        return complain("serve", "what is \"%s\"? try detour serve --help", argv[optind]);
-    }
-    return supervisor_main(path != NULL ? path : config_path_default());
+    int status = options_read(argc, argv, options, usage, &path);
+    return path != NULL ? supervisor_main(path) : status;
 }

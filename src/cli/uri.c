@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The subcommands of detour uri. */
-#include "cli/uri.h"
+/* detour uri match|expand|resolve: a pattern, a template or a reference tried by hand,
+ * with the very functions that a worker calls. */
+#include "cli/command.h"
 
 #include "uri/host.h"
 #include "uri/path.h"
@@ -10,10 +11,12 @@
 
 #include <assert.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_BAD = 2 };
+/* No match, or no URL: an answer, not a mistake. */
+enum { exit_no = 1 };
+
+static const char command[] = "uri";
 
 static const char usage[] =
     "usage: detour uri match [--host] PATTERN PATH\n"
@@ -30,55 +33,12 @@ static const char usage[] =
     "Options: -h, --help; -- ends the options.\n"
     "Exit codes: 0 done, 1 no match or no URL, 2 a mistake in what was given.\n";
 
-/* What the command line said behind the subcommand. */
+/* What a subcommand is given. */
 struct arguments {
-    const char *items[2];
-    size_t count;
+    struct span first;
+    struct span second;
     bool host;
-    bool help;
 };
-
-static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int complain(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("detour uri: ", stderr);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is two lines above */
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    return EXIT_BAD;
-}
-
-/* host_allowed: whether --host means anything to this subcommand. */
-static int arguments_read(int argc, char **argv, bool host_allowed, struct arguments *out)
-{
-    struct arguments read = {0};
-    bool options = true;
-    for (int i = 0; i < argc; i++) {
-        const char *text = argv[i];
-        if (options && strcmp(text, "--") == 0) {
-            options = false;
-        } else if (options && (strcmp(text, "-h") == 0 || strcmp(text, "--help") == 0)) {
-            read.help = true;
-        } else if (options && host_allowed && strcmp(text, "--host") == 0) {
-            read.host = true;
-        } else if (options && text[0] == '-' && text[1] != '\0') {
-            return complain("unknown option %s; try detour uri --help", text);
-        } else if (read.count == 2) {
-            return complain("too many arguments; try detour uri --help");
-        } else {
-            read.items[read.count++] = text;
-        }
-    }
-    if (!read.help && read.count != 2) {
-        return complain("two arguments are needed; try detour uri --help");
-    }
-    *out = read;
-    return EXIT_OK;
-}
 
 /* A subject that is no request path: only what a path may not hold is encoded. */
 static enum err path_encoded(struct span text, struct path_scratch *scratch, struct span *out)
@@ -127,10 +87,10 @@ static int print_json(json_t *object)
     int failed = object == NULL || json_dumpf(object, stdout, 0) != 0;
     json_decref(object);
     if (failed) {
-        return complain("%s", err_text(ERR_MEMORY));
+        return complain(command, "%s", err_text(ERR_MEMORY));
     }
     putchar('\n');
-    return EXIT_OK;
+    return exit_ok;
 }
 
 static int print_groups(const struct pattern *pattern, const struct pattern_groups *groups,
@@ -159,7 +119,7 @@ static int match_compiled(const struct pattern *pattern, struct span subject)
     const char *reason = NULL;
     struct span source = pattern_regex(pattern);
     if (source.len > 0 && regex_compile(source, &regex, &reason) != ERR_NONE) {
-        return complain("the pattern's regular expression: %s",
+        return complain(command, "the pattern's regular expression: %s",
                         reason != NULL ? reason : err_text(ERR_SYNTAX));
     }
     struct regex_budget budget = {.steps = regex_steps_per_request};
@@ -170,9 +130,9 @@ static int match_compiled(const struct pattern *pattern, struct span subject)
     case MATCH_YES:
         return print_groups(pattern, &groups, subject);
     case MATCH_LIMIT:
-        return complain("the pattern takes more steps than a request may spend");
+        return complain(command, "the pattern takes more steps than a request may spend");
     default:
-        return EXIT_NO;
+        return exit_no;
     }
 }
 
@@ -180,21 +140,21 @@ static int match(const struct arguments *given, struct arena *arena)
 {
     const struct pattern *pattern = NULL;
     struct pattern_error error = {0};
-    enum err err = pattern_compile(given->host ? PATTERN_HOST : PATTERN_PATH,
-                                   span_cstr(given->items[0]), arena, &pattern, &error);
+    enum err err = pattern_compile(given->host ? PATTERN_HOST : PATTERN_PATH, given->first, arena,
+                                   &pattern, &error);
     if (err == ERR_SYNTAX) {
-        return complain("pattern, at byte %zu: %s", error.offset, error.reason);
+        return complain(command, "pattern, at byte %zu: %s", error.offset, error.reason);
     }
     if (err != ERR_NONE) {
-        return complain("pattern: %s", err_text(err));
+        return complain(command, "pattern: %s", err_text(err));
     }
     struct span subject;
-    err = subject_of(span_cstr(given->items[1]), given->host, arena, &subject);
+    err = subject_of(given->second, given->host, arena, &subject);
     if (err == ERR_SYNTAX) {
-        return EXIT_NO;
+        return exit_no;
     }
     if (err != ERR_NONE) {
-        return complain("%s: %s", given->host ? "host" : "path", err_text(err));
+        return complain(command, "%s: %s", given->host ? "host" : "path", err_text(err));
     }
     return match_compiled(pattern, subject);
 }
@@ -301,7 +261,7 @@ static int print_expansion(const struct template *template, json_t *object, stru
     for (size_t i = 0; i < template_var_count(template); i++) {
         struct span name = template_var_name(template, i);
         if (!variable_of(object, json, name, &values[i])) {
-            return complain("%.*s is a list or an object, which only level 4 knows",
+            return complain(command, "%.*s is a list or an object, which only level 4 knows",
                             SPAN_ARG(name));
         }
     }
@@ -310,35 +270,35 @@ static int print_expansion(const struct template *template, json_t *object, stru
     for (size_t cap = 4096; out.full; cap *= 2) {
         uint8_t *memory = arena_alloc(arena, cap);
         if (memory == NULL) {
-            return complain("%s", err_text(ERR_MEMORY));
+            return complain(command, "%s", err_text(ERR_MEMORY));
         }
         out = buffer_over(memory, cap);
         template_expand(template, values, &out);
     }
     printf("%.*s\n", SPAN_ARG(buffer_span(&out)));
-    return EXIT_OK;
+    return exit_ok;
 }
 
 static int expand(const struct arguments *given, struct arena *arena)
 {
     const struct template *template = NULL;
     struct template_error error = {0};
-    enum err err = template_compile(span_cstr(given->items[0]), arena, &template, &error);
+    enum err err = template_compile(given->first, arena, &template, &error);
     if (err == ERR_SYNTAX) {
-        return complain("template, at byte %zu: %s", error.offset, error.reason);
+        return complain(command, "template, at byte %zu: %s", error.offset, error.reason);
     }
     if (err != ERR_NONE) {
-        return complain("template: %s", err_text(err));
+        return complain(command, "template: %s", err_text(err));
     }
-    struct span json = span_cstr(given->items[1]);
+    struct span json = given->second;
     json_error_t json_error;
     json_t *object = json_loadb((const char *)json.ptr, json.len,
                                 JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &json_error);
     if (object == NULL) {
-        return complain("variables, at byte %d: %s", json_error.position, json_error.text);
+        return complain(command, "variables, at byte %d: %s", json_error.position, json_error.text);
     }
     int code = json_is_object(object) ? print_expansion(template, object, json, arena)
-                                      : complain("the variables must be a JSON object");
+                                      : complain(command, "the variables must be a JSON object");
     json_decref(object);
     return code;
 }
@@ -348,50 +308,69 @@ static int resolve(const struct arguments *given, struct arena *arena)
     struct url base;
     struct url url;
     struct span href;
-    struct span base_text = span_cstr(given->items[0]);
+    struct span base_text = given->first;
     bool based = base_text.len > 0;
     enum err err = based ? url_parse(base_text, NULL, arena, &base) : ERR_NONE;
     if (err == ERR_NONE) {
-        err = url_parse(span_cstr(given->items[1]), based ? &base : NULL, arena, &url);
+        err = url_parse(given->second, based ? &base : NULL, arena, &url);
     }
     if (err == ERR_NONE) {
         err = url_serialise(&url, arena, &href);
     }
     if (err == ERR_SYNTAX) {
-        return EXIT_NO;
+        return exit_no;
     }
     if (err != ERR_NONE) {
-        return complain("%s", err_text(err));
+        return complain(command, "%s", err_text(err));
     }
     printf("%.*s\n", SPAN_ARG(href));
-    return EXIT_OK;
+    return exit_ok;
 }
 
-int cli_uri(int argc, char **argv)
+static int run(int count, char **words, bool host)
 {
     static const struct {
         const char *name;
         int (*run)(const struct arguments *given, struct arena *arena);
     } commands[] = {{"match", match}, {"expand", expand}, {"resolve", resolve}};
-    if (argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
-        fputs(usage, stdout);
-        return EXIT_OK;
+    size_t i = 0;
+    while (i < 3 && (count == 0 || strcmp(words[0], commands[i].name) != 0)) {
+        i++;
     }
-    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (strcmp(argv[1], commands[i].name) != 0) {
-            continue;
-        }
-        struct arguments given = {0};
-        int code = arguments_read(argc - 2, argv + 2, commands[i].run == match, &given);
-        if (code != EXIT_OK || given.help) {
-            fputs(code == EXIT_OK ? usage : "", stdout);
-            return code;
-        }
-        struct arena arena;
-        arena_init(&arena, 0);
-        code = commands[i].run(&given, &arena);
-        arena_fini(&arena);
-        return code;
+    if (i == 3) {
+        return complain(command, "match, expand or resolve is needed; try detour uri --help");
     }
-    return complain("match, expand or resolve is needed; try detour uri --help");
+    if (count != 3) {
+        return complain(command, "%s wants two arguments; try detour uri --help", words[0]);
+    }
+    if (host && commands[i].run != match) {
+        return complain(command, "--host is for match alone; try detour uri --help");
+    }
+    struct arguments given = {span_cstr(words[1]), span_cstr(words[2]), host};
+    struct arena arena;
+    arena_init(&arena, 0);
+    int status = commands[i].run(&given, &arena);
+    arena_fini(&arena);
+    return status;
+}
+
+int cli_uri(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"host", no_argument, NULL, 'H'}, {"help", no_argument, NULL, 'h'}, {0}};
+    bool host = false;
+    int option;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (option) {
+        case 'H':
+            host = true;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return exit_ok;
+        default:
+            return complain_option(argc, argv, option);
+        }
+    }
+    return run(argc - optind, argv + optind, host);
 }
