@@ -327,31 +327,35 @@ static int resolve(const struct arguments *given, struct arena *arena)
     return exit_ok;
 }
 
-static int run(int count, char **words, bool host)
+static const struct subcommand {
+    const char *name;
+    int (*run)(const struct arguments *given, struct arena *arena);
+} subcommands[] = {{"match", match}, {"expand", expand}, {"resolve", resolve}};
+
+static int run(const struct subcommand *subcommand, int count, char **words, bool host)
 {
-    static const struct {
-        const char *name;
-        int (*run)(const struct arguments *given, struct arena *arena);
-    } commands[] = {{"match", match}, {"expand", expand}, {"resolve", resolve}};
-    size_t i = 0;
-    while (i < 3 && (count == 0 || strcmp(words[0], commands[i].name) != 0)) {
-        i++;
+    if (count != 2) {
+        return complain(command, "%s wants two arguments; try detour uri --help", subcommand->name);
     }
-    if (i == 3) {
-        return complain(command, "match, expand or resolve is needed; try detour uri --help");
-    }
-    if (count != 3) {
-        return complain(command, "%s wants two arguments; try detour uri --help", words[0]);
-    }
-    if (host && commands[i].run != match) {
+    if (host && subcommand->run != match) {
         return complain(command, "--host is for match alone; try detour uri --help");
     }
-    struct arguments given = {span_cstr(words[1]), span_cstr(words[2]), host};
+    struct arguments given = {span_cstr(words[0]), span_cstr(words[1]), host};
     struct arena arena;
     arena_init(&arena, 0);
-    int status = commands[i].run(&given, &arena);
+    int status = subcommand->run(&given, &arena);
     arena_fini(&arena);
     return status;
+}
+
+static int run_named(int count, char **words, bool host)
+{
+    for (size_t i = 0; count > 0 && i < sizeof(subcommands) / sizeof(*subcommands); i++) {
+        if (strcmp(words[0], subcommands[i].name) == 0) {
+            return run(&subcommands[i], count - 1, words + 1, host);
+        }
+    }
+    return complain(command, "match, expand or resolve is needed; try detour uri --help");
 }
 
 int cli_uri(int argc, char **argv)
@@ -372,5 +376,5 @@ int cli_uri(int argc, char **argv)
             return complain_option(argc, argv, option);
         }
     }
-    return run(argc - optind, argv + optind, host);
+    return run_named(argc - optind, argv + optind, host);
 }
