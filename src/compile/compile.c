@@ -16,7 +16,6 @@ static struct snap_limits compile_limits(const struct model_limits *from)
         .lingering_time_ms = from->lingering_time_ms,
         .lingering_idle_ms = from->lingering_idle_ms,
         .connections_max = from->connections_max,
-        .drain_timeout_ms = from->drain_timeout_ms,
         .lingering_bytes = from->lingering_bytes,
     };
 }
@@ -57,10 +56,15 @@ enum err snapshot_compile(const struct model *model, const struct compile_slots 
 {
     struct compile compile = {.model = model, .slots = slots, .now_ns = now_ns};
     block_init(&compile.block);
+    if (openings_init(&compile.openings, model, now_ns) != ERR_NONE) {
+        block_fini(&compile.block);
+        return ERR_MEMORY;
+    }
     block_reserve(&compile.block, sizeof(struct snapshot));
     struct snapshot header = make_header(&compile, generation);
     write_header(&compile.block, &header);
     free(compile.rules);
+    openings_fini(&compile.openings);
     enum err err = compile.block.err;
     if (err == ERR_NONE) {
         *len_out = compile.block.len;

@@ -4,11 +4,19 @@
 
 #include "compile/block.h"
 
+/* The detours that have not opened yet. */
+struct openings {
+    struct opening *places; /* a hash table; NULL: there are none */
+    uint32_t mask;
+};
+
 struct compile {
     struct block block;
     const struct model *model;
     const struct compile_slots *slots; /* NULL: all slots are 0 */
     int64_t now_ns;
+    struct openings openings;
+    uint32_t site;           /* the one that is compiled */
     struct snap_rule *rules; /* filled in the order of their indexes */
     uint32_t rule_count;
     uint32_t rule_cap;
@@ -25,6 +33,16 @@ struct snap_action compile_action(struct compile *compile, const struct model_ac
 /* site.c */
 struct snap_list compile_sites(struct compile *compile);
 struct snap_list compile_hosts(struct compile *compile, uint32_t *catch_all_out);
+
+/* opening.c */
+
+/* What is found points into the model. ERR_MEMORY. */
+enum err openings_init(struct openings *openings, const struct model *model, int64_t now_ns);
+void openings_fini(struct openings *openings);
+/* When the first detour of the site opens that could match a request which the rule matches;
+ * SNAP_NEVER. May be too early. */
+int64_t openings_soonest(const struct openings *openings, uint32_t site,
+                         const struct model_rule *rule);
 
 /* index.c */
 

@@ -113,7 +113,6 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
         .first_server = first,
         .server_count = (uint32_t)from->server_count,
         .fallback_all = from->fallback_all,
-        .line = from->place.line,
         .fallback = compile_action(compile, &from->fallback, &nobody),
     };
     struct ordered *servers = calloc(from->server_count + 1, sizeof(*servers));

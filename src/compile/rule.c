@@ -199,6 +199,13 @@ static struct snap_list compile_except(struct compile *compile, const struct mod
     return list;
 }
 
+/* What carries no freshness needs none that is cut off. */
+static int64_t change_of(const struct compile *compile, const struct model_rule *rule)
+{
+    return rule->max_age_s >= 0 ? openings_soonest(&compile->openings, compile->site, rule)
+                                : SNAP_NEVER;
+}
+
 static void add_detour(struct compile *compile, const struct model_detour *detour,
                        struct snap_rule *out)
 {
@@ -207,6 +214,7 @@ static void add_detour(struct compile *compile, const struct model_detour *detou
     out->bypass_clients = block_cidrs(block, detour->bypass_clients, detour->bypass_client_count);
     out->bypass_cookies = block_tests(block, detour->bypass_cookies);
     out->until_ns = detour->until_ns;
+    out->change_ns = detour->until_ns < out->change_ns ? detour->until_ns : out->change_ns;
     out->reason = block_text(block, detour->reason);
     out->owner = block_text(block, detour->owner);
     if (out->except.count + out->bypass_clients.count + out->bypass_cookies.count > 0) {
@@ -233,6 +241,7 @@ static struct snap_rule make_rule(struct compile *compile, const struct model_ru
         .headers = compile_headers(compile, rule),
         .max_age_s = rule->max_age_s,
         .until_ns = SNAP_NEVER,
+        .change_ns = change_of(compile, rule),
     };
     out.flags = (rule->query_keep ? SNAP_QUERY_KEEP : 0u) | (rule->note ? SNAP_NOTE : 0u) |
                 (has_conditions(&rule->conditions) ? SNAP_CONDITIONS : 0u);

@@ -91,22 +91,6 @@ static struct snap_ruleset compile_routes(struct compile *compile, const struct 
     return set;
 }
 
-/* When the next window of the site opens or closes. Freshness is clipped to it. */
-static int64_t next_change(const struct compile *compile, uint32_t site)
-{
-    int64_t next = SNAP_NEVER;
-    for (size_t i = 0; i < compile->model->detour_count; i++) {
-        const struct model_detour *detour = &compile->model->detours[i];
-        const int64_t edges[] = {detour->from_ns, detour->until_ns};
-        for (size_t k = 0; k < 2; k++) {
-            if (detour->site == site && edges[k] > compile->now_ns && edges[k] < next) {
-                next = edges[k];
-            }
-        }
-    }
-    return next;
-}
-
 static struct snap_cors compile_cors(struct compile *compile, const struct model_cors *from)
 {
     struct block *block = &compile->block;
@@ -124,11 +108,13 @@ static struct snap_cors compile_cors(struct compile *compile, const struct model
 
 struct snap_list compile_sites(struct compile *compile)
 {
+    static const struct model_rule any_request;
     const struct model *model = compile->model;
     struct snap_list list = {.count = (uint32_t)model->site_count};
     list.off = block_reserve(&compile->block, model->site_count * sizeof(struct snap_site));
     for (uint32_t i = 0; i < list.count; i++) {
         const struct model_site *from = &model->sites[i];
+        compile->site = i;
         struct snap_site site = {
             .name = block_text(&compile->block, from->name),
             .detours = compile_detours(compile, i),
@@ -136,7 +122,7 @@ struct snap_list compile_sites(struct compile *compile)
             .https_status = from->https_redirect ? from->https_status : 0,
             .https_port = from->https_port,
             .cors = compile_cors(compile, &from->cors),
-            .change_ns = next_change(compile, i),
+            .change_ns = openings_soonest(&compile->openings, i, &any_request),
         };
         site.fallback = compile_rule(compile, &from->fallback, NULL);
         block_write(&compile->block, list.off + i * (uint32_t)sizeof(site), &site, sizeof(site));

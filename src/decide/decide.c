@@ -80,14 +80,12 @@ static bool is_preflight(const struct asked *asked)
 }
 
 /* Freshness that was asked for, cut off where the clock changes the answer. */
-static int64_t clipped_age(const struct asked *asked, int64_t wanted, int64_t until_ns)
+static int64_t clipped_age(const struct asked *asked, int64_t wanted, int64_t change_ns)
 {
-    int64_t change = asked->site->change_ns;
-    change = until_ns < change ? until_ns : change;
-    if (wanted < 0 || change == SNAP_NEVER) {
+    if (wanted < 0 || change_ns == SNAP_NEVER) {
         return wanted;
     }
-    int64_t left = (change - asked->now_ns) / 1000000000;
+    int64_t left = (change_ns - asked->now_ns) / 1000000000;
     left = left > 0 ? left : 0;
     return left < wanted ? left : wanted;
 }
@@ -106,7 +104,7 @@ static void carry_out(struct asked *asked, const struct matched *matched, uint32
                                           [SNAP_DEFAULT] = REASON_DEFAULT};
     const struct snap_rule *from = matched->rule;
     out->rule = rule;
-    out->max_age_s = has_open_end(from) ? -1 : clipped_age(asked, from->max_age_s, from->until_ns);
+    out->max_age_s = has_open_end(from) ? -1 : clipped_age(asked, from->max_age_s, from->change_ns);
     out->reason = rest ? REASON_REST : reasons[from->kind];
     apply_action(asked, matched, rest ? &matched->rule->rest : &matched->rule->action);
 }
@@ -169,7 +167,7 @@ static void redirect_to_https(struct asked *asked)
     out->reason = REASON_HTTPS;
     out->status = (uint16_t)asked->site->https_status;
     if (out->status == 301 || out->status == 308) {
-        out->max_age_s = clipped_age(asked, permanent_age_s, SNAP_NEVER);
+        out->max_age_s = clipped_age(asked, permanent_age_s, asked->site->change_ns);
     }
     out->location = buffer_span(&built);
 }

@@ -17,7 +17,7 @@
 #define SNAP_NEVER INT64_MAX
 
 enum {
-    snap_version = 1,
+    snap_version = 2,
     snap_bytes_max = 1 << 30,
     snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
     snap_server_slots_max = 1 << 16,
@@ -42,8 +42,6 @@ struct snap_limits {
     uint32_t lingering_time_ms;
     uint32_t lingering_idle_ms;
     uint32_t connections_max;
-    uint32_t drain_timeout_ms;
-    uint32_t reserved;
     uint64_t lingering_bytes;
 };
 
@@ -148,6 +146,7 @@ struct snap_rule {
     struct snap_list headers; /* struct snap_field, to add */
     int64_t max_age_s;        /* -1: none */
     int64_t until_ns;         /* detours; SNAP_NEVER */
+    int64_t change_ns;        /* when the clock may change an answer of it; SNAP_NEVER */
     struct snap_ref reason;
     struct snap_ref owner;
 };
@@ -192,9 +191,9 @@ struct snap_site {
     uint32_t fallback;     /* rule index of `default` */
     uint32_t https_status; /* 0: no https_redirect */
     uint32_t https_port;
-    uint32_t https_slot;
+    uint32_t reserved;
     struct snap_cors cors;
-    int64_t change_ns; /* when the clock will change an answer of this site; SNAP_NEVER */
+    int64_t change_ns; /* when the next detour opens on this site; SNAP_NEVER */
 };
 
 /* Exact hosts and "*.suffix" wildcards (with their star cut off: ".suffix"). */
@@ -228,7 +227,7 @@ struct snap_pool {
     struct snap_list cycle; /* uint32_t server index within the pool, the order of one full
                                cycle of `weighted` and `round-robin`; none under `hash` */
     uint32_t fallback_all;
-    uint32_t line;
+    uint32_t reserved;
     struct snap_action fallback;
 };
 
@@ -304,11 +303,6 @@ static inline struct span snapshot_regex(const struct snapshot *snapshot, uint32
 static inline uint32_t snapshot_pool_count(const struct snapshot *snapshot)
 {
     return snapshot->pools.count;
-}
-
-static inline const struct snap_limits *snapshot_limits(const struct snapshot *snapshot)
-{
-    return &snapshot->limits;
 }
 
 /* The site that answers for a canonical host: exact, then the longest wildcard, then the

@@ -54,6 +54,7 @@ sites:
     hosts: [windows.example]
     routes:
       - {name: clipped, path: /clipped, to: "https://b.example/", max_age: 1h}
+      - {name: beside, path: /beside, to: "https://b.example/", max_age: 1h}
   - name: wild
     hosts: ["*.wild.example"]
     routes:
@@ -285,6 +286,12 @@ def test_freshness_is_clipped_to_the_next_change(server):
         r = server.get(path, host="windows.example")
         assert r.status == 307
         assert 0 <= int(r.directives["max-age"]) <= 120, (path, r)
+
+
+def test_freshness_of_others_is_not_clipped(server):
+    """The windows of other paths do not concern this one."""
+    for path in ["/beside", "/beside?x=/clipped"]:
+        assert server.get(path, host="windows.example").directives["max-age"] == "3600"
 
 
 def test_added_headers(server):

@@ -214,11 +214,11 @@ static void windows_open_and_close(void **state)
     } cases[] = {
         {AT(-4001), "GET /to", "https://s.example/to", AT(-4000)},
         {AT(-4001), "GET /over", "https://s.example/", AT(-4000)},
-        {AT(-4000), "GET /over", "https://s.example/", AT(0)},
+        {AT(-4000), "GET /over", "https://s.example/", AT(3600)},
         {AT(0), "GET /over", "https://n.example/over", AT(3600)},
         {AT(3600) - 1, "GET /to", "https://s.example/to", AT(3600)},
-        {AT(3600), "GET /to", "https://n.example/to", AT(6800)},
-        {AT(3600), "GET /later", "https://s.example/", AT(6800)},
+        {AT(3600), "GET /to", "https://n.example/to", SNAP_NEVER},
+        {AT(3600), "GET /later", "https://s.example/", SNAP_NEVER},
         {AT(6800), "GET /later", "https://n.example/later", SNAP_NEVER},
     };
     (void)state;
@@ -233,6 +233,162 @@ static void windows_open_and_close(void **state)
     fixture_ask(f, &(struct ask){.line = "GET /x", .at_ns = AT(6800)});
     assert_int_equal(f->decision.max_age_s, 7200);
     fixture_free(&f);
+}
+
+/* One route that may be remembered for a day and one detour that opens in an hour. */
+static struct fixture *fixture_pair(const char *route, const char *detour)
+{
+    char text[2048];
+    int len = snprintf(text, sizeof(text),
+                       "sites:\n"
+                       "  - name: shop\n"
+                       "    hosts: [shop.example, '*.shop.example']\n"
+                       "    https_redirect: {status: 308}\n"
+                       "    routes: [{%s, to: 'https://n.example/', max_age: 1d}]\n"
+                       "    default: {respond: {status: 404}, max_age: 1d}\n"
+                       "  - {name: other, hosts: other.example,\n"
+                       "     routes: [{path: '*', to: 'https://n.example/', max_age: 1d}]}\n"
+                       "detours:\n"
+                       "  - {name: d, site: shop, %s, to: 'https://s.example/', reason: r,\n"
+                       "     from: '2026-11-18T12:06:40Z', until: '2026-11-18T13:00:00Z'}\n",
+                       route, detour);
+    assert_true(len > 0 && (size_t)len < sizeof(text));
+    return fixture_new(text);
+}
+
+static bool is_clipped(const struct fixture *f)
+{
+    int64_t age = f->decision.max_age_s;
+    if (age != 3600 && age != 86400) {
+        fail_msg("an age of %d", (int)age);
+    }
+    return age == 3600;
+}
+
+/* An answer ends with a detour that could take it, not with any detour of the site. */
+static void only_what_concerns_an_answer_clips_it(void **state)
+{
+    static const struct {
+        const char *route;
+        const char *detour;
+        const char *line;
+        const char *host;
+        bool clipped;
+    } cases[] = {
+        {"path: /a", "path: /a", "GET /a", NULL, true},
+        {"path: /a", "path: /b", "GET /a", NULL, false},
+        {"path: /a", "path: /ab", "GET /a", NULL, false},
+        {"path: /a", "path_prefix: /a", "GET /a", NULL, true},
+        {"path: /a", "path_prefix: /a/b", "GET /a", NULL, false},
+        {"path: /a/b", "path: /a", "GET /a/b", NULL, false},
+        {"path: /a/b/c", "path_prefix: /a", "GET /a/b/c", NULL, true},
+        {"path: /a/b/c", "query: {x: y}", "GET /a/b/c", NULL, true},
+        {"path_prefix: /a", "path: /a/b/c", "GET /a", NULL, true},
+        {"path_prefix: /a", "path_prefix: /a/b/c", "GET /a", NULL, true},
+        {"path_prefix: /a", "path_prefix: /b/c", "GET /a", NULL, false},
+        {"path: '/a/*'", "path: /a/b", "GET /a/x", NULL, true},
+        {"path: '/a/*'", "path: /b/a", "GET /a/x", NULL, false},
+        {"path: '/:x/b'", "path: /a/b", "GET /a/b", NULL, true},
+        {"path: '/a/:x/c'", "path: /a/b/d", "GET /a/b/c", NULL, true}, /* may be too early */
+        {"path: '/a/:x/c'", "path: /b/b/c", "GET /a/b/c", NULL, false},
+        {"path: '*'", "path: /a", "GET /b", NULL, true},
+        {"path: /", "path: /a", "GET /", NULL, false},
+        {"path: /a/", "path: /a", "GET /a/", NULL, false},
+        {"path: /a/", "path_prefix: /a", "GET /a/", NULL, true},
+        {"path: /a", "path: '/a{/:x}?'", "GET /a", NULL, true},
+        {"path: /a/b", "path: '/a{/:x}?'", "GET /a/b", NULL, true},
+        {"path: /a/b", "path: '/(a|b)/b'", "GET /a/b", NULL, true},
+        {"path: '/%61%2f'", "path: '/a%2F'", "GET /a%2f", NULL, true},
+        {"path: /a, host: x.shop.example", "path: /a, host: x.shop.example", "GET /a",
+         "x.shop.example", true},
+        {"path: /a, host: x.shop.example", "path: /a, host: y.shop.example", "GET /a",
+         "x.shop.example", false},
+        {"path: /a, host: x.shop.example", "path: /a, host: X.shop.example", "GET /a",
+         "x.shop.example", true},
+        {"path: /a, host: x.shop.example", "path: /a, host: ':x.shop.example'", "GET /a",
+         "x.shop.example", true},
+        {"path: /a, host: x.shop.example", "path: /a", "GET /a", "x.shop.example", true},
+        {"path: /a", "path: /a, host: x.shop.example", "GET /a", NULL, true},
+        {"path: /a", "path: /a, methods: [POST, PUT]", "GET /a", NULL, false},
+        {"path: /a, methods: POST", "path: /a, methods: [PUT]", "POST /a", NULL, false},
+        {"path: /a", "path: /a, methods: [HEAD]", "GET /a", NULL, true},
+        {"path: /a", "path: /a, methods: [PURGE]", "GET /a", NULL, true},
+        {"path: /a, methods: [GET]", "path: /a, methods: [POST]", "HEAD /a", NULL, false},
+        /* What answers wherever nothing else does concerns every detour; so does https. */
+        {"path: /a", "path: /b", "GET /c", NULL, true},
+        {"path: /a", "path: /b", "GET /a", "other.example", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture *f = fixture_pair(cases[i].route, cases[i].detour);
+        fixture_ask(f, &(struct ask){.line = cases[i].line, .host = cases[i].host, .secure = true});
+        if (is_clipped(f) != cases[i].clipped) {
+            fail_msg("%s beside %s: an age of %d", cases[i].route, cases[i].detour,
+                     (int)f->decision.max_age_s);
+        }
+        fixture_free(&f);
+    }
+    struct fixture *f = fixture_pair("path: /a", "path: /b");
+    fixture_ask(f, &(struct ask){.line = "GET /a", .at_ns = AT(3600) - 1500000000});
+    assert_int_equal(f->decision.reason, REASON_HTTPS);
+    assert_int_equal(f->decision.max_age_s, 1);
+    fixture_free(&f);
+}
+
+/* Whatever the two look like: an answer that the detour takes away was not to be
+ * remembered for longer. */
+static void freshness_never_outlives_an_answer(void **state)
+{
+    static const char *const paths[] = {
+        "path: /",
+        "path: '*'",
+        "path: '/*'",
+        "path_prefix: /a",
+        "path: /a",
+        "path: /a/",
+        "path: '/a/*'",
+        "path_prefix: /a/b",
+        "path: /a/b",
+        "path: '/a{/b}?'",
+        "path: '/:x/b'",
+        "path: '/a/:x'",
+        "path: '/a*'",
+        "path: '/a{/:x}*'",
+        "path: '{/a}?/b'",
+        "path: '/(a|b)/:x'",
+        "path: '/:x?/b'",
+        "path: '/a/{:x/}?b'",
+        "path: '/a-:x'",
+        "path: '/%61/b'",
+        "path: '/a/:x+'",
+        "path_prefix: /a/b/",
+        "path: '/a/b/:x(\\d+)?'",
+    };
+    static const char *const asked[] = {
+        "GET /",      "GET /a",  "GET /a/",  "GET /b",     "GET /a/b",   "GET /a/b/", "GET /b/b",
+        "GET /a/b/c", "GET /ab", "GET /a-b", "GET /a/b/7", "GET /a/c/b", "GET /a//b", "GET /A/b/c"};
+    enum { path_count = sizeof(paths) / sizeof(paths[0]) };
+    (void)state;
+    size_t taken = 0;
+    for (size_t i = 0; i < path_count * path_count; i++) {
+        const char *route = paths[i / path_count];
+        const char *detour = paths[i % path_count];
+        struct fixture *f = fixture_pair(route, detour);
+        for (size_t k = 0; k < sizeof(asked) / sizeof(asked[0]); k++) {
+            struct ask ask = {.line = asked[k], .secure = true};
+            fixture_compile(f, NOW);
+            fixture_ask(f, &ask);
+            int64_t age = f->decision.max_age_s;
+            fixture_compile(f, AT(3600));
+            ask.at_ns = AT(3600);
+            fixture_ask(f, &ask);
+            if (f->decision.reason == REASON_DETOUR && ++taken && age > 3600) {
+                fail_msg("%s: %s beside %s", asked[k], route, detour);
+            }
+        }
+        fixture_free(&f);
+    }
+    assert_true(taken > 1000);
 }
 
 static const char ages[] =
@@ -349,6 +505,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(detours_send_around),
         cmocka_unit_test(windows_open_and_close),
+        cmocka_unit_test(only_what_concerns_an_answer_clips_it),
+        cmocka_unit_test(freshness_never_outlives_an_answer),
         cmocka_unit_test(freshness_is_what_was_said),
         cmocka_unit_test(the_most_specific_detour_wins),
     };

@@ -108,7 +108,7 @@ struct change {
 
 static const struct change refused[] = {
     {HEADER, 0, offsetof(struct snapshot, magic), 1},
-    {HEADER, 0, offsetof(struct snapshot, version), 2},
+    {HEADER, 0, offsetof(struct snapshot, version), snap_version + 1},
     {HEADER, 0, offsetof(struct snapshot, header_bytes), 8},
     {HEADER, 0, offsetof(struct snapshot, size), 8},
     {HEADER, 0, offsetof(struct snapshot, catch_all), 2},
