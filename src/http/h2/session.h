@@ -10,7 +10,8 @@
  *   room to write    h2_send(session, out)              until it says that there is no more
  *   all was written  h2_flushed(session, now)
  *   now and then     h2_tick(session, now)              at h2_next_ms(session)
- *   the end          h2_shutdown(session, now)          GOAWAY, then go on as before
+ *   going away       h2_shutdown(session, now)          GOAWAY, then go on as before
+ *   the end          h2_ended(session)                  asked when h2_send has no more
  *
  * Time is any clock that does not go back, in milliseconds, the same for all calls.
  *
@@ -74,12 +75,6 @@ struct h2_engine *h2_engine_new(const struct h2_options *options, h2_request_fn 
 void h2_engine_free(struct h2_engine **engine);
 const struct h2_counters *h2_engine_counters(const struct h2_engine *engine);
 
-enum h2_result {
-    H2_OPEN,
-    H2_CLOSE, /* nothing more will be read: write what h2_send gives, then half-close,
-               * linger and close */
-};
-
 /* NULL: no memory. Our SETTINGS are waiting for h2_send at once. */
 struct h2_session *h2_new(struct h2_engine *engine, void *context, uint64_t now_ms);
 void h2_free(struct h2_session **session);
@@ -87,8 +82,8 @@ void h2_free(struct h2_session **session);
 /* Takes all of bytes, which begin with the client's preface. Requests that can be read in
  * two ways, or are malformed (RFC 9113, 8.1.1), get RST_STREAM(PROTOCOL_ERROR). What the
  * frames say well but HTTP/1.1 would refuse is answered by the same status as there
- * (http/h1/parse.h): 400, 414, 417, 431, 501. After H2_CLOSE bytes are thrown away. */
-enum h2_result h2_receive(struct h2_session *session, struct span bytes, uint64_t now_ms);
+ * (http/h1/parse.h): 400, 414, 417, 431, 501. Connection errors queue a GOAWAY. */
+void h2_receive(struct h2_session *session, struct span bytes, uint64_t now_ms);
 
 /* Appends what is to be sent, as much as fits in out (cut anywhere, out->full is never
  * set). Gives whether there is more. */
@@ -100,14 +95,18 @@ void h2_flushed(struct h2_session *session, uint64_t now_ms);
 
 /* What is late: resets of uploads, stalled answers, heads that do not end, the second
  * GOAWAY of a shutdown. Then h2_send. */
-enum h2_result h2_tick(struct h2_session *session, uint64_t now_ms);
+void h2_tick(struct h2_session *session, uint64_t now_ms);
 /* When h2_tick will have something to do, if nothing comes before; UINT64_MAX: never. */
 uint64_t h2_next_ms(const struct h2_session *session);
 
 /* Graceful (RFC 9113, 6.8): GOAWAY with the greatest stream, a second later one with the
- * last stream that was answered. Requests that come before are answered. H2_CLOSE comes
+ * last stream that was answered. Requests that come before are answered. h2_ended is true
  * when the last stream has ended. Calling it twice is once. */
 void h2_shutdown(struct h2_session *session, uint64_t now_ms);
 
 /* No open stream, no header block under way: the connection may be closed for being idle. */
 bool h2_idle(const struct h2_session *session);
+
+/* After h2_send gave false: nothing more will be read or sent, for a shutdown that is
+ * complete, or an error. Write what h2_send gave, half-close, linger and close. */
+bool h2_ended(const struct h2_session *session);
