@@ -131,26 +131,34 @@ struct snap_ref block_text(struct block *block, struct span text)
     return block->interned[at];
 }
 
-struct snap_list block_list(struct block *block, const void *items, size_t count, size_t item_bytes)
+struct snap_list block_array(struct block *block, size_t count, size_t item_bytes)
 {
     if (count == 0) {
         return (struct snap_list){0};
     }
-    uint32_t off = block_reserve(block, count * item_bytes);
-    block_write(block, off, items, count * item_bytes);
-    return (struct snap_list){.off = off, .count = (uint32_t)count};
+    return (struct snap_list){.off = block_reserve(block, count * item_bytes),
+                              .count = (uint32_t)count};
+}
+
+void block_set(struct block *block, struct snap_list list, size_t index, const void *item,
+               size_t item_bytes)
+{
+    block_write(block, list.off + (uint32_t)(index * item_bytes), item, item_bytes);
+}
+
+struct snap_list block_list(struct block *block, const void *items, size_t count, size_t item_bytes)
+{
+    struct snap_list list = block_array(block, count, item_bytes);
+    block_write(block, list.off, items, count * item_bytes);
+    return list;
 }
 
 struct snap_list block_texts(struct block *block, const struct span *texts, size_t count)
 {
-    struct snap_list list = {0};
-    if (count > 0) {
-        list.off = block_reserve(block, count * sizeof(struct snap_ref));
-        list.count = (uint32_t)count;
-    }
+    struct snap_list list = block_array(block, count, sizeof(struct snap_ref));
     for (size_t i = 0; i < count; i++) {
         struct snap_ref ref = block_text(block, texts[i]);
-        block_write(block, list.off + (uint32_t)(i * sizeof(ref)), &ref, sizeof(ref));
+        block_set(block, list, i, &ref, sizeof(ref));
     }
     return list;
 }
@@ -175,16 +183,12 @@ static uint32_t test_kind(const struct model_test *test)
 
 struct snap_list block_tests(struct block *block, struct model_tests tests)
 {
-    struct snap_list list = {0};
-    if (tests.count > 0) {
-        list.off = block_reserve(block, tests.count * sizeof(struct snap_test));
-        list.count = (uint32_t)tests.count;
-    }
+    struct snap_list list = block_array(block, tests.count, sizeof(struct snap_test));
     for (size_t i = 0; i < tests.count; i++) {
         struct snap_test test = {.kind = test_kind(&tests.items[i]),
                                  .name = block_text(block, tests.items[i].name),
                                  .value = block_text(block, tests.items[i].value)};
-        block_write(block, list.off + (uint32_t)(i * sizeof(test)), &test, sizeof(test));
+        block_set(block, list, i, &test, sizeof(test));
     }
     return list;
 }

@@ -40,6 +40,10 @@ struct snap_ref block_text(struct block *block, struct span text);
 /* An array of count items of item_bytes each. */
 struct snap_list block_list(struct block *block, const void *items, size_t count,
                             size_t item_bytes);
+/* Room for such an array, and one item of it. */
+struct snap_list block_array(struct block *block, size_t count, size_t item_bytes);
+void block_set(struct block *block, struct snap_list list, size_t index, const void *item,
+               size_t item_bytes);
 struct snap_list block_texts(struct block *block, const struct span *texts, size_t count);
 struct snap_list block_cidrs(struct block *block, const struct cidr *items, size_t count);
 struct snap_list block_tests(struct block *block, struct model_tests tests);

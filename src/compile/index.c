@@ -180,16 +180,11 @@ static void hang(struct trie *trie, uint32_t node, uint32_t rule)
 
 static struct snap_list rules_of_node(struct trie *trie, const struct node *node)
 {
-    struct snap_list list = {0};
-    if (node->rule_count == 0) {
-        return list;
-    }
-    list.off = block_reserve(&trie->compile->block, node->rule_count * sizeof(uint32_t));
-    list.count = node->rule_count;
-    uint32_t off = list.off;
+    struct block *block = &trie->compile->block;
+    struct snap_list list = block_array(block, node->rule_count, sizeof(uint32_t));
+    size_t i = 0;
     for (uint32_t link = node->first_link; link != SNAP_NONE; link = trie->links[link].next) {
-        block_write(&trie->compile->block, off, &trie->links[link].rule, sizeof(uint32_t));
-        off += (uint32_t)sizeof(uint32_t);
+        block_set(block, list, i++, &trie->links[link].rule, sizeof(uint32_t));
     }
     return list;
 }
@@ -200,13 +195,12 @@ static void write_trie(struct trie *trie, struct snap_ruleset *set)
     if (trie->edge_cap == 0) {
         widen_edges(trie);
     }
-    set->nodes.off = block_reserve(block, trie->node_count * sizeof(struct snap_node));
-    set->nodes.count = trie->node_count;
+    set->nodes = block_array(block, trie->node_count, sizeof(struct snap_node));
     for (uint32_t i = 0; i < trie->node_count; i++) {
         struct snap_node node = {.any = trie->nodes[i].any,
                                  .literals = trie->nodes[i].literals,
                                  .rules = rules_of_node(trie, &trie->nodes[i])};
-        block_write(block, set->nodes.off + i * (uint32_t)sizeof(node), &node, sizeof(node));
+        block_set(block, set->nodes, i, &node, sizeof(node));
     }
     if (!trie->failed) {
         set->edges = block_list(block, trie->edges, trie->edge_cap, sizeof(*trie->edges));

@@ -100,7 +100,7 @@ static struct snap_server compile_server(struct compile *compile, const struct m
 }
 
 static struct snap_pool compile_pool(struct compile *compile, const struct model_pool *from,
-                                     uint32_t servers_off, uint32_t first)
+                                     struct snap_list all_servers, uint32_t first)
 {
     /* Targets of a fallback have no captures: a rule without patterns stands for it. */
     static const struct model_rule nobody;
@@ -126,8 +126,7 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
     qsort(servers, from->server_count, sizeof(*servers), compare_ordered);
     for (uint32_t i = 0; i < from->server_count; i++) {
         struct snap_server server = compile_server(compile, servers[i].server);
-        block_write(block, servers_off + (first + i) * (uint32_t)sizeof(server), &server,
-                    sizeof(server));
+        block_set(block, all_servers, first + i, &server, sizeof(server));
     }
     if (from->balance != BALANCE_HASH) {
         pool.cycle = compile_cycle(compile, from, servers);
@@ -140,17 +139,16 @@ struct snap_list compile_pools(struct compile *compile, struct snap_list *server
 {
     const struct model *model = compile->model;
     struct block *block = &compile->block;
-    struct snap_list pools = {.count = (uint32_t)model->pool_count};
-    struct snap_list servers = {0};
+    size_t server_count = 0;
     for (size_t i = 0; i < model->pool_count; i++) {
-        servers.count += (uint32_t)model->pools[i].server_count;
+        server_count += model->pools[i].server_count;
     }
-    pools.off = block_reserve(block, pools.count * sizeof(struct snap_pool));
-    servers.off = block_reserve(block, servers.count * sizeof(struct snap_server));
+    struct snap_list pools = block_array(block, model->pool_count, sizeof(struct snap_pool));
+    struct snap_list servers = block_array(block, server_count, sizeof(struct snap_server));
     uint32_t first = 0;
     for (uint32_t i = 0; i < pools.count; i++) {
-        struct snap_pool pool = compile_pool(compile, &model->pools[i], servers.off, first);
-        block_write(block, pools.off + i * (uint32_t)sizeof(pool), &pool, sizeof(pool));
+        struct snap_pool pool = compile_pool(compile, &model->pools[i], servers, first);
+        block_set(block, pools, i, &pool, sizeof(pool));
         first += pool.server_count;
     }
     *servers_out = servers;

@@ -7,9 +7,6 @@
 #include <assert.h>
 #include <xxhash.h>
 
-/* As many as config/ lets a rule add. */
-enum { response_fields_own_max = 24 };
-
 static uint32_t group_index(const struct pattern *pattern, struct span name)
 {
     size_t count = pattern != NULL ? pattern_group_count(pattern) : 0;
@@ -173,28 +170,23 @@ static bool has_conditions(const struct model_conditions *from)
 
 static struct snap_list compile_headers(struct compile *compile, const struct model_rule *rule)
 {
-    struct snap_field fields[response_fields_own_max];
-    size_t count = 0;
-    for (size_t i = 0; i < rule->header_count && count < response_fields_own_max; i++) {
-        fields[count++] =
-            (struct snap_field){.name = block_text(&compile->block, rule->headers[i].name),
-                                .value = block_text(&compile->block, rule->headers[i].value)};
+    struct block *block = &compile->block;
+    struct snap_list list = block_array(block, rule->header_count, sizeof(struct snap_field));
+    for (size_t i = 0; i < rule->header_count; i++) {
+        struct snap_field field = {.name = block_text(block, rule->headers[i].name),
+                                   .value = block_text(block, rule->headers[i].value)};
+        block_set(block, list, i, &field, sizeof(field));
     }
-    return block_list(&compile->block, fields, count, sizeof(*fields));
+    return list;
 }
 
 static struct snap_list compile_except(struct compile *compile, const struct model_detour *detour)
 {
-    struct snap_list list = {0};
-    if (detour->except_count > 0) {
-        list.off =
-            block_reserve(&compile->block, detour->except_count * sizeof(struct snap_pattern));
-        list.count = (uint32_t)detour->except_count;
-    }
+    struct block *block = &compile->block;
+    struct snap_list list = block_array(block, detour->except_count, sizeof(struct snap_pattern));
     for (size_t i = 0; i < detour->except_count; i++) {
-        struct snap_pattern pattern = block_pattern(&compile->block, detour->except[i]);
-        block_write(&compile->block, list.off + (uint32_t)(i * sizeof(pattern)), &pattern,
-                    sizeof(pattern));
+        struct snap_pattern pattern = block_pattern(block, detour->except[i]);
+        block_set(block, list, i, &pattern, sizeof(pattern));
     }
     return list;
 }
