@@ -26,9 +26,9 @@ static struct span host_group(const struct asked *asked, const struct matched *m
 
 static struct span port_text(const struct asked *asked, struct buffer *digits)
 {
-    const struct request *request = asked->request;
-    uint16_t fallback = asked->decision->client.secure ? 443 : 80;
-    buffer_decimal(digits, request->port >= 0 ? (uint64_t)request->port : fallback);
+    const struct decision *out = asked->decision;
+    uint16_t fallback = out->client.secure ? 443 : 80;
+    buffer_decimal(digits, out->port >= 0 ? (uint64_t)out->port : fallback);
     return buffer_span(digits);
 }
 

@@ -25,8 +25,29 @@ static void begin(struct asked *asked, const struct client *peer)
         .retry_after_s = -1,
         .client = *peer,
         .host = asked->request->host,
+        .port = asked->request->port,
     };
     asked->budget.steps = regex_steps_per_request;
+}
+
+/* A host that was forwarded comes with its own port or without one: the port of our own Host
+ * field belongs to the name that the proxy has for us. X-Forwarded-Port is what the proxy
+ * listens on; it counts where the client's own words name none. */
+static bool hear_host(struct asked *asked, const struct forwarded *forwarded)
+{
+    struct decision *out = asked->decision;
+    struct host_port host;
+    if (forwarded->host.len > 0) {
+        if (host_from_request(forwarded->host, asked->context->host_lower, &host) != ERR_NONE) {
+            return false;
+        }
+        out->host = host.host;
+        out->port = host.port;
+    }
+    if (forwarded->port >= 0 && (forwarded->host.len == 0 || out->port < 0)) {
+        out->port = forwarded->port;
+    }
+    return true;
 }
 
 /* What stands in front of us knows better who the client is, if it is trusted. */
@@ -34,21 +55,13 @@ static bool hear_proxies(struct asked *asked, const struct client *peer)
 {
     const struct snapshot *snapshot = asked->snapshot;
     struct forwarded forwarded;
-    struct host_port host;
     if (snapshot->trusted.count == 0) {
         return true;
     }
     forwarded_resolve(asked->request, peer, snapshot_at(snapshot, snapshot->trusted.off),
                       snapshot->trusted.count, &forwarded);
     asked->decision->client = forwarded.client;
-    if (forwarded.host.len == 0) {
-        return true;
-    }
-    if (host_from_request(forwarded.host, asked->context->host_lower, &host) != ERR_NONE) {
-        return false;
-    }
-    asked->decision->host = host.host;
-    return true;
+    return hear_host(asked, &forwarded);
 }
 
 static void refuse(struct asked *asked, enum reason reason, uint16_t status)

@@ -75,6 +75,7 @@ struct decision {
     int64_t retry_after_s; /* -1: none */
     struct client client;  /* as trusted proxies say */
     struct span host;      /* effective; canonical */
+    int32_t port;          /* with it, likewise; -1: none was named */
 };
 
 /* For explain: each rule that was looked at, and why it lost. */

@@ -198,6 +198,14 @@ static void say_proto(struct span proto, struct forwarded *out)
     }
 }
 
+static void say_port(struct span port, struct forwarded *out)
+{
+    uint64_t number;
+    if (span_decimal(port, 65535, &number) && number > 0) {
+        out->port = (int32_t)number;
+    }
+}
+
 static bool is_trusted(const struct forwarded *out, const struct cidr *trusted, size_t count)
 {
     return cidr_any_holds(trusted, count, out->client.address);
@@ -252,13 +260,14 @@ static void walk_x_forwarded(const struct request *request, const struct cidr *t
     }
     int place = hops > 0 ? hops : 1;
     out->host = member_at(request, SPAN("x-forwarded-host"), place);
+    say_port(member_at(request, SPAN("x-forwarded-port"), place), out);
     say_proto(member_at(request, SPAN("x-forwarded-proto"), place), out);
 }
 
 void forwarded_resolve(const struct request *request, const struct client *peer,
                        const struct cidr *trusted, size_t trusted_count, struct forwarded *out)
 {
-    *out = (struct forwarded){.client = *peer};
+    *out = (struct forwarded){.client = *peer, .port = -1};
     if (!is_trusted(out, trusted, trusted_count)) {
         return;
     }

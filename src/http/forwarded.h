@@ -10,7 +10,7 @@
  * open quote too, cannot change how a proxy's own element is read.
  *
  * Host and proto: of Forwarded the outermost believed element that names them. Of
- * X-Forwarded-Host and -Proto the member with the same place from the right as the
+ * X-Forwarded-Host, -Port and -Proto the member with the same place from the right as the
  * outermost believed address, or the first one when there are fewer members (a proxy at
  * the edge sets one, those behind it let it pass); without X-Forwarded-For the last one.
  * A trusted proxy must set or append each of them: one that lets a client's own pass has
@@ -28,6 +28,7 @@ struct forwarded {
     struct client client; /* port 0 where it is not named; secure as proto says, if it does */
     struct span host;     /* X-Forwarded-Host or host=, as written; empty: the request's own */
     struct span proto;    /* "http" or "https" in lower case, else empty */
+    int32_t port;         /* of X-Forwarded-Port; -1: it says nothing, or no number of a port */
 };
 
 /* peer: who is connected to us. When there is a Forwarded field, X-Forwarded-* are not

@@ -23,6 +23,8 @@ static struct span name_of(uint8_t c)
         return SPAN("X-Forwarded-For");
     case 'p':
         return SPAN("X-Forwarded-Proto");
+    case 'n':
+        return SPAN("X-Forwarded-Port");
     default:
         return SPAN("X-Forwarded-Host");
     }
@@ -57,11 +59,13 @@ static void check(const struct input *input, const struct client *peer, const st
     assert(out.proto.len == 0 || span_eq(out.proto, SPAN("http")) ||
            span_eq(out.proto, SPAN("https")));
     assert(out.client.secure == (out.proto.len == 5));
+    assert(out.port == -1 || (out.port > 0 && out.port <= 65535));
     if (want != NULL) {
         assert(memcmp(out.client.address, want->address, 16) == 0);
     }
     if (want == peer) {
-        assert(out.host.len == 0 && out.proto.len == 0 && out.client.port == peer->port);
+        assert(out.host.len == 0 && out.proto.len == 0 && out.port == -1);
+        assert(out.client.port == peer->port);
     }
 }
 

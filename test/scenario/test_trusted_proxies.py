@@ -21,6 +21,7 @@ sites:
       - {name: local, path: /who, clients: [127.0.0.0/8], to: "https://b.example/local"}
       - {name: other, path: /who, to: "https://b.example/other"}
       - {name: scheme, path: /scheme, to: "https://b.example/{scheme}/{host}"}
+      - {name: port, path: /port, to: "https://b.example/{scheme}/{port}"}
   - name: public
     hosts: [public.example]
     https_redirect: true
@@ -98,6 +99,29 @@ def test_proto_and_host(server):
     r = server.get("/x", {"X-Forwarded-Proto": "https"}, host="public.example", source="127.0.0.9")
     assert r.location == "https://public.example/x"
     assert server.get("/scheme", trusted, source="127.0.0.9").location.endswith("/http/a.example")
+
+
+PORTS = [
+    ({"X-Forwarded-Host": "a.example:8443"}, "http/8443"),
+    ({"X-Forwarded-Host": "a.example:8443", "X-Forwarded-Port": "81"}, "http/8443"),
+    ({"X-Forwarded-Host": "a.example", "X-Forwarded-Port": "81"}, "http/81"),
+    ({"X-Forwarded-Host": "a.example", "X-Forwarded-Proto": "https"}, "https/443"),
+    ({"X-Forwarded-Port": "8443", "X-Forwarded-Proto": "https"}, "https/8443"),
+    ({"X-Forwarded-Port": "nonsense"}, "http/8307"),
+    ({"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Port": "1, 8443"}, "http/8443"),
+    ({"Forwarded": 'for=203.0.113.5;host="a.example:8443";proto=https'}, "https/8443"),
+    ({"Forwarded": "for=203.0.113.5;host=a.example;proto=https", "X-Forwarded-Port": "81"}, "https/443"),
+]
+
+
+@pytest.mark.parametrize("headers, expected", PORTS)
+def test_the_port_is_the_clients(server, headers, expected):
+    def seen(source):
+        r = server.get("/port", headers, host="a.example:8307", source=source)
+        return r.location.removeprefix("https://b.example/")
+
+    assert seen("127.0.0.1") == expected
+    assert seen("127.0.0.9") == "http/8307"
 
 
 @pytest.mark.parametrize("host", ["evil@x", "a/b", "", "a b", "a.example\x0b", '"a.example"'])

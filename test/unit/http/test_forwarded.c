@@ -18,6 +18,7 @@ struct row {
     const char *client;
     const char *host, *proto; /* NULL: nothing was said */
     uint16_t port;
+    int32_t said_port; /* 0: nothing was said */
     bool peer_secure, secure;
 };
 
@@ -25,6 +26,7 @@ struct row {
 #define XFF "X-Forwarded-For: "
 #define XFP "X-Forwarded-Proto: "
 #define XFH "X-Forwarded-Host: "
+#define XFPORT "X-Forwarded-Port: "
 
 static const struct row rows[] = {
     {.name = "nothing said", .peer = "10.0.0.1", .client = "10.0.0.1", .port = 99},
@@ -210,6 +212,40 @@ static const struct row rows[] = {
      .port = 99,
      .proto = "http",
      .peer_secure = true},
+    {.name = "XFPort of the outermost hop",
+     .peer = "10.0.0.1",
+     .fields = {XFF "6.6.6.6, 192.0.2.1, 10.0.0.2", XFPORT "1, 8443, 80"},
+     .client = "192.0.2.1",
+     .said_port = 8443},
+    {.name = "XFPort alone",
+     .peer = "10.0.0.1",
+     .fields = {XFPORT "1, 8443"},
+     .client = "10.0.0.1",
+     .port = 99,
+     .said_port = 8443},
+    {.name = "XFPort, the largest",
+     .peer = "10.0.0.1",
+     .fields = {XFF "192.0.2.1", XFPORT "65535"},
+     .client = "192.0.2.1",
+     .said_port = 65535},
+    {.name = "XFPort that is none",
+     .peer = "10.0.0.1",
+     .fields = {XFF "192.0.2.1", XFPORT "65536"},
+     .client = "192.0.2.1"},
+    {.name = "XFPort 0", .peer = "10.0.0.1", .fields = {XFPORT "0", XFF "::1"}, .client = "::1"},
+    {.name = "XFPort in words",
+     .peer = "10.0.0.1",
+     .fields = {XFF "192.0.2.1", XFPORT "https"},
+     .client = "192.0.2.1"},
+    {.name = "XFPort beside Forwarded",
+     .peer = "10.0.0.1",
+     .fields = {FWD "for=192.0.2.1", XFPORT "8443"},
+     .client = "192.0.2.1"},
+    {.name = "XFPort of a stranger",
+     .peer = "192.0.2.1",
+     .fields = {XFPORT "8443"},
+     .client = "192.0.2.1",
+     .port = 99},
     {.name = "XFP of another kind",
      .peer = "10.0.0.1",
      .fields = {XFP "wss"},
@@ -248,6 +284,9 @@ static void check(const struct row *row, const struct forwarded *out)
     }
     if (!span_eq(out->host, span_cstr(row->host)) || !span_eq(out->proto, span_cstr(row->proto))) {
         fail_msg("%s: host %.*s, proto %.*s", row->name, SPAN_ARG(out->host), SPAN_ARG(out->proto));
+    }
+    if (out->port != (row->said_port > 0 ? row->said_port : -1)) {
+        fail_msg("%s: said port %d", row->name, out->port);
     }
 }
 
