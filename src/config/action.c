@@ -331,6 +331,33 @@ static void warn_of_field(struct load *load, const struct node *key, const struc
     }
 }
 
+/* `public` makes a 307 storable, and a cache may then invent its lifetime (RFC 9111, 4.2.2). */
+static bool is_public_without_lifetime(struct span value)
+{
+    bool is_public = false, lifetime = false;
+    struct span directive;
+    while (field_list_next(&value, &directive)) {
+        struct span name = span_trim(span_slice(directive, 0, span_find(directive, 0, '=')));
+        is_public |= span_eq_ci(name, SPAN("public"));
+        lifetime |= span_eq_ci(name, SPAN("max-age")) || span_eq_ci(name, SPAN("s-maxage"));
+    }
+    return is_public && !lifetime;
+}
+
+static bool field_is_cacheable_safely(struct load *load, const struct node *item,
+                                      const struct model_rule *rule)
+{
+    if (rule->action.kind == ACTION_RESPOND ||
+        !span_eq_ci(item->key->text, SPAN("Cache-Control")) ||
+        !is_public_without_lifetime(item->text)) {
+        return true;
+    }
+    problems_error(load->problems, item->place,
+                   "with `public` and no lifetime a cache may keep a redirect for as long as it "
+                   "likes (RFC 9111, 4.2.2); write `max_age` instead");
+    return false;
+}
+
 enum { field_value_bytes_max = 4096, field_bytes_all_max = 8192 };
 
 static bool read_field(struct load *load, const struct node *item, struct model_rule *rule,
@@ -340,7 +367,7 @@ static bool read_field(struct load *load, const struct node *item, struct model_
         return false;
     }
     warn_of_field(load, item->key, rule);
-    if (!read_text(load, item, &out->value)) {
+    if (!read_text(load, item, &out->value) || !field_is_cacheable_safely(load, item, rule)) {
         return false;
     }
     out->value = span_trim(out->value);

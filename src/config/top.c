@@ -272,9 +272,11 @@ static void read_workers(struct load *load, const struct node *node)
     if (node_is_word(node, "auto")) {
         return;
     }
-    if (read_integer(load, node, 0, model_workers_max, &value)) {
-        load->model->workers = (uint32_t)value;
+    if (node->kind != NODE_SCALAR || !span_decimal(node->text, model_workers_max, &value)) {
+        read_refuse(load, node, "`auto` or a whole number up to 256");
+        return;
     }
+    load->model->workers = (uint32_t)value;
 }
 
 /* Pools before what names them, sites before detours. Each reader reports for itself. */
