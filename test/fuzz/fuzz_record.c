@@ -31,11 +31,12 @@ static bool is_hex(uint8_t c)
 
 static void take_escape(struct reader *r)
 {
-    assert(r->end - r->at >= 6);
+    assert(r->end - r->at >= 2);
     if (r->at[1] == '"' || r->at[1] == '\\') {
         r->at += 2;
         return;
     }
+    assert(r->end - r->at >= 6);
     assert(r->at[1] == 'u' && r->at[2] == '0' && r->at[3] == '0');
     assert(is_hex(r->at[4]) && is_hex(r->at[5]));
     r->at += 6;
