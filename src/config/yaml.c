@@ -260,7 +260,22 @@ static bool on_event(struct builder *b, const yaml_event_t *event)
     return true;
 }
 
-static void report_syntax(struct builder *b, const yaml_parser_t *parser)
+/* libyaml reads ahead, and says of what it cannot read only how many bytes precede it. */
+static struct place place_of_byte(struct span text, size_t offset)
+{
+    struct place place = {1, 1};
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        if (text.ptr[i] == '\n') {
+            place.line++;
+            place.column = 1;
+        } else if ((text.ptr[i] & 0xc0) != 0x80) {
+            place.column++;
+        }
+    }
+    return place;
+}
+
+static void report_syntax(struct builder *b, const yaml_parser_t *parser, struct span text)
 {
     const char *context = parser->context != NULL ? parser->context : "";
     const char *what = parser->problem != NULL ? parser->problem : "not YAML";
@@ -268,9 +283,8 @@ static void report_syntax(struct builder *b, const yaml_parser_t *parser)
     if (parser->error == YAML_MEMORY_ERROR) {
         fail(b, place, "out of memory while reading the file");
     } else if (parser->error == YAML_READER_ERROR) {
-        problems_error(b->problems, place,
-                       "not a UTF-8 text: %s at byte %zu; save the file as UTF-8", what,
-                       parser->problem_offset);
+        problems_error(b->problems, place_of_byte(text, parser->problem_offset),
+                       "not a UTF-8 text: %s; save the file as UTF-8", what);
     } else if (strcmp(context, "while scanning an alias") == 0) {
         fail(b, place_of(parser->context_mark), "a text that begins with `*` must stand in quotes");
     } else if (strcmp(what, "found character that cannot start any token") == 0) {
@@ -283,12 +297,12 @@ static void report_syntax(struct builder *b, const yaml_parser_t *parser)
     }
 }
 
-static bool read_events(struct builder *b, yaml_parser_t *parser)
+static bool read_events(struct builder *b, yaml_parser_t *parser, struct span text)
 {
     for (bool more = true; more;) {
         yaml_event_t event;
         if (!yaml_parser_parse(parser, &event)) {
-            report_syntax(b, parser);
+            report_syntax(b, parser, text);
             return false;
         }
         more = event.type != YAML_STREAM_END_EVENT;
@@ -315,7 +329,7 @@ const struct node *yaml_read(struct span text, struct arena *arena, struct probl
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, text.len > 0 ? text.ptr : (const uint8_t *)"", text.len);
-    bool good = read_events(&b, &parser);
+    bool good = read_events(&b, &parser, text);
     yaml_parser_delete(&parser);
     if (!good) {
         return NULL;
