@@ -5,13 +5,15 @@
 
 #include "base/clock.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { line_bytes_max = 2048 };
+enum { line_bytes_max = 2048, patience_ms = 10 };
 
 static const char *role_name = "detour";
 
@@ -42,6 +44,13 @@ static void escape_controls(char *text, size_t length)
     }
 }
 
+/* A pipe that nobody empties must not stop the process: the line is lost instead. */
+static bool may_write(void)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&out, 1, patience_ms) != 0;
+}
+
 static void log_line(const char *level, const char *format, va_list args)
 {
     char line[line_bytes_max];
@@ -53,8 +62,10 @@ static void log_line(const char *level, const char *format, va_list args)
     }
     escape_controls(line, end);
     line[end] = '\n';
-    ssize_t ignored = write(STDERR_FILENO, line, end + 1);
-    (void)ignored; /* there is nowhere left to complain */
+    if (may_write()) {
+        ssize_t ignored = write(STDERR_FILENO, line, end + 1);
+        (void)ignored; /* there is nowhere left to complain */
+    }
 }
 
 void log_info(const char *format, ...)

@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { read_step_bytes = 65536 };
+enum {
+    read_step_bytes = 65536,
+    pipe_bytes = 1 << 20, /* of lines that wait for a reader */
+};
 
 /* Reads until the end; the file may grow meanwhile, or be no regular file. */
 static enum err read_all(int fd, uint8_t *room, size_t size, size_t *len_out)
@@ -73,6 +76,18 @@ enum err configuration_read_file(const char *path, struct arena *arena, struct s
     close(fd);
     errno = why;
     return err;
+}
+
+const char *configuration_read_why(enum err err)
+{
+    switch (err) {
+    case ERR_IO:
+        return strerror(errno);
+    case ERR_LIMIT:
+        return "it is larger than 64 MiB";
+    default:
+        return err_text(err);
+    }
 }
 
 struct configuration *configuration_new(const char *file)
@@ -165,6 +180,33 @@ bool configuration_load(struct configuration *c, int64_t now_ns)
     return c->model != NULL;
 }
 
+/* Nobody waits for the reader of a pipe, neither here nor when lines are written. One that
+ * has no reader yet is kept open from both ends, so that its reader may come later. */
+static int open_log(const char *path)
+{
+    const int flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int fd = open(path, O_WRONLY | flags, 0640);
+    if (fd < 0 && errno == ENXIO) {
+        fd = open(path, O_RDWR | flags, 0640);
+    }
+    if (fd >= 0) {
+        fcntl(fd, F_SETPIPE_SZ, pipe_bytes); /* fails for all but pipes, which is fine */
+    }
+    return fd;
+}
+
+/* A pipe is opened anew: that its descriptor does not wait is then seen by nobody else who
+ * has it. */
+static int open_stdout(void)
+{
+    struct stat st;
+    int fd = -1;
+    if (fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        fd = open_log("/proc/self/fd/1");
+    }
+    return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 enum err configuration_open_log(struct configuration *c)
 {
     struct span path = c->model->access_log;
@@ -172,14 +214,14 @@ enum err configuration_open_log(struct configuration *c)
         return ERR_NONE;
     }
     if (span_eq(path, SPAN("-"))) {
-        c->log_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+        c->log_fd = open_stdout();
         return c->log_fd < 0 ? ERR_IO : ERR_NONE;
     }
     struct span copy = arena_copy(&c->arena, path); /* followed by a NUL */
     if (copy.ptr == NULL) {
         return ERR_MEMORY;
     }
-    c->log_fd = open((const char *)copy.ptr, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    c->log_fd = open_log((const char *)copy.ptr);
     return c->log_fd < 0 ? ERR_IO : ERR_NONE;
 }
 

@@ -11,9 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
-enum { turn_stride = 7919 }; /* a prime, so that it shares no factor with a cycle */
+enum {
+    turn_stride = 7919, /* a prime, so that it shares no factor with a cycle */
+    own_fds = 16,
+};
 
 /* What a mapping must be able to rely on: that nobody changes or shortens the pages. */
 static const int seals_needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
@@ -89,6 +93,19 @@ static enum err load_snapshot(struct worker *worker, int fd, struct worker_snaps
     return ERR_NONE;
 }
 
+/* Without a descriptor to receive it with, a message of the supervisor is lost; so some are
+ * kept from connections: for listeners, those that replace them, and the worker itself. */
+static uint32_t connections_room(uint32_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return wanted;
+    }
+    rlim_t kept = 2 * listeners_max + own_fds;
+    rlim_t room = kept < limit.rlim_cur / 2 ? limit.rlim_cur - kept : limit.rlim_cur / 2;
+    return room < wanted ? (uint32_t)room : wanted;
+}
+
 static struct serve_limits serve_limits_of(const struct snap_limits *limits)
 {
     return (struct serve_limits){
@@ -98,7 +115,7 @@ static struct serve_limits serve_limits_of(const struct snap_limits *limits)
         .linger_bytes = limits->lingering_bytes,
         .linger_idle_ms = limits->lingering_idle_ms,
         .linger_time_ms = limits->lingering_time_ms,
-        .connections_max = limits->connections_max,
+        .connections_max = connections_room(limits->connections_max),
     };
 }
 

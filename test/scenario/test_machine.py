@@ -2,8 +2,10 @@
 """What the machine runs out of: descriptors and connections. No spin, and everything is back
 when there is room again."""
 
+import contextlib
 import os
 import resource
+import signal
 import time
 
 import pytest
@@ -71,3 +73,69 @@ def test_an_idle_server_sleeps(detour):
     before = cpu_seconds(everybody)
     time.sleep(1)
     assert cpu_seconds(everybody) - before < 0.2
+
+
+def test_reload_with_no_descriptors_left(detour):
+    """A snapshot needs descriptors too: connections must not take the last ones."""
+    server = detour(CONFIG, workers=1, prepare=few_descriptors)
+    kept = server.connect()
+    assert kept.send(request_bytes("GET", "/x")).response().status == 307
+    crowd = [server.connect() for _ in range(150)]
+    try:
+        server.reload(CONFIG.replace("b.example", "c.example"))
+        wait_until(lambda: "generation 2 is in use" in server.stderr(), what="the new snapshot")
+        response = kept.send(request_bytes("GET", "/x")).response()
+        assert response.location == "https://c.example/x"
+        assert "is lost" not in server.stderr()
+    finally:
+        for c in crowd:
+            c.close()
+
+
+def test_access_log_into_a_pipe(detour, folder):
+    """Its reader may come late, and go: nobody waits for it."""
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    server = detour(f"access_log: {pipe}\n" + CONFIG, workers=1)
+    assert server.get("/early").status == 307
+    with open(pipe, "rb") as reader:
+        line = reader.readline()
+        while b"/early" not in line:  # the first ones are of the harness
+            line = reader.readline()
+    for _ in range(3000):
+        assert server.get("/" + "x" * 1000).status == 307
+    begin = time.monotonic()
+    server.stop()
+    assert time.monotonic() - begin < 3 * SLACK
+
+
+def test_stderr_that_nobody_reads(detour, folder):
+    """A log collector that stands still does not stop the supervisor."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def to_the_pipe():
+        os.dup2(writer, 2)
+
+    server = detour(CONFIG, workers=2, prepare=to_the_pipe)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x")
+        os.set_blocking(writer, True)
+        victim = server.worker_pids()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(
+            lambda: victim not in server.worker_pids() and len(server.worker_pids()) == 2,
+            what="another worker",
+        )
+        assert server.get("/x").status == 307
+        begin = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begin < SLACK
+    finally:
+        os.close(reader)
+        os.close(writer)
