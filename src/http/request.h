@@ -18,7 +18,15 @@ enum method {
     METHOD_OTHER, /* a token that RFC 9110 and 5789 do not name; see method_name */
 };
 
-enum { request_fields_max = 100, request_head_bytes_max = 16384 };
+enum {
+    request_fields_max = 100,
+    request_head_bytes_max = 16384,
+    request_method_bytes_max = 32,
+    request_target_bytes_max = 8192,
+};
+
+/* Of a body and of a chunk: what an int64_t holds. */
+#define REQUEST_BODY_BYTES_MAX (UINT64_MAX >> 1)
 
 struct field {
     struct span name;  /* as sent; compare without case */
@@ -35,15 +43,17 @@ struct request_known {
     struct span x_forwarded_for;
 };
 
+/* Of no known length: chunked in HTTP/1.1, and in HTTP/2 without Content-Length. */
 enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNKED };
 
 struct request {
     enum method method;
     struct span method_name;
-    uint8_t version_minor; /* HTTP/1.x; 1 for later versions */
+    uint8_t version_major; /* 2 for HTTP/2, else 1, or 0 where nothing was read */
+    uint8_t version_minor; /* of HTTP/1.x; 0 for HTTP/2 */
 
     /* The target. An absolute-form target's authority wins over Host (RFC 9112, 3.2.2);
-     * its scheme is in absolute_scheme, else that is empty. */
+     * its scheme is in absolute_scheme, else that is empty. HTTP/2 always says a scheme. */
     struct span absolute_scheme;
     struct span host;  /* canonical: lower case, no trailing dot; empty in HTTP/1.0 without Host */
     int32_t port;      /* -1: none was named */

@@ -67,7 +67,7 @@ static void log_request(struct worker *worker, const struct serve_request *asked
         .time_ns = asked->now_ns,
         .client_port = decision->client.port,
         .status = response->status,
-        .version = (uint8_t)(10 + request->version_minor),
+        .version = request->version_major == 2 ? 20 : (uint8_t)(10 + request->version_minor),
         .secure = decision->client.secure,
         .duration_us = duration_us(asked),
         .strings =

@@ -3,7 +3,6 @@
 #include "http/h1/reader.h"
 
 #include "http/field.h"
-#include "http/scan.h"
 #include "uri/host.h"
 
 #include <assert.h>
@@ -18,13 +17,6 @@ static void note_once(struct once *once, struct span value)
     }
 }
 
-static void note_first(struct span *known, struct span value)
-{
-    if (known->ptr == NULL) {
-        *known = value;
-    }
-}
-
 /* Lists are rare: kept out of the way of the common fields. */
 static __attribute__((noinline)) void note_options(struct reader *reader, struct span list)
 {
@@ -32,18 +24,6 @@ static __attribute__((noinline)) void note_options(struct reader *reader, struct
     while (field_list_next(&list, &option)) {
         reader->says_close |= span_eq_ci(option, SPAN("close"));
         reader->says_keep_alive |= span_eq_ci(option, SPAN("keep-alive"));
-    }
-}
-
-static __attribute__((noinline)) void note_expect(struct reader *reader, struct span list)
-{
-    struct span member;
-    while (field_list_next(&list, &member)) {
-        if (span_eq_ci(member, SPAN("100-continue"))) {
-            reader->expects_continue = true;
-        } else {
-            reader->expects_other = true;
-        }
     }
 }
 
@@ -56,24 +36,10 @@ static void note_connection(struct reader *reader, struct span value)
     }
 }
 
-static void note_six(struct reader *reader, const uint8_t *name, struct span value)
-{
-    if (scan_is(name, "accept", 6)) {
-        note_first(&reader->request->known.accept, value);
-    } else if (scan_is(name, "cookie", 6)) {
-        note_first(&reader->request->known.cookie, value);
-    } else if (scan_is(name, "origin", 6)) {
-        note_first(&reader->request->known.origin, value);
-    } else if (scan_is(name, "expect", 6)) {
-        note_expect(reader, value);
-    }
-}
-
 void reader_note(struct reader *reader, const struct field *field)
 {
     struct span name = field->name;
     struct span value = field->value;
-    /* Each word has another length, but for four. */
     switch (name.len) {
     case 4:
         if (scan_is(name.ptr, "host", 4)) {
@@ -81,12 +47,15 @@ void reader_note(struct reader *reader, const struct field *field)
         }
         break;
     case 6:
-        note_six(reader, name.ptr, value);
+        if (scan_is(name.ptr, "expect", 6)) {
+            known_expect(&reader->expectations, value);
+            break;
+        }
+        known_note(&reader->request->known, name, value);
         break;
     case 9:
-        if (scan_is(name.ptr, "forwarded", 9)) {
-            note_first(&reader->request->known.forwarded, value);
-        }
+    case 15:
+        known_note(&reader->request->known, name, value);
         break;
     case 10:
         if (scan_is(name.ptr, "connection", 10)) {
@@ -96,11 +65,6 @@ void reader_note(struct reader *reader, const struct field *field)
     case 14:
         if (scan_is(name.ptr, "content-length", 14)) {
             note_once(&reader->content_length, value);
-        }
-        break;
-    case 15:
-        if (scan_is(name.ptr, "x-forwarded-for", 15)) {
-            note_first(&reader->request->known.x_forwarded_for, value);
         }
         break;
     case 17:
@@ -167,8 +131,8 @@ static uint16_t finish_expectation(struct reader *reader)
     if (request->version_minor == 0) {
         return STEP_FINE;
     }
-    request->expect_continue = reader->expects_continue && request->body != BODY_NONE;
-    return reader->expects_other ? 417 : STEP_FINE;
+    request->expect_continue = reader->expectations.for_continue && request->body != BODY_NONE;
+    return reader->expectations.for_other ? 417 : STEP_FINE;
 }
 
 /* Host is checked even when the target's authority wins over it (RFC 9112, 3.2 and

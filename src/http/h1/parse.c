@@ -303,7 +303,7 @@ static bool worth_a_look(struct span bytes, size_t scanned)
 static uint16_t read_from_start(struct reader *reader, struct span bytes, struct h1_head *head)
 {
     bool long_enough = bytes.len >= request_head_bytes_max;
-    head->request = (struct request){.port = -1, .fields = head->fields};
+    head->request = (struct request){.version_major = 1, .port = -1, .fields = head->fields};
     *reader = (struct reader){
         .at = bytes.ptr,
         .end = bytes.ptr + (long_enough ? request_head_bytes_max : bytes.len),

@@ -25,10 +25,12 @@
 
 enum h1_result { H1_DONE, H1_MORE, H1_BAD };
 
-enum { h1_method_bytes_max = 32, h1_target_bytes_max = 8192 };
+enum {
+    h1_method_bytes_max = request_method_bytes_max,
+    h1_target_bytes_max = request_target_bytes_max,
+};
 
-/* Of a body and of a chunk: what an int64_t holds. */
-#define H1_BODY_BYTES_MAX (UINT64_MAX >> 1)
+#define H1_BODY_BYTES_MAX REQUEST_BODY_BYTES_MAX
 
 /* What a head is parsed into: lives as long as the request is looked at. */
 struct h1_head {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "http/h1/parse.h"
+#include "http/known.h"
 
 /* What came of a step beside a status to answer with. */
 enum { STEP_FINE = 0, STEP_MORE = 1 };
@@ -27,8 +28,7 @@ struct reader {
     struct once content_length;
     struct once transfer_encoding;
     bool in_fields; /* the request line is complete */
-    bool expects_continue;
-    bool expects_other;
+    struct expectations expectations;
     bool says_close;
     bool says_keep_alive;
 };
