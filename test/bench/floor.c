@@ -6,7 +6,6 @@
  *
  * With `close` it ends the connection after the first answer. */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -15,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -164,11 +162,6 @@ int main(int argc, char **argv)
     if (argc < 3) {
         fprintf(stderr, "usage: %s PORT ANSWER-FILE [close]\n", argv[0]);
         return 2;
-    }
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
     }
     load_answer(argv[2]);
     close_after_answer = argc > 3 && strcmp(argv[3], "close") == 0;

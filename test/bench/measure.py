@@ -23,12 +23,12 @@ class Load:
 
     binary = None
 
-    def __init__(self, server, path, connections, depth, status="307"):
+    def __init__(self, server, path, connections, depth):
         self.server = server
         file = server.folder / f"request-{server.port}-{depth}"
         file.write_bytes(request_bytes(path, close=depth == 0))
         self.process = subprocess.Popen(
-            [str(self.binary), str(server.port), str(file), status, str(connections), str(depth)],
+            [str(self.binary), str(server.port), str(file), str(connections), str(depth)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pin(LOAD_CORE))
 
     def send(self, requests):
@@ -37,9 +37,9 @@ class Load:
         self.process.stdin.write(f"{requests}\n")
         self.process.stdin.flush()
         words = self.process.stdout.readline().split()
-        if len(words) != 3:
+        if len(words) != 2:
             raise RuntimeError(f"the load on {self.server.name} broke off")
-        done, other = int(words[0]), int(words[1])
+        done, other = map(int, words)
         if done != requests or other:
             raise RuntimeError(f"{self.server.name}: {requests} requests, but {done} answers "
                                f"with the status that was asked for and {other} others")
