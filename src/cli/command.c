@@ -2,7 +2,6 @@
 /* Complaints, the options that commands share, and the configuration file. */
 #include "cli/command.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -65,18 +64,6 @@ int options_read(int argc, char **argv, const struct option *options, const char
     return exit_ok;
 }
 
-static const char *why(enum err err)
-{
-    switch (err) {
-    case ERR_IO:
-        return strerror(errno);
-    case ERR_LIMIT:
-        return "it is larger than 64 MiB";
-    default:
-        return err_text(err);
-    }
-}
-
 int config_load(const char *command, const char *path, int64_t now_ns, struct configuration **out)
 {
     struct configuration *read = configuration_new(path);
@@ -85,7 +72,7 @@ int config_load(const char *command, const char *path, int64_t now_ns, struct co
     }
     enum err err = configuration_read_file(path, &read->arena, &read->text);
     if (err != ERR_NONE) {
-        complain(command, "cannot read %s: %s", path, why(err));
+        complain(command, "cannot read %s: %s", path, configuration_read_why(err));
         configuration_free(&read);
         return exit_could_not_run;
     }

@@ -24,6 +24,8 @@ struct configuration {
  * ERR_IO with errno. */
 enum err configuration_read_file(const char *path, struct arena *arena, struct span *out);
 enum err configuration_read_fd(int fd, struct arena *arena, struct span *out);
+/* Why one of them failed, for people; errno is still what it left. */
+const char *configuration_read_why(enum err err);
 
 /* An empty one; `file` is how problems call the text and must outlive it. NULL: no memory. */
 struct configuration *configuration_new(const char *file);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The control process: one configuration in force, at most one on its way there.
  *
- *   file or last good text ─▶ candidate ─LISTEN▶ supervisor ─LISTENING▶ compiled, SNAPSHOT ─▶
- * current
+ *   file, or the last good text ─▶ candidate ─LISTEN▶ supervisor
+ *   supervisor ─LISTENING▶ candidate, compiled ─SNAPSHOT▶ supervisor: now it is the current one
  *
  * Whatever fails on the way leaves the current one as it is. */
 #include "control/control.h"
@@ -15,7 +15,6 @@
 #include "control/publish.h"
 #include "net/channel.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,15 +67,9 @@ static void send_failed(struct control *c, int status)
     send_message(c, &message);
 }
 
-static const char *why_text(enum err err)
+static const char *io_text(enum err err)
 {
-    static char text[128];
-    if (err != ERR_IO) {
-        return err == ERR_LIMIT ? "it is larger than 64 MiB" : err_text(err);
-    }
-    snprintf(text, sizeof(text), "%s", strerror(errno));
-    text[0] = (char)tolower((unsigned char)text[0]);
-    return text;
+    return err == ERR_IO ? strerror(errno) : err_text(err);
 }
 
 static void note_reload(struct control *c, bool success)
@@ -113,10 +106,10 @@ static void refuse(struct control *c, int status, const char *text)
     }
 }
 
-static void refuse_file(struct control *c, const char *verb, const char *name, enum err err)
+static void refuse_file(struct control *c, const char *verb, struct span name, const char *why)
 {
     char text[512];
-    snprintf(text, sizeof(text), "cannot %s %s: %s", verb, name, why_text(err));
+    snprintf(text, sizeof(text), "cannot %s %.*s: %s", verb, SPAN_ARG(name), why);
     refuse(c, status_could_not_run, text);
 }
 
@@ -158,9 +151,7 @@ static void advance(struct control *c)
     if (!c->from_text) {
         enum err err = configuration_open_log(c->candidate);
         if (err != ERR_NONE) {
-            char name[256];
-            snprintf(name, sizeof(name), "%.*s", SPAN_ARG(c->candidate->model->access_log));
-            refuse_file(c, "open", name, err);
+            refuse_file(c, "open", c->candidate->model->access_log, io_text(err));
             return;
         }
     }
@@ -178,7 +169,7 @@ static void begin_reload(struct control *c)
     }
     enum err err = configuration_read_file(c->path, &c->candidate->arena, &c->candidate->text);
     if (err != ERR_NONE) {
-        refuse_file(c, "read", c->path, err);
+        refuse_file(c, "read", span_cstr(c->path), configuration_read_why(err));
         return;
     }
     advance(c);
@@ -300,7 +291,7 @@ static void on_listening(struct control *c, struct message *message)
         err = publish_candidate(c);
     }
     if (err != ERR_NONE) {
-        refuse_file(c, "compile", c->path, err);
+        refuse_file(c, "compile", span_cstr(c->path), io_text(err));
         return;
     }
     say_published(c);
