@@ -51,7 +51,8 @@ static struct explain_rule rule_of(const struct explanation *e, uint32_t index, 
                                  .owner = snapshot_text(e->snapshot, rule->owner),
                                  .why = why,
                                  .matched = lost == LOST_NOT || lost == LOST_LATER,
-                                 .won = index == e->decision.rule};
+                                 .won = index == e->run.decision.rule,
+                                 .bare = e->detoured && index == e->bare.decision.rule};
 }
 
 /* A detour that the snapshot of that moment does not hold. */
@@ -92,10 +93,13 @@ static void add_rule(const struct explanation *e, uint32_t rule, const char *why
                      struct rule_list *list)
 {
     const struct decide_trace_row *row = list->rows[rule];
-    enum lost lost = row != NULL ? row->lost : rule == e->decision.rule ? LOST_NOT : LOST_PATH;
-    bool asked = row != NULL || lost == LOST_NOT;
-    list->items[list->count++] =
-        rule_of(e, rule, lost, asked ? lost_text(lost) : span_cstr(why_not_asked));
+    bool won = rule == e->run.decision.rule;
+    enum lost lost = row != NULL ? row->lost : won ? LOST_NOT : LOST_PATH;
+    struct span why = row != NULL || won ? lost_text(lost) : span_cstr(why_not_asked);
+    if (lost == LOST_NOT && !won) {
+        why = SPAN("would answer if there were no detour");
+    }
+    list->items[list->count++] = rule_of(e, rule, lost, why);
 }
 
 static void add_ruleset(const struct explanation *e, const struct snap_ruleset *set,
@@ -116,6 +120,13 @@ static void add_closed(const struct explanation *e, struct span site, struct rul
     }
 }
 
+static void add_rows(const struct decide_trace *trace, struct rule_list *list)
+{
+    for (size_t i = 0; i < trace->row_count; i++) {
+        list->rows[trace->rows[i].rule] = &trace->rows[i];
+    }
+}
+
 static bool make_list(const struct explanation *e, struct rule_list *out)
 {
     struct arena *arena = &e->configuration->arena;
@@ -126,9 +137,8 @@ static bool make_list(const struct explanation *e, struct rule_list *out)
     if (out->items == NULL || out->rows == NULL) {
         return false;
     }
-    for (size_t i = 0; i < e->trace.row_count; i++) {
-        out->rows[e->trace.rows[i].rule] = &e->trace.rows[i];
-    }
+    add_rows(&e->bare.trace, out);
+    add_rows(&e->run.trace, out);
     return true;
 }
 
@@ -138,8 +148,8 @@ const struct explain_rule *explain_rules(const struct explanation *e, size_t *co
     if (!make_list(e, &list)) {
         return NULL;
     }
-    if (e->decision.site != SNAP_NONE) {
-        const struct snap_site *site = snapshot_site(e->snapshot, e->decision.site);
+    if (e->run.decision.site != SNAP_NONE) {
+        const struct snap_site *site = snapshot_site(e->snapshot, e->run.decision.site);
         add_ruleset(e, &site->detours, &list);
         add_ruleset(e, &site->routes, &list);
         add_rule(e, site->fallback, "it is for what nothing else decides", &list);
@@ -159,43 +169,78 @@ static enum err compile(struct explanation *e)
     if (err != ERR_NONE) {
         return err;
     }
-    struct span copy = arena_copy(&e->configuration->arena, span_of(bytes, len));
+    e->snapshot = arena_array(&e->configuration->arena, len, 1);
+    if (e->snapshot != NULL) {
+        memcpy(e->snapshot, bytes, len);
+    }
     free(bytes);
-    e->snapshot = copy.ptr != NULL ? snapshot_open(copy) : NULL;
     return e->snapshot != NULL ? ERR_NONE : ERR_MEMORY;
+}
+
+static bool run_init(const struct explanation *e, const struct regex_set *regexes,
+                     struct explain_run *run)
+{
+    struct arena *arena = &e->configuration->arena;
+    run->context.snapshot = e->snapshot;
+    run->context.regexes = regexes;
+    run->context.pool_turns =
+        arena_array(arena, snapshot_pool_count(e->snapshot), sizeof(uint32_t));
+    run->context.trace = &run->trace;
+    run->trace.row_max = e->snapshot->rules.count;
+    run->trace.rows = arena_array(arena, run->trace.row_max, sizeof(*run->trace.rows));
+    return run->context.pool_turns != NULL && run->trace.rows != NULL;
 }
 
 static enum err make_ready(struct explanation *e, struct regex_set **regexes_out)
 {
-    struct arena *arena = &e->configuration->arena;
     enum err err = compile(e);
+    if (err == ERR_NONE) {
+        err = regex_set_new(e->snapshot, NULL, regexes_out);
+    }
     if (err != ERR_NONE) {
         return err;
     }
-    e->decide.snapshot = e->snapshot;
-    e->decide.pool_turns = arena_array(arena, snapshot_pool_count(e->snapshot), sizeof(uint32_t));
-    e->trace.row_max = e->snapshot->rules.count;
-    e->trace.rows = arena_array(arena, e->trace.row_max, sizeof(*e->trace.rows));
-    if (e->decide.pool_turns == NULL || e->trace.rows == NULL) {
-        return ERR_MEMORY;
+    bool ready = run_init(e, *regexes_out, &e->run) && run_init(e, *regexes_out, &e->bare);
+    return ready ? ERR_NONE : ERR_MEMORY;
+}
+
+static void run(const struct explanation *e, struct explain_run *run)
+{
+    decide(&run->context, &e->request.head.request, &e->options.peer, e->options.at_ns,
+           &run->decision);
+}
+
+/* Who wants to know of a detour wants to know what it covers: so the same request once more,
+ * with its site's detours taken out of the block, which nobody else reads. */
+static void run_without_detours(struct explanation *e)
+{
+    uint32_t rule = e->run.decision.rule;
+    e->detoured = rule != SNAP_NONE && snapshot_rule(e->snapshot, rule)->kind == SNAP_DETOUR;
+    if (e->detoured) {
+        uint8_t *bytes = (uint8_t *)e->snapshot;
+        struct snap_site *site =
+            (struct snap_site *)(bytes + e->snapshot->sites.off) + e->run.decision.site;
+        struct snap_ruleset detours = site->detours;
+        site->detours = (struct snap_ruleset){0};
+        run(e, &e->bare);
+        site->detours = detours;
     }
-    e->decide.trace = &e->trace;
-    err = regex_set_new(e->snapshot, NULL, regexes_out);
-    e->decide.regexes = *regexes_out;
-    return err;
 }
 
 static int decide_and_print(struct explanation *e)
 {
     struct regex_set *regexes = NULL;
-    const struct request *request = &e->request.head.request;
     enum err err = make_ready(e, &regexes);
-    if (err != ERR_NONE) {
-        return complain("explain", "cannot compile %s: %s", e->options.path, err_text(err));
+    int status;
+    if (err == ERR_NONE) {
+        run(e, &e->run);
+        run_without_detours(e);
+        answer_from_decision(&e->run.context, &e->request.head.request, &e->run.decision,
+                             &e->scratch, &e->response);
+        status = e->options.json ? explain_print_json(e) : explain_print_text(e);
+    } else {
+        status = complain("explain", "cannot compile %s: %s", e->options.path, err_text(err));
     }
-    decide(&e->decide, request, &e->options.peer, e->options.at_ns, &e->decision);
-    answer_from_decision(&e->decide, request, &e->decision, &e->scratch, &e->response);
-    int status = e->options.json ? explain_print_json(e) : explain_print_text(e);
     regex_set_free(&regexes);
     return status;
 }

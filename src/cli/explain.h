@@ -38,14 +38,21 @@ int explain_request_init(struct explain_request *request, struct explain_options
 
 /* explain.c */
 
+/* One run of the decision, with what it looked at. */
+struct explain_run {
+    struct decide_context context;
+    struct decide_trace trace;
+    struct decision decision;
+};
+
 struct explanation {
     struct explain_options options;
     struct explain_request request;
     struct configuration *configuration;
-    const struct snapshot *snapshot;
-    struct decide_context decide;
-    struct decide_trace trace;
-    struct decision decision;
+    struct snapshot *snapshot; /* of our own */
+    struct explain_run run;
+    bool detoured;           /* a detour has answered: */
+    struct explain_run bare; /* the same without any detour */
     struct answer_scratch scratch;
     struct response response;
 };
@@ -62,6 +69,7 @@ struct explain_rule {
     struct span why; /* why it lost */
     bool matched;
     bool won;
+    bool bare; /* answers where there is no detour */
 };
 /* Lives in the configuration's arena; NULL: no memory. */
 const struct explain_rule *explain_rules(const struct explanation *explanation, size_t *count_out);

@@ -10,12 +10,12 @@
 static json_t *json_request(const struct explanation *e)
 {
     char address[address_text_max];
-    size_t len = address_format(e->decision.client.address, address);
+    size_t len = address_format(e->run.decision.client.address, address);
     json_t *object =
         json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "method", e->options.method, "url",
-                  json_text(e->request.shown), "host", json_text(e->decision.host), "path",
-                  json_text(e->trace.path.norm), "client", json_text(span_of(address, len)),
-                  "secure", e->decision.client.secure);
+                  json_text(e->request.shown), "host", json_text(e->run.decision.host), "path",
+                  json_text(e->run.trace.path.norm), "client", json_text(span_of(address, len)),
+                  "secure", e->run.decision.client.secure);
     if (object != NULL && e->options.at_given) {
         char text[time_text_max];
         json_object_set_new(object, "at", json_string(time_format(e->options.at_ns, text)));
@@ -72,6 +72,23 @@ static json_t *json_rules(const struct explain_rule *rules, size_t count)
     return array;
 }
 
+static json_t *json_bare(const struct explanation *e, const struct explain_rule *rules,
+                         size_t count)
+{
+    const struct decision *bare = &e->bare.decision;
+    struct explain_rule rule = {0};
+    if (!e->detoured) {
+        return json_null();
+    }
+    for (size_t i = 0; i < count; i++) {
+        rule = rules[i].bare ? rules[i] : rule;
+    }
+    return json_pack("{s:o, s:i, s:o, s:o, s:o}", "decision", json_text(reason_text(bare->reason)),
+                     "status", (int)bare->status, "location", json_text_or_null(bare->location),
+                     "rule", json_text_or_null(rule.identity), "line",
+                     rule.line != 0 ? json_integer(rule.line) : json_null());
+}
+
 /* The winner's own words go to the top, the others are the losers. */
 static json_t *json_explanation(const struct explanation *e, const struct explain_rule *rules,
                                 size_t count)
@@ -92,23 +109,25 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
     }
     struct span site = {0};
     struct span server = {0};
-    if (e->decision.site != SNAP_NONE) {
-        site = snapshot_text(e->snapshot, snapshot_site(e->snapshot, e->decision.site)->name);
+    if (e->run.decision.site != SNAP_NONE) {
+        site = snapshot_text(e->snapshot, snapshot_site(e->snapshot, e->run.decision.site)->name);
     }
-    if (e->decision.server != SNAP_NONE) {
-        server =
-            snapshot_text(e->snapshot, snapshot_server(e->snapshot, e->decision.server)->identity);
+    if (e->run.decision.server != SNAP_NONE) {
+        server = snapshot_text(e->snapshot,
+                               snapshot_server(e->snapshot, e->run.decision.server)->identity);
     }
-    return json_pack(
-        "{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "request",
-        json_request(e), "site", json_text_or_null(site), "decision",
-        json_text(reason_text(e->decision.reason)), "status", (int)e->response.status, "location",
-        json_text_or_null(e->response.location), "rule", json_text_or_null(winner->identity),
-        "line", winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
-        json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "server",
-        json_text_or_null(server), "max_age",
-        e->decision.max_age_s >= 0 ? json_integer(e->decision.max_age_s) : json_null(), "fields",
-        json_fields(&e->response), "losers", json_rules(losers, loser_count));
+    return json_pack("{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "request", json_request(e), "site", json_text_or_null(site), "decision",
+                     json_text(reason_text(e->run.decision.reason)), "status",
+                     (int)e->response.status, "location", json_text_or_null(e->response.location),
+                     "rule", json_text_or_null(winner->identity), "line",
+                     winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
+                     json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason),
+                     "server", json_text_or_null(server), "max_age",
+                     e->run.decision.max_age_s >= 0 ? json_integer(e->run.decision.max_age_s)
+                                                    : json_null(),
+                     "fields", json_fields(&e->response), "without_detours",
+                     json_bare(e, rules, count), "losers", json_rules(losers, loser_count));
 }
 
 int explain_print_json(const struct explanation *e)

@@ -32,21 +32,21 @@ static void put_line(const char *label, struct span text)
 static void print_request(const struct explanation *e)
 {
     char address[address_text_max];
-    size_t len = address_format(e->decision.client.address, address);
+    size_t len = address_format(e->run.decision.client.address, address);
     printf("%s ", e->options.method);
     put(e->request.shown);
     printf("\n  client: %.*s%s\n", (int)len, address,
-           e->decision.client.secure ? ", encrypted" : "");
+           e->run.decision.client.secure ? ", encrypted" : "");
     if (e->options.at_given) {
         char text[time_text_max];
         printf("  at: %s\n", time_format(e->options.at_ns, text));
     }
-    if (e->decision.site != SNAP_NONE) {
-        const struct snap_site *site = snapshot_site(e->snapshot, e->decision.site);
+    if (e->run.decision.site != SNAP_NONE) {
+        const struct snap_site *site = snapshot_site(e->snapshot, e->run.decision.site);
         put_line("  site: ", snapshot_text(e->snapshot, site->name));
     }
-    if (!span_eq(e->trace.path.norm, e->request.head.request.path)) {
-        put_line("  path, as it is matched: ", e->trace.path.norm);
+    if (!span_eq(e->run.trace.path.norm, e->request.head.request.path)) {
+        put_line("  path, as it is matched: ", e->run.trace.path.norm);
     }
 }
 
@@ -84,7 +84,7 @@ static void print_winner(const struct explanation *e, const struct explain_rule 
                          size_t count)
 {
     fputs("\nwhy: ", stdout);
-    put(reason_text(e->decision.reason));
+    put(reason_text(e->run.decision.reason));
     putchar('\n');
     for (size_t i = 0; i < count; i++) {
         if (rules[i].won) {
@@ -95,11 +95,30 @@ static void print_winner(const struct explanation *e, const struct explain_rule 
             put_line("  owner: ", rules[i].owner);
         }
     }
-    if (e->decision.server != SNAP_NONE) {
-        const struct snap_server *server = snapshot_server(e->snapshot, e->decision.server);
+    if (e->run.decision.server != SNAP_NONE) {
+        const struct snap_server *server = snapshot_server(e->snapshot, e->run.decision.server);
         fputs("  server: ", stdout);
         put(snapshot_text(e->snapshot, server->identity));
         printf(" (line %u)\n", server->line);
+    }
+}
+
+/* What the detour covers. */
+static void print_bare(const struct explanation *e, const struct explain_rule *rules, size_t count)
+{
+    const struct decision *bare = &e->bare.decision;
+    fputs("  without detours: ", stdout);
+    put(reason_text(bare->reason));
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].bare) {
+            fputs(", ", stdout);
+            print_rule(&rules[i]);
+        }
+    }
+    printf(": %u", bare->status);
+    put_line(" ", bare->location);
+    if (bare->location.len == 0) {
+        putchar('\n');
     }
 }
 
@@ -126,6 +145,9 @@ int explain_print_text(const struct explanation *e)
     print_request(e);
     print_answer(e);
     print_winner(e, rules, count);
+    if (e->detoured) {
+        print_bare(e, rules, count);
+    }
     print_losers(rules, count);
     return exit_ok;
 }
