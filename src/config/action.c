@@ -109,16 +109,15 @@ static bool read_content_type(struct load *load, const struct node *node, struct
 }
 
 static bool read_respond(struct load *load, const struct node *node, struct model_action *out,
-                         struct extra_fields *extra)
+                         const struct node **headers)
 {
     const struct node *at[RESPOND_KEYS];
     if (!read_map(load, node, "`respond`", respond_keys, RESPOND_KEYS, at)) {
         return false;
     }
-    bool good = true;
     out->kind = ACTION_RESPOND;
     out->status = 200;
-    good =
+    bool good =
         at[RESPOND_STATUS] == NULL || read_response_status(load, at[RESPOND_STATUS], &out->status);
     const struct node *type =
         at[RESPOND_TYPE] != NULL ? at[RESPOND_TYPE] : content_type_in(at[RESPOND_HEADERS]);
@@ -136,7 +135,7 @@ static bool read_respond(struct load *load, const struct node *node, struct mode
     if (at[RESPOND_BODY] != NULL || type != NULL) {
         good = read_content_type(load, type, &out->content_type) && good;
     }
-    extra->headers = at[RESPOND_HEADERS];
+    *headers = at[RESPOND_HEADERS];
     return good;
 }
 
@@ -166,7 +165,7 @@ static bool read_pool_name(struct load *load, const struct node *node, struct mo
 
 /* ---- one action ---- */
 
-bool has_action(const struct node *const *at)
+static bool has_action(const struct node *const *at)
 {
     for (size_t i = 0; i < action_key_count; i++) {
         if (at[action_keys[i]] != NULL) {
@@ -216,7 +215,7 @@ static bool read_retry_after(struct load *load, const struct node *node, struct 
 
 static bool read_chosen(struct load *load, size_t chosen, const struct node *const *at,
                         const struct scope *scope, struct model_action *out,
-                        struct extra_fields *extra)
+                        const struct node **headers)
 {
     const struct node *node = at[action_keys[chosen]];
     bool redirect = action_keys[chosen] != KEY_RESPOND;
@@ -241,42 +240,49 @@ static bool read_chosen(struct load *load, size_t chosen, const struct node *con
         out->kind = ACTION_POOL;
         return read_pool_name(load, node, out) && good;
     default:
-        return read_respond(load, node, out, extra) && good;
+        return read_respond(load, node, out, headers) && good;
     }
 }
 
 bool read_action(struct load *load, const struct node *const *at, struct place place,
-                 const struct scope *scope, struct model_action *out, struct extra_fields *extra)
+                 const struct scope *scope, struct model_action *out, const struct node **headers)
 {
     *out = (struct model_action){.place = place, .retry_after_s = -1};
     size_t chosen = choose_action(load, at, place);
     if (chosen == action_key_count) {
         return false;
     }
-    bool good = read_chosen(load, chosen, at, scope, out, extra);
+    bool good = read_chosen(load, chosen, at, scope, out, headers);
     return read_retry_after(load, at[KEY_RETRY_AFTER], out) && good;
 }
 
-bool read_bare_status(struct load *load, const struct node *const *at, struct place place,
-                      struct model_action *out)
+bool read_action_or_status(struct load *load, const struct node *const *at, struct place place,
+                           const struct scope *scope, struct model_action *out,
+                           const struct node **headers)
 {
+    if (has_action(at) || at[KEY_STATUS] == NULL) {
+        return read_action(load, at, place, scope, out, headers);
+    }
     *out = (struct model_action){.kind = ACTION_RESPOND, .place = place, .retry_after_s = -1};
     return read_response_status(load, at[KEY_STATUS], &out->status) &&
            read_retry_after(load, at[KEY_RETRY_AFTER], out);
 }
 
 bool read_action_map(struct load *load, const struct node *node, const char *what,
-                     const char *const *keys, const struct scope *scope, struct model_action *out,
-                     struct extra_fields *extra)
+                     const char *const *keys, const char *no_headers, const struct scope *scope,
+                     struct model_action *out)
 {
     const struct node *at[ROUTE_KEYS];
+    const struct node *headers = NULL;
     if (!read_map(load, node, what, keys, ROUTE_KEYS, at)) {
         return false;
     }
-    if (!has_action(at) && at[KEY_STATUS] != NULL) {
-        return read_bare_status(load, at, node->place, out);
+    bool good = read_action_or_status(load, at, node->place, scope, out, &headers);
+    if (headers != NULL) {
+        problems_error(load->problems, headers->key->place, "%s", no_headers);
+        return false;
     }
-    return read_action(load, at, node->place, scope, out, extra);
+    return good;
 }
 
 /* ---- header fields to add ---- */

@@ -206,16 +206,15 @@ static bool read_detour(struct load *load, const struct node *node, struct names
                         struct model_detour *detour)
 {
     const struct node *at[DETOUR_KEYS];
-    struct scope scope = {.detour = true, .own_site = UINT32_MAX};
+    struct scope scope = {.detour = true};
     *detour = (struct model_detour){.from_ns = INT64_MIN, .until_ns = TIME_NEVER};
     detour->rule.kind = RULE_DETOUR;
-    if (!read_map(load, node, "a detour", detour_keys, DETOUR_KEYS, at)) {
+    if (!read_map(load, node, "a detour", rule_keys, DETOUR_KEYS, at)) {
         return false;
     }
     bool good = read_detour_name(load, at[KEY_NAME], node, names, detour);
     if (read_detour_site(load, at[KEY_SITE], node, detour)) {
         scope.site = &load->sites[detour->site];
-        scope.own_site = detour->site;
     } else {
         good = false;
     }

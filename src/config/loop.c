@@ -100,9 +100,7 @@ static enum match match_rule(struct search *search, const struct model_rule *rul
 
 static bool is_conditional(const struct model_rule *rule)
 {
-    const struct model_conditions *c = &rule->conditions;
-    return c->methods != 0 || c->headers.count > 0 || c->cookies.count > 0 || c->query.count > 0 ||
-           c->client_count > 0 || rule->share_ppm != 1000000;
+    return !conditions_ask_nothing(&rule->conditions) || rule->share_ppm != share_ppm_full;
 }
 
 /* What the answer itself may change: a target brings another query, a field a cookie. */
@@ -392,24 +390,21 @@ enum { hops_shown_max = 4 };
 
 static void report_loop(struct walk *walk)
 {
-    char text[1024] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < walk->count; i++) {
-        struct span host = walk->hops[i].host;
-        struct span path = walk->hops[i].path;
-        bool enough = i + 1 == hops_shown_max && i + 1 < walk->count;
-        int n = snprintf(text + used, sizeof(text) - used, "%s%.*s%.*s%s", i > 0 ? " -> " : "",
-                         SHOW(host), SHOW(path), enough ? " -> and so on" : "");
-        if (n < 0 || (size_t)n >= sizeof(text) - used || enough) {
-            break;
-        }
-        used += (size_t)n;
+    char text[1024];
+    struct buffer hops = buffer_over(text, sizeof(text));
+    for (size_t i = 0; i < walk->count && i < hops_shown_max; i++) {
+        const struct hop *hop = &walk->hops[i];
+        buffer_printf(&hops, "%s%.*s%.*s", i > 0 ? " -> " : "", SHOW(hop->host), SHOW(hop->path));
+    }
+    if (walk->count > hops_shown_max) {
+        buffer_put(&hops, SPAN(" -> and so on"));
     }
     const struct model_rule *rule = walk->hops[0].rule;
-    problems_error(walk->load->problems, rule->action.place,
-                   "`%.*s` leads back to itself: %s; point elsewhere, or narrow what matches (from "
-                   "http to https it is `https_redirect: true` of the site)",
-                   SPAN_ARG(rule->identity), text);
+    problems_error(
+        walk->load->problems, rule->action.place,
+        "`%.*s` leads back to itself: %.*s; point elsewhere, or narrow what matches (from "
+        "http to https it is `https_redirect: true` of the site)",
+        SPAN_ARG(rule->identity), (int)hops.len, text);
 }
 
 /* Each cycle is reported once: by the rule that stands first in the file. */

@@ -15,7 +15,7 @@
 /* No end, or none known. */
 #define TIME_NEVER INT64_MAX
 
-enum { model_workers_max = 256 };
+enum { model_workers_max = 256, share_ppm_full = 1000000 };
 
 enum action_kind {
     ACTION_NEXT,    /* as if the rule had not matched (only as `rest`) */
@@ -92,7 +92,7 @@ struct model_rule {
     struct model_conditions conditions;
 
     struct model_action action;
-    uint32_t share_ppm; /* 1000000: everybody */
+    uint32_t share_ppm; /* share_ppm_full: everybody */
     struct model_action rest;
 
     bool query_keep;

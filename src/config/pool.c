@@ -260,6 +260,14 @@ static bool read_balance(struct load *load, const struct node *const *at, struct
 
 /* ---- health and fallback ---- */
 
+static const char *const fallback_keys[ROUTE_KEYS] = {
+    [KEY_TO] = "to",
+    [KEY_PAGE] = "page",
+    [KEY_RESPOND] = "respond",
+    [KEY_STATUS] = "status",
+    [KEY_RETRY_AFTER] = "retry_after",
+};
+
 static bool read_health_path(struct load *load, const struct node *node, const struct node *map,
                              struct span *out)
 {
@@ -304,8 +312,7 @@ static bool read_health(struct load *load, const struct node *node, struct model
 
 static bool read_fallback(struct load *load, const struct node *node, struct model_pool *pool)
 {
-    struct scope scope = {.fallback = true, .own_site = UINT32_MAX};
-    struct extra_fields none = {0};
+    struct scope scope = {.fallback = true};
     if (node_is_word(node, "all")) {
         pool->fallback_all = true;
         return true;
@@ -313,14 +320,9 @@ static bool read_fallback(struct load *load, const struct node *node, struct mod
     if (node->kind != NODE_MAP) {
         return read_refuse(load, node, "`all`, or a map like {status: 503, retry_after: 30s}");
     }
-    bool good =
-        read_action_map(load, node, "`fallback`", fallback_keys, &scope, &pool->fallback, &none);
-    if (none.headers != NULL) {
-        problems_error(load->problems, none.headers->key->place,
-                       "a fallback adds no fields; put `headers` into the rules");
-        good = false;
-    }
-    return good;
+    return read_action_map(load, node, "`fallback`", fallback_keys,
+                           "a fallback adds no fields; put `headers` into the rules", &scope,
+                           &pool->fallback);
 }
 
 static bool read_pool_path(struct load *load, const struct node *node, struct model_pool *pool)

@@ -2,6 +2,8 @@
 /* Scalars, lists and maps, with one form of message for each kind of mistake. */
 #include "config/read.h"
 
+#include "base/buffer.h"
+
 const char *node_describe(struct load *load, const struct node *node)
 {
     switch (node->kind) {
@@ -274,7 +276,7 @@ static bool percent_parse(struct span text, uint32_t *out)
         }
     }
     *out = (uint32_t)(whole * 10000 + part);
-    return *out <= 1000000;
+    return *out <= share_ppm_full;
 }
 
 bool read_percent_ppm(struct load *load, const struct node *node, uint32_t *out)
@@ -343,20 +345,18 @@ static void report_unknown(struct load *load, const struct node *key, const char
                            const char *const *keys, size_t count)
 {
     struct span names[64];
-    char list[600] = "";
-    size_t used = 0, found = 0;
+    size_t found = 0;
+    char text[600];
+    struct buffer list = buffer_over(text, sizeof(text));
     for (size_t i = 0; i < count && found < 64; i++) {
-        if (keys[i] == NULL) {
-            continue;
+        if (keys[i] != NULL) {
+            buffer_printf(&list, "%s%s", found > 0 ? ", " : "", keys[i]);
+            names[found++] = span_cstr(keys[i]);
         }
-        names[found++] = span_cstr(keys[i]);
-        int n = snprintf(list + used, sizeof(list) - used, "%s%s", used > 0 ? ", " : "", keys[i]);
-        used += n > 0 && (size_t)n < sizeof(list) - used ? (size_t)n : 0;
-        list[used] = 0;
     }
     const char *hint = load_hint(load, key->text, names, found);
     if (hint[0] == 0) {
-        hint = arena_printf(load->scratch, "; known here: %s", list);
+        hint = arena_printf(load->scratch, "; known here: %.*s", (int)list.len, text);
     }
     problems_error(load->problems, key->place, "unknown key `%.*s` in %s%s", SHOW(key->text), what,
                    hint != NULL ? hint : "");

@@ -4,17 +4,7 @@
 
 #include "http/method.h"
 
-const char *const route_keys[ROUTE_KEYS] = {
-    [KEY_NAME] = "name",          [KEY_HOST] = "host",       [KEY_PATH] = "path",
-    [KEY_PREFIX] = "path_prefix", [KEY_METHODS] = "methods", [KEY_COOKIES] = "cookies",
-    [KEY_CLIENTS] = "clients",    [KEY_WHEN] = "when",       [KEY_SHARE] = "share",
-    [KEY_REST] = "rest",          [KEY_TO] = "to",           [KEY_POOL] = "pool",
-    [KEY_PAGE] = "page",          [KEY_RESPOND] = "respond", [KEY_STATUS] = "status",
-    [KEY_QUERY] = "query",        [KEY_MAX_AGE] = "max_age", [KEY_NOTE] = "note",
-    [KEY_HEADERS] = "headers",    [KEY_LABELS] = "labels",   [KEY_RETRY_AFTER] = "retry_after",
-};
-
-const char *const detour_keys[DETOUR_KEYS] = {
+const char *const rule_keys[DETOUR_KEYS] = {
     [KEY_NAME] = "name",          [KEY_HOST] = "host",       [KEY_PATH] = "path",
     [KEY_PREFIX] = "path_prefix", [KEY_METHODS] = "methods", [KEY_COOKIES] = "cookies",
     [KEY_CLIENTS] = "clients",    [KEY_WHEN] = "when",       [KEY_SHARE] = "share",
@@ -27,7 +17,7 @@ const char *const detour_keys[DETOUR_KEYS] = {
     [KEY_OWNER] = "owner",
 };
 
-const char *const default_keys[ROUTE_KEYS] = {
+static const char *const default_keys[ROUTE_KEYS] = {
     [KEY_TO] = "to",
     [KEY_POOL] = "pool",
     [KEY_PAGE] = "page",
@@ -41,17 +31,9 @@ const char *const default_keys[ROUTE_KEYS] = {
     [KEY_RETRY_AFTER] = "retry_after",
 };
 
-const char *const rest_keys[ROUTE_KEYS] = {
+static const char *const rest_keys[ROUTE_KEYS] = {
     [KEY_TO] = "to",           [KEY_POOL] = "pool",     [KEY_PAGE] = "page",
     [KEY_RESPOND] = "respond", [KEY_STATUS] = "status", [KEY_RETRY_AFTER] = "retry_after",
-};
-
-const char *const fallback_keys[ROUTE_KEYS] = {
-    [KEY_TO] = "to",
-    [KEY_PAGE] = "page",
-    [KEY_RESPOND] = "respond",
-    [KEY_STATUS] = "status",
-    [KEY_RETRY_AFTER] = "retry_after",
 };
 
 enum { permanent_max_age_s = 3600 };
@@ -90,7 +72,6 @@ static bool read_rest(struct load *load, const struct node *node, struct scope *
                       struct model_action *out)
 {
     uint64_t status;
-    struct extra_fields none = {0};
     *out = (struct model_action){.kind = ACTION_NEXT, .retry_after_s = -1};
     if (node == NULL || node_is_word(node, "next")) {
         return true;
@@ -98,14 +79,10 @@ static bool read_rest(struct load *load, const struct node *node, struct scope *
     if (node->kind == NODE_MAP) {
         struct scope of_rest = *scope;
         of_rest.rest = true;
-        bool good = read_action_map(load, node, "`rest`", rest_keys, &of_rest, out, &none);
-        if (none.headers != NULL) {
-            problems_error(load->problems, none.headers->key->place,
-                           "fields for the rest alone are not possible; put `headers` into the "
-                           "rule");
-            return false;
-        }
-        return good;
+        return read_action_map(load, node, "`rest`", rest_keys,
+                               "fields for the rest alone are not possible; put `headers` into "
+                               "the rule",
+                               &of_rest, out);
     }
     bool plain_status = node->kind == NODE_SCALAR && span_decimal(node->text, 599, &status) &&
                         status >= 200 && (status < 300 || status >= 400);
@@ -196,12 +173,12 @@ static void warn_of_lost_bodies(struct load *load, const struct node *const *at,
 }
 
 static bool read_options(struct load *load, const struct node *const *at,
-                         const struct extra_fields *extra, struct model_rule *rule)
+                         const struct node *respond_headers, struct model_rule *rule)
 {
     bool good = at[KEY_NOTE] == NULL || read_bool(load, at[KEY_NOTE], &rule->note);
     good = read_query(load, at[KEY_QUERY], rule) && good;
     good = read_max_age(load, at[KEY_MAX_AGE], rule) && good;
-    good = read_fields(load, at[KEY_HEADERS], extra->headers, rule) && good;
+    good = read_fields(load, at[KEY_HEADERS], respond_headers, rule) && good;
     warn_of_lost_bodies(load, at, rule);
     return good;
 }
@@ -209,7 +186,7 @@ static bool read_options(struct load *load, const struct node *const *at,
 static void rule_defaults(struct model_rule *rule, struct place place)
 {
     rule->place = place;
-    rule->share_ppm = 1000000;
+    rule->share_ppm = share_ppm_full;
     rule->query_keep = true;
     rule->note = true;
     rule->max_age_s = -1;
@@ -230,7 +207,7 @@ static bool read_scope_labels(struct load *load, const struct node *node, struct
 bool read_rule(struct load *load, const struct node *node, const struct node *const *at,
                struct scope *scope, struct model_rule *rule)
 {
-    struct extra_fields extra = {0};
+    const struct node *headers = NULL;
     rule_defaults(rule, node->place);
     bool good = read_paths(load, at, rule);
     bool matched = good;
@@ -242,9 +219,9 @@ bool read_rule(struct load *load, const struct node *node, const struct node *co
     if (!matched && (at[KEY_TO] != NULL || at[KEY_REST] != NULL)) {
         return false;
     }
-    good = read_action(load, at, node->place, scope, &rule->action, &extra) && good;
+    good = read_action(load, at, node->place, scope, &rule->action, &headers) && good;
     good = read_share(load, at, scope, rule) && good;
-    return read_options(load, at, &extra, rule) && good;
+    return read_options(load, at, headers, rule) && good;
 }
 
 /* ---- default ---- */
@@ -252,18 +229,14 @@ bool read_rule(struct load *load, const struct node *node, const struct node *co
 static bool read_default_map(struct load *load, const struct node *node, struct scope *scope,
                              struct model_rule *rule)
 {
-    struct extra_fields extra = {0};
+    const struct node *headers = NULL;
     const struct node *at[ROUTE_KEYS];
     if (!read_map(load, node, "`default`", default_keys, ROUTE_KEYS, at)) {
         return false;
     }
     bool good = read_scope_labels(load, at[KEY_LABELS], scope, rule);
-    if (!has_action(at) && at[KEY_STATUS] != NULL) {
-        good = read_bare_status(load, at, node->place, &rule->action) && good;
-    } else {
-        good = read_action(load, at, node->place, scope, &rule->action, &extra) && good;
-    }
-    return read_options(load, at, &extra, rule) && good;
+    good = read_action_or_status(load, at, node->place, scope, &rule->action, &headers) && good;
+    return read_options(load, at, headers, rule) && good;
 }
 
 static bool read_default_node(struct load *load, const struct node *node, struct scope *scope,

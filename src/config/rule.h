@@ -39,11 +39,7 @@ enum rule_key {
     KEY_OWNER,
     DETOUR_KEYS,
 };
-extern const char *const route_keys[ROUTE_KEYS];
-extern const char *const detour_keys[DETOUR_KEYS];
-extern const char *const default_keys[ROUTE_KEYS];
-extern const char *const rest_keys[ROUTE_KEYS];
-extern const char *const fallback_keys[ROUTE_KEYS];
+extern const char *const rule_keys[DETOUR_KEYS];
 
 enum { rule_headers_max = 16, labels_max = 8, label_values_max = 1000, tests_max = 64 };
 
@@ -54,16 +50,18 @@ struct scope {
     const struct pattern *host;
     const struct model_labels *labels;
     size_t label_count;
-    bool detour;       /* 301 and 308 are refused */
-    bool fallback;     /* of a pool: no pools, no captures, no permanent redirects */
-    bool rest;         /* no permanent redirects */
-    uint32_t own_site; /* index of site; UINT32_MAX: none */
+    bool detour;   /* 301 and 308 are refused */
+    bool fallback; /* of a pool: no pools, no captures, no permanent redirects */
+    bool rest;     /* no permanent redirects */
 };
 
-/* Header fields that a respond: map brought, to be merged into the rule's. */
-struct extra_fields {
-    const struct node *headers; /* NULL: none */
-};
+/* Whether every request meets them. */
+static inline bool conditions_ask_nothing(const struct model_conditions *conditions)
+{
+    return conditions->methods == 0 && conditions->headers.count == 0 &&
+           conditions->cookies.count == 0 && conditions->query.count == 0 &&
+           conditions->client_count == 0;
+}
 
 /* match.c */
 bool read_pattern(struct load *load, const struct node *node, enum pattern_kind kind,
@@ -85,19 +83,24 @@ bool target_allowed(struct load *load, struct place place, const struct origin *
 bool read_allowed_targets(struct load *load, const struct node *node);
 /* Captures whose names no template can spell, or that hide a built-in variable. */
 bool check_captures(struct load *load, const struct node *node, const struct pattern *pattern);
-/* The numbers of variables that requests bring: scheme host port path query method. */
+/* Whether it is one that every request brings: scheme host port path query method. */
 bool variable_is_builtin(struct span name);
 
 /* action.c */
-bool has_action(const struct node *const *at);
+/* One of to, pool, page and respond. *headers is set to the map of fields that a respond
+ * brings beside the rule's own, if it does. */
 bool read_action(struct load *load, const struct node *const *at, struct place place,
-                 const struct scope *scope, struct model_action *out, struct extra_fields *extra);
-/* {status: 404} alone: an answer of our own. */
-bool read_bare_status(struct load *load, const struct node *const *at, struct place place,
-                      struct model_action *out);
+                 const struct scope *scope, struct model_action *out, const struct node **headers);
+/* The same, or {status: 404} alone: an answer of our own. */
+bool read_action_or_status(struct load *load, const struct node *const *at, struct place place,
+                           const struct scope *scope, struct model_action *out,
+                           const struct node **headers);
+/* The same of a map whose keys these are. It may bring no fields; no_headers says where they
+ * belong. */
 bool read_action_map(struct load *load, const struct node *node, const char *what,
-                     const char *const *keys, const struct scope *scope, struct model_action *out,
-                     struct extra_fields *extra);
+                     const char *const *keys, const char *no_headers, const struct scope *scope,
+                     struct model_action *out);
+/* The fields of a rule, and then those that its respond brought; either may be NULL. */
 bool read_fields(struct load *load, const struct node *headers, const struct node *more,
                  struct model_rule *rule);
 

@@ -272,10 +272,8 @@ static void leave_keys(struct shadows *s, const struct model_rule *rule, const s
 
 static bool takes_all_it_matches(const struct model_rule *rule)
 {
-    const struct model_conditions *c = &rule->conditions;
-    bool asks_nothing = c->methods == 0 && c->headers.count == 0 && c->cookies.count == 0 &&
-                        c->query.count == 0 && c->client_count == 0;
-    return asks_nothing && (rule->share_ppm == 1000000 || rule->rest.kind != ACTION_NEXT);
+    return conditions_ask_nothing(&rule->conditions) &&
+           (rule->share_ppm == share_ppm_full || rule->rest.kind != ACTION_NEXT);
 }
 
 static void check_route(struct shadows *s, uint32_t route)

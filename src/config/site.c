@@ -198,9 +198,9 @@ static bool read_route(struct load *load, const struct node *item, size_t number
                        const struct model_site *site, struct names *names, struct model_rule *rule)
 {
     const struct node *at[ROUTE_KEYS];
-    struct scope scope = {.site = site, .own_site = (uint32_t)load->site_count};
+    struct scope scope = {.site = site};
     *rule = (struct model_rule){.kind = RULE_ROUTE, .place = item->place};
-    if (!read_map(load, item, "a route", route_keys, ROUTE_KEYS, at)) {
+    if (!read_map(load, item, "a route", rule_keys, ROUTE_KEYS, at)) {
         return false;
     }
     bool good = read_route_name(load, at[KEY_NAME], number, site, names, rule);
@@ -260,7 +260,7 @@ static bool read_site(struct load *load, const struct node *node, struct model_s
     }
     bool good = read_hosts(load, at[SITE_HOSTS], site);
     good = read_site_name(load, at[SITE_NAME], site) && good;
-    struct scope scope = {.site = site, .own_site = (uint32_t)load->site_count};
+    struct scope scope = {.site = site};
     good = (at[SITE_HTTPS] == NULL || read_https(load, at[SITE_HTTPS], site)) && good;
     good = check_https_hosts(load, at[SITE_HTTPS], site) && good;
     good = read_routes(load, at[SITE_ROUTES], site) && good;

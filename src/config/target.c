@@ -255,25 +255,19 @@ static void report_variable(struct load *load, struct place place, const struct 
                             struct span name)
 {
     struct span names[2 * pattern_groups_max + builtin_count];
-    char list[512] = "";
-    size_t used = 0;
+    char text[512];
+    struct buffer list = buffer_over(text, sizeof(text));
     size_t count = names_of_pattern(scope->path, names, 0);
     count = names_of_pattern(scope->host, names, count);
     for (size_t i = 0; i < builtin_count; i++) {
         names[count++] = span_cstr(builtins[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        int n =
-            snprintf(list + used, sizeof(list) - used, "%s%.*s", i > 0 ? ", " : "", SHOW(names[i]));
-        if (n < 0 || (size_t)n >= sizeof(list) - used) {
-            break;
-        }
-        used += (size_t)n;
+        buffer_printf(&list, "%s%.*s", i > 0 ? ", " : "", SHOW(names[i]));
     }
-    list[used] = 0;
     problems_error(load->problems, place,
-                   "the variable {%.*s} of the target is not known; there are: %s%s", SHOW(name),
-                   list, load_hint(load, name, names, count));
+                   "the variable {%.*s} of the target is not known; there are: %.*s%s", SHOW(name),
+                   (int)list.len, text, load_hint(load, name, names, count));
 }
 
 static bool check_variables(struct load *load, const struct node *node, const struct template *t,
