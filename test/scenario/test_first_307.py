@@ -4,13 +4,14 @@ maintenance detour, a balanced pool, an ordinary route) and with clients of othe
 
 import http.client
 import json
+import shutil
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
-from detourlib import ROOT, Target, client_program, run
+from detourlib import ROOT, Target, run
 
 CONFIG = """
 sites:
@@ -139,7 +140,7 @@ def test_curl_put_is_told_at_once(server, place, options):
     assert done.stdout.decode() == f"307 {place.url}/v1/f"
 
 
-@pytest.mark.skipif(not client_program("node"), reason="no node")
+@pytest.mark.skipif(not shutil.which("node"), reason="no node")
 @pytest.mark.parametrize("path, arrives", PATHS)
 def test_node_fetch_follows_with_method_and_body(server, place, path, arrives):
     place.seen.clear()

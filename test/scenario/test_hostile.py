@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Promises 4 and 9: no input turns a Location elsewhere or adds a field; hostile bytes get
-a clear 4xx at a bounded cost, and the next request is served."""
+"""Promise 9: hostile bytes get a clear 4xx at a bounded cost, and the next request is served."""
 
 import json
+import random
 import re
 import resource
 import socket
 import threading
 import time
-import urllib.parse
 
 import pytest
 from detourlib import SLACK, Probe, parse_all, request_bytes, resets_sent, wait_until
+from test_location import check_location
 
 CONFIG = """
 limits: {header_timeout: 1s, idle_timeout: 2s, write_timeout: 2s}
@@ -19,112 +19,14 @@ sites:
   - name: a
     hosts: [a.example]
     routes:
-      - {name: path, path: "/p/*", to: "https://b.example:8443{+path}"}
-      - {name: rest, path: "/r/*", to: "https://b.example:8443/{+0}"}
-      - {name: coded, path: "/c/*", to: "https://b.example:8443/{0}"}
-      - {name: bare, path: "/b/*", to: "https://b.example:8443/deep{+0}"}
-      - {name: name, path: "/n/:x/:y", to: "https://b.example:8443/{+x}/z/{y}"}
-      - {name: regex, path: "/v/:x(.*)", to: "https://b.example:8443/{+x}"}
-      - {name: inquery, path: "/q/*", to: "https://b.example:8443/?u={0}&v={+0}"}
-      - {name: infragment, path: "/f/*", to: "https://b.example:8443/{#0}"}
-      - {name: prefix, path_prefix: /x, to: "https://b.example:8443{+path}"}
-      - {name: query, path: /y, to: "https://b.example:8443/z"}
-      - {name: pool, path: "/o/*", pool: one}
-      - {name: strip, path: "/s/*", pool: stripped}
-      - {name: label, path: "/l/:region/*", to: "https://{region}.b.example:8443/{+0}", labels: {region: [eu, us]}}
-      - {name: backtrack, path: "/back/:x((?:a+)+b)", to: "https://b.example:8443/{+x}"}
-      - {name: lines, path: "/lines", to: "https://b.example:8443/", headers: {X-Where: kept}}
-  - name: all
-    hosts: ["*"]
-    routes:
-      - {name: any, path: "/*", to: "https://b.example:8443{+path}"}
-pools:
-  one: {balance: round-robin, servers: [{name: s, url: "https://b.example:8443/base"}]}
-  stripped: {balance: hash, path: strip, servers: [{name: s, url: "https://b.example:8443"}]}
+      - {name: rest, path: "/r/*", to: "https://b.example/{+0}"}
+      - {name: backtrack, path: "/back/:x((?:a+)+b)", to: "https://b.example/{+x}"}
 """
-
-SHAPES = ["/p/", "/r/", "/c/", "/b/", "/n/", "/v/", "/q/", "/f/", "/x/", "/y?", "/o/", "/s/", "/l/eu/", "/", ""]
-
-EVIL = [
-    "/evil.example", "//evil.example", "///evil.example", "/\\evil.example", "\\evil.example",
-    "\\\\evil.example", "%2fevil.example", "%2f%2fevil.example", "%5cevil.example",
-    "%5c%5cevil.example", "/%2fevil.example", "/%5cevil.example", "/.//evil.example",
-    "/..//evil.example", "..//evil.example", "../../evil.example", "%2e%2e/%2e%2e/evil.example",
-    "%2e%2e%2f%2e%2e%2fevil.example", "@evil.example", "a@evil.example", "a:b@evil.example",
-    "%40evil.example", ":80@evil.example", ":1234", ".evil.example", "evil.example",
-    "https://evil.example/", "https:evil.example", "http://evil.example", "javascript:alert(1)",
-    "data:text/html,x", "?@evil.example", "%3f@evil.example", "%23@evil.example", ";@evil.example",
-    "\xe3\x80\x82evil.example", "%e3%80%82evil.example", "b.example\xe3\x80\x82evil",
-    "b\xc3\xbccher.example", "%ef%bc%8f%ef%bc%8fevil.example", "%c0%afevil.example",
-    "%0d%0aLocation:%20https://evil.example", "%0d%0aSet-Cookie:%20a=b", "%0aSet-Cookie:a=b",
-    "%0dSet-Cookie:a=b", "%e5%98%8d%e5%98%8aSet-Cookie:a=b", "%00", "%00evil.example", "%09evil.example",
-    "%20evil.example", "%7f", "%1b[31m", "%", "%%", "%2", "%zz", "%u002fevil", "%252f%252fevil.example",
-    "%250d%250aSet-Cookie:a=b", "a\"b", "a'b", "a<b>c", "a`b", "a{b}c", "a|b", "a^b", "[::1]", "[evil",
-    "\xff\xfe", "\xc0\xaf", "\x80", "a/../../../evil", "a/%2e%2e/%2e./evil", "..", ".", "%2e", "../",
-]
-
-BYTES = re.compile(r"[!#$%&'()*+,/:;=?@\[\]A-Za-z0-9._~-]*")
 
 
 @pytest.fixture(scope="module")
 def server(shared_detour):
     return shared_detour(CONFIG, log=True, metrics=True)
-
-
-def check_location(location, authority="b.example:8443"):
-    """As a stranger reads it: Python's and a browser's idea of where it leads."""
-    assert BYTES.fullmatch(location), location
-    assert "\\" not in location
-    assert re.match(r"https://([a-z0-9.-]+(?::[0-9]+)?)(?=[/?#]|$)", location), location
-    parts = urllib.parse.urlsplit(location)
-    assert parts.scheme == "https"
-    assert parts.netloc in (authority, "eu." + authority, "us." + authority), location
-    for escape in re.findall("%(..?)?", location):
-        assert re.fullmatch("[0-9A-Fa-f]{2}", escape), location
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_location_leads_where_it_was_declared(server, shape):
-    with server.connect() as c:
-        for evil in EVIL:
-            target = shape + evil
-            if not target.startswith("/"):
-                target = "/" + target
-            c.send(request_bytes("GET", target))
-            r = c.response()
-            names = sorted(n.lower() for n, _ in r.fields)
-            assert "set-cookie" not in names, (target, r)
-            if r.status in (307, 308):
-                check_location(r.location)
-            else:
-                assert r.status in (400, 404, 414, 503), (target, r)
-                assert r.location is None
-            if r.closes:
-                c.assert_closed()
-                c.close()
-                c.__init__(server.address)
-
-
-@pytest.mark.parametrize("shape", ["/p/x?", "/y?", "/x?", "/o/x?", "/q/x?"])
-def test_query_cannot_leave_the_query(server, shape):
-    for evil in EVIL:
-        with server.connect() as c:
-            r = c.send(request_bytes("GET", shape + evil.replace(" ", "%20"))).response()
-            if r.status == 307:
-                check_location(r.location)
-            else:
-                assert r.status == 400, (shape + evil, r)
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["evil.example", "b.example", "a.example.evil.example", "evil.example:99", "127.0.0.1", "[::1]",
-     "xn--evil", "EVIL.example."],
-)
-def test_host_does_not_choose_the_location(server, host):
-    r = server.get("/some/path", host=host)
-    check_location(r.location)
-    assert r.location == "https://b.example:8443/some/path"
 
 
 @pytest.mark.parametrize(
@@ -135,16 +37,7 @@ def test_host_does_not_choose_the_location(server, host):
 def test_a_host_that_is_none_is_400(server, host):
     with server.connect() as c:
         c.send(f"GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n")
-        assert c.response().status in ((400,) if host != "a..example" else (400, 307))
-
-
-@pytest.mark.parametrize("region", ["evil", "eu.evil", "eu%2eevil", "eu/", "EU", "eu%00", "%65u", "-", ""])
-def test_a_label_comes_from_its_list_or_not_at_all(server, region):
-    r = server.get(f"/l/{region}/x")
-    if r.location:
-        assert re.match("(?i)https://(eu|us)[.]b[.]example:8443/", r.location), r
-    else:
-        assert r.status in (400, 404), r
+        assert c.response().status == 400
 
 
 def test_every_control_byte_in_every_place(server):
@@ -156,15 +49,6 @@ def test_every_control_byte_in_every_place(server):
                 assert c.response().status == 400, (byte, place)
 
 
-def test_escaped_control_bytes_stay_escaped(server):
-    for byte in [*range(0x20), 0x7F]:
-        for shape in ["/p/", "/r/", "/c/", "/v/", "/q/", "/f/", "/o/", "/y?"]:
-            r = server.get(f"{shape}a%{byte:02x}b")
-            if r.status == 307:
-                check_location(r.location)
-                assert f"%{byte:02X}" in r.location.upper()
-
-
 def test_10000_pipelined_requests_in_one_write(server):
     count = 10_000
     data = b"".join(request_bytes("GET", f"/r/{i}") for i in range(count))
@@ -172,7 +56,7 @@ def test_10000_pipelined_requests_in_one_write(server):
         writer = threading.Thread(target=c.send, args=(data,), daemon=True)
         writer.start()
         for i in range(count):
-            assert c.response().location == f"https://b.example:8443/{i}"
+            assert c.response().location == f"https://b.example/{i}"
         writer.join(20)
     probe.assert_healthy()
 
@@ -295,12 +179,10 @@ def test_backtracking_expressions_are_bounded(server):
         for _ in range(50):
             assert server.get("/back/" + "a" * 3000 + "c").status in (404, 503)
     probe.assert_healthy()
-    assert server.get("/back/aaab").location == "https://b.example:8443/aaab"
+    assert server.get("/back/aaab").location == "https://b.example/aaab"
 
 
 def test_random_bytes_get_a_4xx_or_nothing(server):
-    import random
-
     rng = random.Random(307)
     seeds = [request_bytes("POST", "/r/x?y", {"Cookie": "a=b", "Accept": "*/*"}, b"body")] * 3
     seeds += [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 50]

@@ -62,6 +62,7 @@ BAD = {
     "3 no version": b"GET /x\r\nHost: a.example\r\n\r\n",
     "3 version in lower case": b"GET /x http/1.1\r\nHost: a.example\r\n\r\n",
     "3 version with too many digits": b"GET /x HTTP/1.10\r\nHost: a.example\r\n\r\n",
+    "3.2 a fragment in the target": b"GET /x#y HTTP/1.1\r\nHost: a.example\r\n\r\n",
     "3.2 target is no path": b"GET x HTTP/1.1\r\nHost: a.example\r\n\r\n",
     "3.2 no Host": b"GET /x HTTP/1.1\r\n\r\n",
     "3.2 two Hosts": b"GET /x HTTP/1.1\r\nHost: a.example\r\nHost: a.example\r\n\r\n",
@@ -226,8 +227,7 @@ def test_2_3_other_version_is_505(server):
 
 def test_2_3_higher_minor_is_served(server):
     with server.connect() as c:
-        r = c.send(b"GET /x HTTP/1.2\r\nHost: a.example\r\n\r\n").response()
-        assert r.status in (307, 505)
+        assert c.send(b"GET /x HTTP/1.2\r\nHost: a.example\r\n\r\n").response().status == 307
 
 
 def test_3_2_case_port_and_dot_of_host_do_not_matter(server):
@@ -248,23 +248,15 @@ def test_3_2_2_absolute_form_wins_over_host(server):
 def test_3_2_3_connect_is_refused(server):
     with server.connect() as c:
         c.send(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n")
-        r = c.response()
-        assert 400 <= r.status < 600 and r.location is None
+        assert c.response().status == 501
 
 
 def test_3_2_4_options_asterisk(server):
     with server.connect() as c:
         c.send(b"OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n" + GET)
         r = c.response()
-        assert r.status in (200, 204) and r.location is None
+        assert r.status == 204 and "OPTIONS" in r["Allow"]
         assert c.response().status == 307
-
-
-def test_9110_7_1_a_fragment_in_the_target_is_refused_or_kept_out(server):
-    with server.connect() as c:
-        c.send(b"GET /x#y HTTP/1.1\r\nHost: a.example\r\n\r\n")
-        r = c.response()
-        assert r.status == 400 or "#" not in r.location
 
 
 def test_9110_7_4_https_that_was_not(server):
@@ -275,11 +267,6 @@ def test_9110_7_4_https_that_was_not(server):
 
 def test_unknown_host_is_421(server):
     assert server.get("/x", host="unknown.example").status == 421
-
-
-def test_no_route_is_404(server):
-    assert server.get("/tea").status == 410
-    assert server.get("/", host="c.example").status == 307
 
 
 # RFC 9110: semantics
@@ -416,16 +403,12 @@ def test_9_3_http_1_0_keep_alive(server):
     with server.connect() as c:
         for _ in range(3):
             r = c.send(head("GET /x HTTP/1.0", "Host: a.example", "Connection: keep-alive")).response()
-            if r.closes:
-                c.assert_closed()
-                return
-            assert (r["Connection"] or "").lower() == "keep-alive"
+            assert (r.status, r["Connection"]) == (307, "keep-alive")
 
 
 def test_http_1_0_without_host(server):
     with server.connect() as c:
-        r = c.send(b"GET /x HTTP/1.0\r\n\r\n").response()
-        assert r.status in (400, 421)
+        assert c.send(b"GET /x HTTP/1.0\r\n\r\n").response().status == 421
 
 
 def test_half_closed_client_gets_the_answer_then_fin(server):

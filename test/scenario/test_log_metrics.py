@@ -2,12 +2,13 @@
 """Promise 8, and FAULTS on disks: every request leaves a line of JSON and is counted, and
 neither can hold a request."""
 
+import http.client
 import os
 import signal
 import threading
 
 import pytest
-from detourlib import SLACK, Probe, request_bytes, wait_until
+from detourlib import SLACK, Probe, request_bytes, run, wait_until
 
 CONFIG = """
 sites:
@@ -46,8 +47,7 @@ def test_a_line_says_what_happened(server):
     assert line["location"] == "https://b.example/x%20y?q=1"
     assert line["rule"] == "shop/routes/api"
     assert line["why"]
-    duration = [v for k, v in line.items() if k.startswith("duration")]
-    assert duration and 0 <= duration[0] < 1e7
+    assert 0 <= line["duration_us"] < 1e7
     assert line["user_agent"] == "tester/1.0"
 
 
@@ -123,7 +123,7 @@ def test_metrics(detour):
     assert m.hits("shop/routes/unused") == 0
     assert m.hits("shop/default") == 1
     for status, count in [("307", 30), ("410", 7), ("503", 3), ("404", 1)]:
-        assert sum(v for n, l, v in m.samples if l.get("status", l.get("code")) == status) == count
+        assert m.sum("detour_requests_total", status=status) == count
     for word in ["connections", "snapshot"]:
         assert any(word in n for n, _, _ in m.samples), m.text
     others = server.metrics()
@@ -154,14 +154,12 @@ def test_hits_survive_a_killed_worker_control_and_a_reload(detour):
 
 
 def test_the_metrics_listener_serves_nothing_else(server):
-    import http.client
-
     for method, path, wanted in [("GET", "/", 404), ("GET", "/api/x", 404), ("POST", "/metrics", 405)]:
         c = http.client.HTTPConnection("127.0.0.1", server.metrics_port, timeout=20)
         c.request(method, path)
         r = c.getresponse()
         r.read()
-        assert r.status in (wanted, 404, 405)
+        assert r.status == wanted
         assert r.getheader("Location") is None
         c.close()
 
@@ -221,8 +219,6 @@ def test_a_slow_disk_catches_up(detour, folder):
 
 
 def test_a_log_that_cannot_be_opened_is_2(folder):
-    from detourlib import run
-
     file = folder / "d.yaml"
     file.write_text(f"listen: [http://127.0.0.1:1]\naccess_log: {folder}/no/such/folder/log\n" + CONFIG)
     done = run("serve", "-c", file)

@@ -146,11 +146,11 @@ def test_prefix_matches_nothing_else(server, target):
 
 def test_methods(server):
     assert server.get("/methods").location == B + "get"
-    assert server.request("HEAD", "/methods").location in (None, B + "get")
+    assert server.request("HEAD", "/methods").location == B + "get"
     assert server.post("/methods").location == B + "post"
     assert server.request("PUT", "/methods", body=b"").location == B + "post"
     assert server.request("BREW", "/methods").location == B + "brew"
-    assert server.request("DELETE", "/methods").location is None
+    assert server.request("DELETE", "/methods").status == 404
 
 
 def test_headers(server):
@@ -213,7 +213,7 @@ def test_share_rest_status(server):
 def test_hosts(server):
     assert server.get("/exact", host="xn--bcher-kva.example").location == B + "exact"
     assert server.get("/x", host="two.wild.example").location == B + "wild"
-    assert server.get("/x", host="deep.two.wild.example").location in (B + "wild", None)
+    assert server.get("/x", host="deep.two.wild.example").location == B + "wild"
     assert server.get("/x", host="one.wild.example").location == B + "one"
     assert server.get("/x", host="wild.example").status == 421
     assert server.get("/x", host="xwild.example").status == 421
@@ -251,7 +251,7 @@ def test_status(server, status):
 
 @pytest.mark.parametrize(
     "path, cache",
-    [("/s307", {}), ("/s302", {"no-store": ""}), ("/s303", {"no-store": ""}),
+    [("/s307", {}), ("/share", {}), ("/s302", {"no-store": ""}), ("/s303", {"no-store": ""}),
      ("/s301", {"max-age": "3600"}), ("/s308", {"max-age": "3600"}), ("/m301", {"max-age": "86400"}),
      ("/m302", {"max-age": "300"}), ("/m307", {"max-age": "90"})],
 )
@@ -261,23 +261,14 @@ def test_freshness(server, path, cache):
     assert r["Expires"] is None and r["Age"] is None and r["Retry-After"] is None
 
 
-def test_public_without_a_lifetime_is_never_sent(server):
-    for path in ["/s307", "/m307", "/s301", "/mclient", "/share"]:
-        d = server.get(path).directives
-        assert "public" not in d or "max-age" in d
-
-
-@pytest.mark.parametrize("path, headers", [("/mclient", {}), ("/mshare", {}), ("/mcookie", {"Cookie": "beta=yes"}), ("/mheader", {"X-Tier": "gold"})])
-def test_what_depends_on_the_client_says_so(server, path, headers):
+@pytest.mark.parametrize(
+    "path, headers, cache, vary",
+    [("/mclient", {}, "private, max-age=90", None), ("/mshare", {}, "private, max-age=90", None),
+     ("/mcookie", {"Cookie": "beta=yes"}, "max-age=90", "Cookie"), ("/mheader", {"X-Tier": "gold"}, "max-age=90", "X-Tier")],
+)
+def test_what_depends_on_the_client_says_so(server, path, headers, cache, vary):
     r = server.get(path, headers)
-    assert r.status == 307
-    vary = (r["Vary"] or "").lower()
-    if path == "/mheader":
-        assert "x-tier" in vary or "private" in r.directives
-    elif path == "/mcookie":
-        assert "cookie" in vary or "private" in r.directives
-    else:
-        assert "private" in r.directives
+    assert (r.status, r["Cache-Control"], r["Vary"]) == (307, cache, vary)
 
 
 def test_freshness_is_clipped_to_the_next_change(server):
@@ -307,8 +298,8 @@ def test_note(server):
 
 
 def test_redirect_by_names_the_rule(server):
-    assert "exact" in server.get("/exact")["X-Redirect-By"]
-    assert "prefix" in server.get("/shop")["X-Redirect-By"]
+    assert server.get("/exact")["X-Redirect-By"] == "a/routes/exact"
+    assert server.get("/shop")["X-Redirect-By"] == "a/routes/prefix"
 
 
 # CORS
@@ -323,7 +314,7 @@ def preflight(server, host, origin, method="PUT", headers=None):
 
 def test_preflight_is_answered_not_redirected(server):
     r = preflight(server, "cors.example", "https://app.example", headers="x-token")
-    assert r.status in (200, 204) and r.location is None
+    assert r.status == 204 and r.location is None
     assert r["Access-Control-Allow-Origin"] == "https://app.example"
     assert "PUT" in r["Access-Control-Allow-Methods"]
     assert "x-token" in r["Access-Control-Allow-Headers"].lower()
@@ -366,8 +357,7 @@ def test_options_without_origin_is_an_ordinary_request(server):
 
 def test_https_redirect(server):
     r = server.get("/up/a%2Fb?c", host="secure.example")
-    assert r.location == "https://secure.example/up/a%2Fb?c"
-    assert r.status in (307, 308)
+    assert (r.status, r.location) == (307, "https://secure.example/up/a%2Fb?c")
     r = server.post("/up/x", host="secure2.example")
     assert (r.status, r.location) == (308, "https://secure2.example:8443/up/x")
     assert "max-age" in r.directives

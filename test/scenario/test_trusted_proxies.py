@@ -6,7 +6,7 @@ import socket
 import struct
 
 import pytest
-from detourlib import Closed, Conn, free_port, request_bytes
+from detourlib import Closed, Conn, free_port, request_bytes, wait_until
 
 CONFIG = """
 trusted_proxies: [127.0.0.1/32, 198.51.100.0/24]
@@ -124,17 +124,17 @@ def test_the_port_is_the_clients(server, headers, expected):
     assert seen("127.0.0.9") == "http/8307"
 
 
-@pytest.mark.parametrize("host", ["evil@x", "a/b", "", "a b", "a.example\x0b", '"a.example"'])
+@pytest.mark.parametrize("host", ["evil@x", "a/b", "a b", "a.example\x0b", '"a.example"'])
 def test_a_forwarded_host_that_is_none(server, host):
-    r = server.get("/scheme", {"X-Forwarded-Host": host, "X-Forwarded-For": "203.0.113.5"})
-    assert r.status in (400, 421) or r.location.endswith("/http/a.example")
+    assert server.get("/scheme", {"X-Forwarded-Host": host, "X-Forwarded-For": "203.0.113.5"}).status == 400
+
+
+def test_an_empty_forwarded_host_says_nothing(server):
+    assert server.get("/scheme", {"X-Forwarded-Host": ""}).location.endswith("/http/a.example")
 
 
 def test_the_log_names_the_client(server):
     server.get("/who?logged", {"X-Forwarded-For": "203.0.113.77"})
-    lines = server.wait_log(1)
-    from detourlib import wait_until
-
     lines = wait_until(lambda: [x for x in server.log_lines() if x["path"] == "/who?logged"])
     assert lines[0]["client"].startswith("203.0.113.77")
 
@@ -207,10 +207,7 @@ BAD_HEADERS = {
 def test_a_header_that_is_missing_or_bad_ends_the_connection(server, second_port, name):
     with Conn(("127.0.0.1", second_port)) as c:
         c.send(BAD_HEADERS[name] + request_bytes("GET", "/who"))
-        try:
-            r = c.response()
-            assert r.status == 400
-        except Closed:
-            pass
+        with pytest.raises(Closed):
+            c.response()
     with Conn(("127.0.0.1", second_port)) as c:
         assert c.send(HEADERS["v1 TCP4"][0] + request_bytes("GET", "/who")).response().status == 307
