@@ -30,8 +30,9 @@ static int seal(struct tls_context *context, unsigned char *name, unsigned char 
 }
 
 /* 0: a key that we do not have (any more): a full handshake. 1: go on. 2: go on, and give
- * the client a new ticket. */
-static int open_with(struct tls_context *context, const unsigned char *name,
+ * the client a new ticket. In TLS 1.3 that is each time, since a ticket that is used twice
+ * lets others see that it is the same client (RFC 8446, C.4). */
+static int open_with(struct tls_context *context, bool renew, const unsigned char *name,
                      const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     for (size_t i = 0; i < context->ticket_key_count; i++) {
@@ -45,7 +46,7 @@ static int open_with(struct tls_context *context, const unsigned char *name,
         if (!done) {
             return -1;
         }
-        return i == 0 ? 1 : 2;
+        return i > 0 || renew ? 2 : 1;
     }
     return 0;
 }
@@ -55,5 +56,5 @@ int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX 
 {
     struct tls_context *context = stream_of(ssl)->context;
     return sealing ? seal(context, name, iv, cipher, mac)
-                   : open_with(context, name, iv, cipher, mac);
+                   : open_with(context, SSL_version(ssl) >= TLS1_3_VERSION, name, iv, cipher, mac);
 }

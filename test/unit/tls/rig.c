@@ -185,7 +185,9 @@ static int on_ticket(SSL *ssl, SSL_SESSION *session)
 static void set_client(struct rig *rig, const struct rig_client *client)
 {
     SSL_CTX *context = rig->client_context;
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT);
+    /* In a cache they would end with the context. */
+    SSL_CTX_set_session_cache_mode(context,
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(context, on_ticket);
     if (client->version != 0) {
         SSL_CTX_set_min_proto_version(context, client->version);
