@@ -68,32 +68,59 @@ void problems_sort(struct problems *problems)
     }
 }
 
-/* What stands in a configuration may hold anything; a terminal must not obey it. */
-static void print_safely(const char *text, FILE *out)
+/* Standard error is not buffered: without this each character would be a system call. */
+struct printer {
+    FILE *out;
+    size_t len;
+    char room[16384];
+};
+
+static void flush(struct printer *printer)
 {
-    for (const unsigned char *at = (const unsigned char *)text; *at != 0; at++) {
-        if (*at < 0x20 || *at == 0x7f) {
-            fprintf(out, "\\x%02x", *at);
-        } else {
-            fputc(*at, out);
+    fwrite(printer->room, 1, printer->len, printer->out);
+    printer->len = 0;
+}
+
+static void put(struct printer *printer, const char *text)
+{
+    for (; *text != 0; text++) {
+        if (printer->len == sizeof(printer->room)) {
+            flush(printer);
         }
+        printer->room[printer->len++] = *text;
     }
 }
 
-static void print_problem(const struct problems *problems, const struct problem *problem, FILE *out)
+/* What stands in a configuration may hold anything; a terminal must not obey it. */
+static void put_safely(struct printer *printer, const char *text)
 {
-    print_safely(problems->file, out);
-    if (problem->place.line != 0) {
-        fprintf(out, ":%u:%u", problem->place.line, problem->place.column);
+    for (; *text != 0; text++) {
+        char escaped[8] = {*text};
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
+            snprintf(escaped, sizeof(escaped), "\\x%02x", (unsigned char)*text);
+        }
+        put(printer, escaped);
     }
-    fputs(problem->severity == SEVERITY_ERROR ? ": error: " : ": warning: ", out);
-    print_safely(problem->text, out);
-    fputc('\n', out);
+}
+
+static void put_problem(struct printer *printer, const char *file, const struct problem *problem)
+{
+    char place[32] = "";
+    put_safely(printer, file);
+    if (problem->place.line != 0) {
+        snprintf(place, sizeof(place), ":%u:%u", problem->place.line, problem->place.column);
+    }
+    put(printer, place);
+    put(printer, problem->severity == SEVERITY_ERROR ? ": error: " : ": warning: ");
+    put_safely(printer, problem->text);
+    put(printer, "\n");
 }
 
 void problems_print(const struct problems *problems, FILE *out)
 {
+    struct printer printer = {.out = out};
     for (size_t i = 0; i < problems->count; i++) {
-        print_problem(problems, &problems->items[i], out);
+        put_problem(&printer, problems->file, &problems->items[i]);
     }
+    flush(&printer);
 }

@@ -33,7 +33,7 @@ struct control {
     bool first;        /* nothing is served yet: a failure ends the program */
     bool from_text;    /* the candidate is the last good text, not the file */
     bool alarm_missed; /* the alarm went off while a candidate was on its way */
-    bool reload_again; /* a SIGHUP came while a candidate was on its way */
+    bool reload_again; /* a SIGHUP came that is not served yet */
     struct configuration *current;
     struct configuration *candidate;
     uint64_t question; /* number of the LISTEN that the candidate waits for */
@@ -315,15 +315,6 @@ static void on_listening(struct control *c, struct message *message)
     }
 }
 
-static void on_reload(struct control *c)
-{
-    if (c->candidate != NULL) {
-        c->reload_again = true;
-    } else {
-        begin_reload(c);
-    }
-}
-
 static void on_refused(struct control *c, const struct message *message)
 {
     if (c->candidate != NULL && message->generation == c->question) {
@@ -350,9 +341,10 @@ static void on_message(struct control *c, struct message *message)
                  (unsigned long long)message->generation);
         break;
     case MESSAGE_RELOAD:
-        on_reload(c);
+        c->reload_again = true;
         break;
     case MESSAGE_DRAIN:
+        c->reload_again = false;
         finish(c, 0);
         break;
     default:
@@ -371,6 +363,8 @@ static void on_channel(struct ev_loop *loop, ev_io *watcher, int events)
     }
     if (err != ERR_AGAIN) {
         finish(c, 1); /* the supervisor is gone */
+    } else if (c->reload_again && c->candidate == NULL) {
+        begin_reload(c); /* once, however often it was asked for meanwhile */
     }
 }
 

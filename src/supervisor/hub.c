@@ -90,8 +90,10 @@ void hub_welcome(struct supervisor *s, struct child *child)
 
 void hub_reload(struct supervisor *s)
 {
-    struct message message = {.type = MESSAGE_RELOAD};
-    s->reload_asked = child_send(&s->control, &message) != ERR_NONE;
+    const struct message message = {.type = MESSAGE_RELOAD};
+    enum err err = s->control.channel < 0 ? ERR_CLOSED : channel_send(s->control.channel, &message);
+    /* A channel that is full of them says it already: control is busy with a large file. */
+    s->reload_asked = err != ERR_NONE && err != ERR_AGAIN;
 }
 
 /* The shared pages, once the count of workers is known. */

@@ -5,9 +5,10 @@ why, uri lets one try a pattern, a template, a reference by hand."""
 import json
 import re
 import subprocess
+import time
 
 import pytest
-from detourlib import BINARY, ROOT, environment, run
+from detourlib import BINARY, ROOT, SLACK, environment, run
 
 CONFIG = """
 listen: ["http://127.0.0.1:8307"]
@@ -410,3 +411,13 @@ def test_uri_resolve_fails(base, reference):
 def test_man_pages_are_there():
     for page in ["detour.1", "detour.yaml.5"]:
         assert list((ROOT / "doc" / "man").glob(page + "*")), page
+
+
+def test_many_problems_are_printed_quickly(tmp_path):
+    """Standard error is unbuffered; a system call for each character took 10 s here."""
+    path = tmp_path / "detour.yaml"
+    path.write_text("sites:\n" + " - hosts: [h.example]\n" * 150_000)
+    begin = time.monotonic()
+    done = run("check", "-c", path)
+    assert done.returncode == 1 and done.stderr.count(": error: ") + done.stdout.count(": error: ") == 149_999
+    assert time.monotonic() - begin < 2 * SLACK

@@ -379,3 +379,19 @@ def test_zombies_are_none(detour):
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: process_stat(victim) is None, what="the burial")
         wait_until(lambda: len(server.worker_pids()) == 2)
+
+
+def test_a_storm_of_reloads_while_control_is_busy(detour):
+    """However many signals come, control lives, and reads the file once or twice."""
+    server = detour(CONFIG)
+    control = server.control_pid()
+    os.kill(control, signal.SIGSTOP)  # as if it read a very large file
+    for _ in range(2000):
+        server.signal(signal.SIGHUP)
+        time.sleep(0.0005)
+    server.write(CONFIG.replace("b.example", "c.example"))
+    os.kill(control, signal.SIGCONT)
+    wait_until(lambda: server.get("/x").location == "https://c.example/x", what="the new file")
+    time.sleep(0.3)
+    assert server.control_pid() == control, server.stderr()
+    assert server.stderr().count("is in use by all workers") <= 3, server.stderr()
