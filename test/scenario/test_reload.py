@@ -5,6 +5,7 @@ reported with all its problems."""
 import os
 import re
 import signal
+import threading
 import time
 
 import pytest
@@ -68,9 +69,53 @@ def test_200_reloads_under_load_lose_nothing(detour):
     server = detour(CONFIG, WHERE="one")
     kids = [server.control_pid(), *server.worker_pids()]
     before = descriptors(kids + [server.pid])
-    reloads(server, 200, 0.1)
+    floods = [Flood(server) for _ in range(4)]
+    try:
+        reloads(server, 200, 0.1)
+        wait_until(lambda: sum(f.answered for f in floods) >= 1_000_000, 120, "a million requests")
+    finally:
+        for flood in floods:
+            flood.end()
+    assert [f.problem for f in floods] == [None] * 4
     after = descriptors(kids + [server.pid])
     assert after <= before + 8, f"descriptors leak: {before}, {after}"
+
+
+class Flood(threading.Thread):
+    """Requests as fast as they go, 64 in one write; each must be answered with 307."""
+
+    BATCH = 64
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.answered, self.problem = server, 0, None
+        self.ending = threading.Event()
+        self.start()
+
+    def run(self):
+        requests = request_bytes("GET", "/x") * self.BATCH
+        try:
+            with self.server.connect() as c:
+                while not self.ending.is_set():
+                    c.send(requests)
+                    self.take_answers(c)
+        except (OSError, AssertionError) as e:
+            self.problem = f"{type(e).__name__} after {self.answered}: {e}"
+
+    def take_answers(self, c):
+        data = b""
+        while data.count(b"</a>") < self.BATCH:
+            more = c.sock.recv(1 << 20)
+            assert more, f"closed after {data[-200:]!r}"
+            data += more
+            other = re.search(rb"HTTP/1.1 (?!307)\d{3} .*", data)
+            assert not other, other[0]
+        self.answered += self.BATCH
+
+    def end(self):
+        self.ending.set()
+        self.join(20)
+        assert not self.is_alive(), "it waits for answers"
 
 
 def descriptors(pids):
