@@ -14,12 +14,12 @@ struct turn {
     uint64_t turns;
     uint64_t taken;
     uint64_t deadline;
-    uint32_t next; /* in the list of a slot; SNAP_NONE */
+    uint32_t next; /* in the list of a slot, counted from 1; 0: none */
 };
 
 struct spread {
     struct turn *servers;
-    uint32_t *slots; /* by slot: the first of the servers whose window opens; SNAP_NONE */
+    uint32_t *slots; /* by slot: the first of the servers whose window opens, from 1; 0: none */
     uint32_t *heap;  /* servers whose window is open, the most urgent first */
     uint32_t heap_count;
     size_t length;
@@ -78,7 +78,7 @@ static void wait_for_window(struct spread *spread, uint32_t server, size_t soone
     size_t slot = opens > soonest ? opens : soonest;
     turn->deadline = ((turn->taken + 1) * spread->length + turn->turns - 1) / turn->turns;
     turn->next = spread->slots[slot];
-    spread->slots[slot] = server;
+    spread->slots[slot] = server + 1;
 }
 
 static void fill(struct spread *spread, uint32_t count, uint32_t *cycle)
@@ -87,8 +87,8 @@ static void fill(struct spread *spread, uint32_t count, uint32_t *cycle)
         wait_for_window(spread, i, 0);
     }
     for (size_t slot = 0; slot < spread->length; slot++) {
-        uint32_t next;
-        for (uint32_t server = spread->slots[slot]; server != SNAP_NONE; server = next) {
+        for (uint32_t next = spread->slots[slot]; next > 0;) {
+            uint32_t server = next - 1;
             next = spread->servers[server].next;
             heap_push(spread, server);
         }
@@ -102,7 +102,7 @@ enum err cycle_spread(const uint64_t *turns, uint32_t count, size_t length, uint
 {
     struct spread spread = {
         .servers = calloc(count, sizeof(*spread.servers)),
-        .slots = malloc(length * sizeof(*spread.slots)),
+        .slots = calloc(length, sizeof(*spread.slots)),
         .heap = malloc(count * sizeof(*spread.heap)),
         .length = length,
     };
@@ -110,9 +110,6 @@ enum err cycle_spread(const uint64_t *turns, uint32_t count, size_t length, uint
     if (ready) {
         for (uint32_t i = 0; i < count; i++) {
             spread.servers[i].turns = turns[i];
-        }
-        for (size_t slot = 0; slot < length; slot++) {
-            spread.slots[slot] = SNAP_NONE;
         }
         fill(&spread, count, cycle);
     }

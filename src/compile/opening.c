@@ -22,7 +22,7 @@ enum reach {
 /* A place in the hash table. The table does not grow, so its number names the node. */
 struct opening {
     bool used;
-    uint32_t parent; /* of a root: see root_of */
+    uint32_t parent; /* of a root: above_roots */
     struct span segment;
     int64_t soonest_ns[REACH_COUNT];
 };
@@ -51,6 +51,11 @@ static bool next_literal(struct literals *literals, struct span *segment)
     return true;
 }
 
+/* A site has a root for each host that is written out, one for detours of
+ * any host, and one for all detours. */
+static const struct span any_host = {(const uint8_t *)"", 0};
+static const struct span all_hosts = {(const uint8_t *)"*", 1};
+
 /* A host pattern that matches this very name: nothing but lower-case labels, and none that
  * could be read as a number of an address. */
 static bool is_written_out(struct span host)
@@ -70,7 +75,7 @@ static bool is_written_out(struct span host)
 static struct span host_of(const struct model_rule *rule)
 {
     bool one = rule->host != NULL && is_written_out(rule->host_source);
-    return one ? rule->host_source : (struct span){0};
+    return one ? rule->host_source : any_host;
 }
 
 /* What is remembered answers GET and HEAD alone (RFC 9111, 4; RFC 9110, 9.3). Of methods that
@@ -85,15 +90,10 @@ static bool takes_remembered(const struct model_conditions *conditions)
 /* ---- the table ---- */
 
 /* Numbers from the far end belong to no place of the table. */
-static uint32_t root_of(uint32_t site)
+static uint32_t above_roots(uint32_t site)
 {
     return UINT32_MAX - site;
 }
-
-/* Below its root a site has a node for each host that is written out, one for detours of
- * any host, and one for all detours. */
-static const struct span any_host = {(const uint8_t *)"", 0};
-static const struct span all_hosts = {(const uint8_t *)"*", 1};
 
 /* The node, or the empty place where it would be. */
 static struct opening *find(const struct openings *openings, uint32_t parent, struct span segment)
@@ -131,7 +131,7 @@ static void sooner(int64_t *soonest, int64_t from_ns)
 static void add(struct openings *openings, const struct model_detour *detour, struct span host)
 {
     struct literals literals = {.rule = &detour->rule};
-    struct opening *node = find_or_add(openings, root_of(detour->site), host);
+    struct opening *node = find_or_add(openings, above_roots(detour->site), host);
     struct span segment;
     while (next_literal(&literals, &segment)) {
         sooner(&node->soonest_ns[REACH_BELOW], detour->from_ns);
@@ -146,7 +146,7 @@ static void ask(const struct openings *openings, uint32_t site, struct span host
                 const struct model_rule *rule, int64_t *soonest)
 {
     struct literals literals = {.rule = rule};
-    const struct opening *node = find(openings, root_of(site), host);
+    const struct opening *node = find(openings, above_roots(site), host);
     struct span segment;
     while (node->used) {
         sooner(soonest, node->soonest_ns[REACH_OPEN]);
