@@ -42,8 +42,8 @@ struct h2_options {
     uint64_t drain_bytes;         /* of a request body [1 GiB] */
     uint32_t drain_ms;            /* from the head to the end of the body [60,000] */
     uint32_t late_reset_ms;       /* [200] */
-    uint32_t stall_ms;            /* of an answer that no window lets go [10,000] */
-    uint32_t head_ms;             /* for the preface, and for a header block [10,000] */
+    uint32_t stall_ms;            /* of an answer that no window lets go [8,000] */
+    uint32_t head_ms;             /* for the preface, and for a header block [8,000] */
     uint32_t resets_max;          /* at once, of streams by the client's doing [500] */
     uint32_t resets_per_s;        /* that are forgiven [33] */
     uint32_t noise_max;           /* frames at once that bring nothing [1,000] */

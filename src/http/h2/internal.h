@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of a session share. session.c holds its life, receive.c what nghttp2 calls
+ * for frames that arrive, answer.c makes responses, late.c watches the time. Private to h2/. */
+#pragma once
+
+#include "http/h2/head.h"
+#include "http/h2/memory.h"
+#include "http/h2/session.h"
+
+#include <nghttp2/nghttp2.h>
+
+/* So much may happen at once, and so much again in time. */
+struct h2_budget {
+    uint32_t left;
+    uint64_t counted_ms; /* what was forgiven until then is in left */
+};
+
+struct h2_engine {
+    struct h2_options options;
+    h2_request_fn answer;
+    struct h2_counters counters;
+    struct h2_pool pool;
+    struct h2_head *spare_head; /* one is enough: most header blocks come in one piece */
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *wire_options;
+    struct response response;
+};
+
+enum h2_stream_state {
+    STREAM_ANSWERING, /* the answer, or a part of it, is in here */
+    STREAM_ANSWERED,  /* it is in the output, but perhaps not in the kernel */
+    STREAM_FLUSHED,
+};
+
+/* One request that was answered, and its answer as long as it waits: nghttp2 and this
+ * session point into text. */
+struct h2_stream {
+    struct h2_stream *next;
+    struct h2_stream *prev;
+    int32_t id;
+    uint8_t state;
+    bool body_open;     /* the client has not ended the stream */
+    bool has_length;    /* it said Content-Length */
+    bool reset;         /* we have */
+    uint32_t body_sent; /* of the answer */
+    struct span body;
+    uint64_t length;   /* what Content-Length said */
+    uint64_t received; /* of the request's body */
+    uint64_t began_ms; /* when it was answered */
+    uint64_t moved_ms; /* when the answer last got on, or was flushed */
+    uint8_t text[];
+};
+
+struct h2_session {
+    struct h2_engine *engine;
+    void *context;
+    nghttp2_session *wire;
+    struct h2_account account;
+    struct h2_stream *streams;
+    struct h2_head *head; /* the header block under way */
+    struct span pending;  /* made by nghttp2, not yet in the output */
+    uint64_t now_ms;
+    uint64_t next_ms;
+    uint64_t waits_since_ms; /* for the preface, or for the end of a header block */
+    uint64_t goaway_ms;      /* when the second GOAWAY of a shutdown is due */
+    struct h2_budget resets;
+    struct h2_budget noise;
+    uint32_t block_bytes; /* of the header block under way, as sent */
+    uint32_t block_frames;
+    uint32_t open_bodies; /* streams with body_open */
+    uint32_t unflushed;   /* of them, in STREAM_ANSWERED */
+    int32_t last_id;      /* of the newest stream that HEADERS named */
+    int32_t lenient_id;   /* up to here frames may come for streams that we have closed */
+    bool preface_seen;
+    bool began_sending;
+    bool shutting_down;
+    bool failed; /* a connection error that nghttp2 does not know; see fault */
+    bool fault_written;
+    uint32_t fault; /* of RFC 9113, 7 */
+    uint8_t fault_frames[9 + 17];
+};
+
+static inline bool h2_take(struct h2_budget *budget, uint32_t max, uint32_t per_s, uint64_t now_ms)
+{
+    if (budget->left == 0) {
+        uint64_t forgiven = (now_ms - budget->counted_ms) * per_s / 1000;
+        if (forgiven == 0) {
+            return false;
+        }
+        budget->left = forgiven < max ? (uint32_t)forgiven : max;
+        budget->counted_ms = now_ms;
+    }
+    budget->left--;
+    return true;
+}
+
+static inline void h2_schedule(struct h2_session *session, uint64_t at_ms)
+{
+    if (at_ms < session->next_ms) {
+        session->next_ms = at_ms;
+    }
+}
+
+/* Makes a connection error of it: no more bytes are read, GOAWAY is the next frame. Gives
+ * what a callback of nghttp2 then returns. */
+int h2_fail(struct h2_session *session, uint32_t code);
+
+/* Of a stream that the client has to answer for. What h2_fail gives, or 0. */
+int h2_reset_for_fault(struct h2_session *session, int32_t stream_id, uint32_t code);
+/* Of an upload that nobody waits for any more. */
+void h2_reset_late(struct h2_session *session, struct h2_stream *stream);
+/* One more reset that the client brought about. What h2_fail gives, or 0. */
+int h2_count_reset(struct h2_session *session);
+
+void h2_drop_head(struct h2_session *session);
+
+/* len more octets of the answer have gone. */
+void h2_note_progress(const struct h2_session *session, struct h2_stream *stream, size_t len);
+
+/* Answers the request in the session's head. last: no body follows. What h2_fail gives, or
+ * 0. */
+int h2_answer(struct h2_session *session, uint16_t bad_status, bool last);
+/* An answer's stream has ended: what came of the request's body? */
+void h2_close_stream(struct h2_session *session, struct h2_stream *stream);
+
+struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t stream_id);
+
+void h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);

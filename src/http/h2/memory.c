@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists of free pieces, one a size. The address sanitizer gets every piece as an
+ * allocation of its own, so that an overrun is seen. */
+#include "http/h2/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEP_PIECES false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEEP_PIECES false
+#endif
+#endif
+#ifndef KEEP_PIECES
+#define KEEP_PIECES true
+#endif
+
+enum { piece_bytes_max = (h2_piece_classes - 1) * h2_piece_step };
+
+static_assert(sizeof(struct h2_piece) % 16 == 0, "what follows must be aligned like malloc's");
+
+void h2_pool_fini(struct h2_pool *pool)
+{
+    for (size_t i = 0; i < h2_piece_classes; i++) {
+        while (pool->kept[i] != NULL) {
+            struct h2_piece *piece = pool->kept[i];
+            pool->kept[i] = piece->next;
+            free(piece);
+        }
+    }
+    pool->kept_bytes = 0;
+}
+
+static void *take_fresh(struct h2_account *account, size_t bytes)
+{
+    struct h2_piece *piece = malloc(bytes);
+    if (piece == NULL) {
+        return NULL;
+    }
+    piece->bytes = bytes;
+    account->used += bytes;
+    return piece + 1;
+}
+
+void *h2_alloc(struct h2_account *account, size_t size)
+{
+    struct h2_pool *pool = account->pool;
+    if (!h2_account_has(account, sizeof(struct h2_piece)) ||
+        size > account->max - account->used - sizeof(struct h2_piece)) {
+        return NULL;
+    }
+    size_t bytes = size + sizeof(struct h2_piece);
+    if (bytes > piece_bytes_max || !KEEP_PIECES) {
+        return take_fresh(account, bytes);
+    }
+    size_t class = (bytes + h2_piece_step - 1) / h2_piece_step;
+    struct h2_piece *piece = pool->kept[class];
+    bytes = class * h2_piece_step;
+    if (piece == NULL) {
+        return take_fresh(account, bytes);
+    }
+    pool->kept[class] = piece->next;
+    pool->kept_bytes -= bytes;
+    account->used += bytes;
+    return piece + 1;
+}
+
+void h2_release(struct h2_account *account, void *memory)
+{
+    if (memory == NULL) {
+        return;
+    }
+    struct h2_pool *pool = account->pool;
+    struct h2_piece *piece = (struct h2_piece *)memory - 1;
+    size_t bytes = piece->bytes;
+    assert(account->used >= bytes);
+    account->used -= bytes;
+    if (bytes > piece_bytes_max || !KEEP_PIECES || pool->kept_bytes >= h2_pool_bytes_max) {
+        free(piece);
+        return;
+    }
+    piece->next = pool->kept[bytes / h2_piece_step];
+    pool->kept[bytes / h2_piece_step] = piece;
+    pool->kept_bytes += bytes;
+}
+
+void *h2_mem_malloc(size_t size, void *account)
+{
+    return h2_alloc(account, size);
+}
+
+void h2_mem_free(void *memory, void *account)
+{
+    h2_release(account, memory);
+}
+
+void *h2_mem_calloc(size_t count, size_t size, void *account)
+{
+    if (size > 0 && count > SIZE_MAX / size) {
+        return NULL;
+    }
+    void *memory = h2_alloc(account, count * size);
+    if (memory != NULL) {
+        memset(memory, 0, count * size);
+    }
+    return memory;
+}
+
+void *h2_mem_realloc(void *memory, size_t size, void *account)
+{
+    void *grown = h2_alloc(account, size);
+    if (grown != NULL && memory != NULL) {
+        size_t had = ((struct h2_piece *)memory - 1)->bytes - sizeof(struct h2_piece);
+        memcpy(grown, memory, had < size ? had : size);
+        h2_release(account, memory);
+    }
+    return grown;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* What arrives: header blocks become requests, bodies are counted, and who sends too much
+ * of what brings nothing is told to calm down. */
+#include "http/h2/internal.h"
+
+#include <stdlib.h>
+
+enum {
+    block_bytes_max = 32768,   /* of a header block, as sent, with its CONTINUATIONs */
+    block_frames_max = 16,     /* CONTINUATIONs of a block */
+    data_bytes_worthy = 64,    /* DATA frames of less are noise */
+    padded_bytes_worthy = 512, /* … and padded ones */
+    noise_forgiven = 4,        /* by each request: WINDOW_UPDATE for its answer, and the like */
+};
+
+int h2_count_reset(struct h2_session *session)
+{
+    const struct h2_options *options = &session->engine->options;
+    return h2_take(&session->resets, options->resets_max, options->resets_per_s, session->now_ms)
+               ? 0
+               : h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static int count_noise(struct h2_session *session)
+{
+    const struct h2_options *options = &session->engine->options;
+    return h2_take(&session->noise, options->noise_max, options->noise_per_s, session->now_ms)
+               ? 0
+               : h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static void forgive_noise(struct h2_session *session)
+{
+    uint32_t max = session->engine->options.noise_max;
+    uint32_t left = session->noise.left + noise_forgiven;
+    session->noise.left = left < max ? left : max;
+}
+
+/* RFC 9113, 5.1: after END_STREAM or RST_STREAM of the client's nothing may come. After
+ * a reset of ours it may have been under way: then nghttp2 throws it away. */
+static bool is_closed(const struct h2_session *session, const nghttp2_frame_hd *hd)
+{
+    return hd->stream_id <= session->last_id && hd->stream_id > session->lenient_id &&
+           (hd->stream_id & 1) != 0 && h2_find_stream(session, hd->stream_id) == NULL;
+}
+
+static int begin_headers_frame(struct h2_session *session, const nghttp2_frame_hd *hd)
+{
+    session->block_bytes = (uint32_t)hd->length;
+    session->block_frames = 0;
+    if (is_closed(session, hd)) {
+        return h2_fail(session, NGHTTP2_STREAM_CLOSED);
+    }
+    if (hd->stream_id > session->last_id) {
+        session->last_id = hd->stream_id;
+    }
+    return 0;
+}
+
+static int begin_continuation(struct h2_session *session, const nghttp2_frame_hd *hd)
+{
+    session->block_bytes += (uint32_t)hd->length;
+    session->block_frames++;
+    return session->block_bytes > block_bytes_max || session->block_frames > block_frames_max
+               ? h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM)
+               : 0;
+}
+
+static int begin_data(struct h2_session *session, const nghttp2_frame_hd *hd)
+{
+    size_t worthy =
+        (hd->flags & NGHTTP2_FLAG_PADDED) != 0 ? padded_bytes_worthy : data_bytes_worthy;
+    if (is_closed(session, hd)) {
+        return h2_fail(session, NGHTTP2_STREAM_CLOSED);
+    }
+    return hd->length < worthy && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0 ? count_noise(session)
+                                                                             : 0;
+}
+
+static int on_begin_frame(nghttp2_session *wire, const nghttp2_frame_hd *hd, void *user_data)
+{
+    struct h2_session *session = user_data;
+    if (hd->type == NGHTTP2_CONTINUATION) {
+        return begin_continuation(session, hd);
+    }
+    if (session->head != NULL) {
+        h2_drop_head(session); /* its stream was reset while the block was under way */
+    }
+    switch (hd->type) {
+    case NGHTTP2_HEADERS:
+        return begin_headers_frame(session, hd);
+    case NGHTTP2_DATA:
+        return begin_data(session, hd);
+    default:
+        return count_noise(session);
+    }
+}
+
+static struct h2_head *take_head(struct h2_session *session)
+{
+    struct h2_engine *engine = session->engine;
+    struct h2_head *head = engine->spare_head;
+    if (!h2_account_has(&session->account, sizeof(*head))) {
+        return NULL;
+    }
+    engine->spare_head = NULL;
+    if (head == NULL) {
+        head = malloc(sizeof(*head));
+    }
+    if (head != NULL) {
+        session->account.used += sizeof(*head);
+    }
+    return head;
+}
+
+void h2_drop_head(struct h2_session *session)
+{
+    struct h2_engine *engine = session->engine;
+    struct h2_head *head = session->head;
+    session->head = NULL;
+    session->account.used -= sizeof(*head);
+    if (engine->spare_head == NULL) {
+        engine->spare_head = head;
+    } else {
+        free(head);
+    }
+}
+
+static int on_begin_headers(nghttp2_session *wire, const nghttp2_frame *frame, void *user_data)
+{
+    struct h2_session *session = user_data;
+    session->head = take_head(session);
+    if (session->head == NULL) {
+        return h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+    h2_head_begin(session->head, frame->hd.stream_id, frame->headers.cat != NGHTTP2_HCAT_REQUEST);
+    session->waits_since_ms = session->now_ms;
+    return 0;
+}
+
+static int on_header(nghttp2_session *wire, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user_data)
+{
+    struct h2_session *session = user_data;
+    if (session->head == NULL ||
+        h2_head_add(session->head, span_of(name, name_len), span_of(value, value_len))) {
+        return 0;
+    }
+    return h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* The client has ended a body. RFC 9113, 8.1.1: it is as long as was said. */
+static int end_body(struct h2_session *session, struct h2_stream *stream)
+{
+    if (stream == NULL || !stream->body_open || stream->reset) {
+        return 0;
+    }
+    if (stream->has_length && stream->received != stream->length) {
+        stream->reset = true;
+        return h2_reset_for_fault(session, stream->id, NGHTTP2_PROTOCOL_ERROR);
+    }
+    stream->body_open = false;
+    session->open_bodies--;
+    session->unflushed -= stream->state == STREAM_ANSWERED;
+    session->engine->counters.bodies_drained++;
+    return 0;
+}
+
+static int end_trailers(struct h2_session *session, enum h2_verdict verdict)
+{
+    struct h2_stream *stream = h2_find_stream(session, session->head->stream_id);
+    if (verdict == HEAD_FINE) {
+        return end_body(session, stream);
+    }
+    if (stream != NULL) {
+        stream->reset = true;
+    }
+    return h2_reset_for_fault(session, session->head->stream_id, NGHTTP2_PROTOCOL_ERROR);
+}
+
+static int end_headers(struct h2_session *session, const nghttp2_frame *frame)
+{
+    bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    uint16_t status = 0;
+    struct h2_head *head = session->head;
+    if (head == NULL) {
+        return 0;
+    }
+    enum h2_verdict verdict = h2_head_finish(head, last, &status);
+    int result;
+    if (head->trailers) {
+        result = end_trailers(session, verdict);
+    } else if (verdict == HEAD_MALFORMED) {
+        result = h2_reset_for_fault(session, head->stream_id, NGHTTP2_PROTOCOL_ERROR);
+    } else {
+        forgive_noise(session);
+        result = h2_answer(session, status, last);
+    }
+    h2_drop_head(session);
+    return result;
+}
+
+/* Resets of an answer that was given already cost nothing that a request does not. */
+static int receive_reset(struct h2_session *session, const nghttp2_frame *frame)
+{
+    const struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
+    session->engine->counters.resets_received++;
+    return stream != NULL && stream->state != STREAM_ANSWERING ? 0 : h2_count_reset(session);
+}
+
+static int on_frame_recv(nghttp2_session *wire, const nghttp2_frame *frame, void *user_data)
+{
+    struct h2_session *session = user_data;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        return end_headers(session, frame);
+    case NGHTTP2_DATA:
+        return (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0
+                   ? end_body(session, h2_find_stream(session, frame->hd.stream_id))
+                   : 0;
+    case NGHTTP2_RST_STREAM:
+        return receive_reset(session, frame);
+    case NGHTTP2_SETTINGS:
+        session->preface_seen = true;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int on_data_chunk(nghttp2_session *wire, uint8_t flags, int32_t stream_id,
+                         const uint8_t *data, size_t len, void *user_data)
+{
+    struct h2_session *session = user_data;
+    struct h2_stream *stream = h2_find_stream(session, stream_id);
+    if (stream == NULL || stream->reset) {
+        return 0;
+    }
+    stream->received += len;
+    if (stream->has_length && stream->received > stream->length) {
+        stream->reset = true;
+        return h2_reset_for_fault(session, stream_id, NGHTTP2_PROTOCOL_ERROR);
+    }
+    if (stream->state == STREAM_FLUSHED &&
+        stream->received > session->engine->options.drain_bytes) {
+        h2_reset_late(session, stream);
+    }
+    return 0;
+}
+
+/* nghttp2 resets the stream, or ends the connection, and tells it. */
+static int on_invalid_frame(nghttp2_session *wire, const nghttp2_frame *frame, int error,
+                            void *user_data)
+{
+    struct h2_session *session = user_data;
+    if (frame->hd.stream_id > session->lenient_id) {
+        session->lenient_id = frame->hd.stream_id;
+    }
+    return h2_count_reset(session);
+}
+
+static int on_stream_close(nghttp2_session *wire, int32_t stream_id, uint32_t code, void *user_data)
+{
+    struct h2_session *session = user_data;
+    struct h2_stream *stream = h2_find_stream(session, stream_id);
+    if (stream != NULL) {
+        h2_close_stream(session, stream);
+    }
+    return 0;
+}
+
+/* Of streams, only those with an open body are of interest: the answer of the others ends
+ * them. */
+static void note_answered(struct h2_session *session, const nghttp2_frame_hd *hd)
+{
+    if (session->open_bodies == 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        return;
+    }
+    struct h2_stream *stream = h2_find_stream(session, hd->stream_id);
+    if (stream != NULL && stream->body_open) {
+        stream->state = STREAM_ANSWERED;
+        session->unflushed++;
+    }
+}
+
+static int on_frame_send(nghttp2_session *wire, const nghttp2_frame *frame, void *user_data)
+{
+    struct h2_session *session = user_data;
+    struct h2_counters *counters = &session->engine->counters;
+    switch (frame->hd.type) {
+    case NGHTTP2_DATA:
+    case NGHTTP2_HEADERS:
+        note_answered(session, &frame->hd);
+        break;
+    case NGHTTP2_RST_STREAM:
+        counters->resets_sent++;
+        break;
+    case NGHTTP2_GOAWAY:
+        counters->goaways_sent += frame->goaway.error_code != NGHTTP2_NO_ERROR;
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+void h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+}
