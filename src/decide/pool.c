@@ -88,6 +88,8 @@ static uint64_t key_hash(const struct choice *choice)
     return XXH3_64bits(key.ptr, key.len);
 }
 
+/* Two hashes as one, by the finaliser of SplitMix64: of two servers' scores for one key none
+ * says anything about the other. */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
     uint64_t x = a ^ (b * UINT64_C(0x9e3779b97f4a7c15));
