@@ -5,7 +5,19 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+/* ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
+static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+bool address_is_v4(const uint8_t address[16])
+{
+    return memcmp(address, v4_mapped, sizeof(v4_mapped)) == 0;
+}
+
+void address_from_v4(const uint8_t v4[4], uint8_t out[16])
+{
+    memcpy(out, v4_mapped, sizeof(v4_mapped));
+    memcpy(out + sizeof(v4_mapped), v4, 4);
+}
 
 bool address_parse(struct span text, uint8_t out[16])
 {
@@ -17,8 +29,7 @@ bool address_parse(struct span text, uint8_t out[16])
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = 0;
     if (inet_pton(AF_INET, copy, &v4) == 1) {
-        memcpy(out, v4_mapped, sizeof(v4_mapped));
-        memcpy(out + sizeof(v4_mapped), &v4, 4);
+        address_from_v4((const uint8_t *)&v4, out);
         return true;
     }
     struct in6_addr v6;
@@ -31,7 +42,7 @@ bool address_parse(struct span text, uint8_t out[16])
 
 size_t address_format(const uint8_t address[16], char out[address_text_max])
 {
-    bool v4 = memcmp(address, v4_mapped, sizeof(v4_mapped)) == 0;
+    bool v4 = address_is_v4(address);
     const void *from = v4 ? address + sizeof(v4_mapped) : address;
     if (inet_ntop(v4 ? AF_INET : AF_INET6, from, out, address_text_max) == NULL) {
         out[0] = 0;

@@ -15,6 +15,9 @@ struct cidr {
 bool cidr_parse(struct span text, struct cidr *out);
 /* "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"; no brackets, no zone. */
 bool address_parse(struct span text, uint8_t out[16]);
+/* Whether it is an IPv4 address, whose own four bytes are then the last. */
+bool address_is_v4(const uint8_t address[16]);
+void address_from_v4(const uint8_t v4[4], uint8_t out[16]);
 /* Writes at most address_text_max bytes, IPv4 dotted; gives the length. */
 enum { address_text_max = 46 };
 size_t address_format(const uint8_t address[16], char out[address_text_max]);

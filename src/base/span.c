@@ -39,7 +39,7 @@ bool span_decimal(struct span s, uint64_t max, uint64_t *out)
     }
     for (size_t i = 0; i < s.len; i++) {
         uint8_t digit = (uint8_t)(s.ptr[i] - '0');
-        if (digit > 9 || value > (max - digit) / 10) {
+        if (digit > 9 || digit > max || value > (max - digit) / 10) {
             return false;
         }
         value = value * 10 + digit;

@@ -60,6 +60,16 @@ static inline uint8_t ascii_lower(uint8_t c)
     return (uint8_t)(c - 'A') < 26 ? (uint8_t)(c | 0x20) : c;
 }
 
+static inline bool ascii_is_digit(uint8_t c)
+{
+    return (uint8_t)(c - '0') < 10;
+}
+
+static inline bool ascii_is_alpha(uint8_t c)
+{
+    return (uint8_t)((c | 0x20) - 'a') < 26;
+}
+
 bool span_eq_ci(struct span a, struct span b);
 
 /* The place of the first byte c at or after from, or s.len. */

@@ -12,9 +12,8 @@ static void warn_of_braces(struct load *load, const struct node *node)
     size_t open = span_find(text, 0, '{');
     while (open < text.len) {
         size_t close = open + 1;
-        while (close < text.len &&
-               (text.ptr[close] == '_' || (uint8_t)(ascii_lower(text.ptr[close]) - 'a') < 26 ||
-                (uint8_t)(text.ptr[close] - '0') < 10)) {
+        while (close < text.len && (text.ptr[close] == '_' || ascii_is_alpha(text.ptr[close]) ||
+                                    ascii_is_digit(text.ptr[close]))) {
             close++;
         }
         bool word = close > open + 1 && close < text.len && text.ptr[close] == '}';

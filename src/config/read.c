@@ -141,7 +141,7 @@ static bool unit_find(struct span name, const struct unit *units, size_t count, 
 
 static size_t run_of(struct span text, size_t at, bool of_digits)
 {
-    while (at < text.len && ((uint8_t)(text.ptr[at] - '0') < 10) == of_digits) {
+    while (at < text.len && ascii_is_digit(text.ptr[at]) == of_digits) {
         at++;
     }
     return at;

@@ -25,8 +25,7 @@ static bool name_is_spellable(struct span name)
 {
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.ptr[i];
-        bool word = (uint8_t)(ascii_lower(c) - 'a') < 26 || (uint8_t)(c - '0') < 10 || c == '_';
-        if (!word) {
+        if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '_') {
             return false;
         }
     }
@@ -173,7 +172,7 @@ static bool label_is_ldh(struct span label)
         label.len > 0 && label.len <= 63 && label.ptr[0] != '-' && label.ptr[label.len - 1] != '-';
     for (size_t i = 0; i < label.len && good; i++) {
         uint8_t c = label.ptr[i];
-        good = (uint8_t)(c - 'a') < 26 || (uint8_t)(c - '0') < 10 || c == '-';
+        good = (uint8_t)(c - 'a') < 26 || ascii_is_digit(c) || c == '-';
     }
     return good;
 }

@@ -2,36 +2,13 @@
 /* RFC 3339, or a local time with a zone, to nanoseconds. */
 #include "config/time.h"
 
+#include "base/calendar.h"
 #include "base/clock.h"
 
 #include <stdio.h>
 #include <time.h>
 
-enum { day_s = 86400, year_min = 1970, year_max = 2199 };
-
-/* Counts in years that begin in March, so that the leap day is the last of its year. */
-int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
-{
-    int64_t shifted = month <= 2 ? year - 1 : year;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400;
-    int64_t year_of_era = shifted - era * 400;
-    int64_t day_of_year =
-        (153 * (month > 2 ? (int64_t)month - 3 : (int64_t)month + 9) + 2) / 5 + (int64_t)day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
-int64_t civil_year(int64_t days)
-{
-    int64_t year = 1970 + days / 366;
-    while (days_from_civil(year + 1, 1, 1) <= days) {
-        year++;
-    }
-    while (days_from_civil(year, 1, 1) > days) {
-        year--;
-    }
-    return year;
-}
+enum { year_min = 1970, year_max = 2199 };
 
 const char *time_format(int64_t ns, char out[time_text_max])
 {
@@ -71,7 +48,7 @@ static bool fraction_read(struct span text, size_t *at, int64_t *out)
     int64_t unit = NS_PER_SECOND / 10;
     int64_t value = 0;
     size_t from = ++*at;
-    while (*at < text.len && (uint8_t)(text.ptr[*at] - '0') < 10) {
+    while (*at < text.len && ascii_is_digit(text.ptr[*at])) {
         value += (text.ptr[*at] - '0') * unit;
         unit /= 10;
         ++*at;
@@ -109,9 +86,7 @@ static bool stamp_read(struct span text, struct stamp *out, size_t *at)
 
 static unsigned days_of_month(int64_t year, unsigned month)
 {
-    int64_t next =
-        month == 12 ? days_from_civil(year + 1, 1, 1) : days_from_civil(year, month + 1, 1);
-    return (unsigned)(next - days_from_civil(year, month, 1));
+    return (unsigned)(days_from_civil(year, month + 1, 1) - days_from_civil(year, month, 1));
 }
 
 static const char *stamp_fault(const struct stamp *s)
@@ -206,8 +181,8 @@ enum err time_parse(struct span text, struct zones *zones, struct time_result *o
     if (fault != NULL) {
         return refuse(out, ERR_RANGE, fault);
     }
-    int64_t local_s = days_from_civil(s.year, s.month, s.day) * day_s + (int64_t)s.hour * 3600 +
-                      (int64_t)s.minute * 60 + (int64_t)s.second;
+    int64_t local_s = days_from_civil(s.year, s.month, s.day) * seconds_per_day +
+                      (int64_t)s.hour * 3600 + (int64_t)s.minute * 60 + (int64_t)s.second;
     int64_t utc_s;
     enum err err = place_in_time(span_from(text, at), local_s, zones, &utc_s, out);
     if (err == ERR_NONE) {

@@ -18,11 +18,6 @@ struct time_result {
  * ERR_MEMORY: out->reason says why. */
 enum err time_parse(struct span text, struct zones *zones, struct time_result *out);
 
-/* Days since 1970-01-01 of a day of the Gregorian calendar; month and day from 1. */
-int64_t days_from_civil(int64_t year, unsigned month, unsigned day);
-/* The year that a day lies in. */
-int64_t civil_year(int64_t days);
-
 enum { time_text_max = 32 };
 /* "2026-12-01T01:00:00Z". */
 const char *time_format(int64_t ns, char out[time_text_max]);

@@ -2,7 +2,7 @@
 /* TZif (RFC 8536): the table of transitions, and the POSIX rule that goes on after it. */
 #include "config/zone.h"
 
-#include "config/time.h"
+#include "base/calendar.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 static const char zone_folder[] = "/usr/share/zoneinfo";
 
-enum { header_bytes = 44, day_s = 86400, transitions_max = 8192 };
+enum { header_bytes = 44, transitions_max = 8192 };
 
 struct transition {
     int64_t at;     /* UTC seconds */
@@ -56,11 +56,6 @@ static bool take(struct cursor *c, char wanted)
     return false;
 }
 
-static bool is_alpha(uint8_t c)
-{
-    return (uint8_t)(ascii_lower(c) - 'a') < 26;
-}
-
 static bool take_abbreviation(struct cursor *c)
 {
     const uint8_t *from = c->at;
@@ -70,7 +65,7 @@ static bool take_abbreviation(struct cursor *c)
         }
         return take(c, '>');
     }
-    while (c->at < c->end && is_alpha(*c->at)) {
+    while (c->at < c->end && ascii_is_alpha(*c->at)) {
         c->at++;
     }
     return c->at - from >= 3;
@@ -80,7 +75,7 @@ static bool take_number(struct cursor *c, int max, int *out)
 {
     int value = 0;
     const uint8_t *from = c->at;
-    while (c->at < c->end && (uint8_t)(*c->at - '0') < 10 && value <= max) {
+    while (c->at < c->end && ascii_is_digit(*c->at) && value <= max) {
         value = value * 10 + (*c->at++ - '0');
     }
     if (c->at == from || value > max) {
@@ -164,8 +159,7 @@ static int64_t week_date(const struct rule_date *date, int64_t year)
     int64_t first = days_from_civil(year, (unsigned)date->month, 1);
     int weekday = (int)((first + 4) % 7); /* 1970-01-01 was a Thursday */
     int64_t day = first + (date->day - weekday + 7) % 7 + (date->week - 1) * 7;
-    int64_t next = date->month == 12 ? days_from_civil(year + 1, 1, 1)
-                                     : days_from_civil(year, (unsigned)date->month + 1, 1);
+    int64_t next = days_from_civil(year, (unsigned)date->month + 1, 1);
     return day >= next ? day - 7 : day; /* week 5 means the last one */
 }
 
@@ -181,7 +175,7 @@ static int64_t rule_local_s(const struct rule_date *date, int64_t year)
             day += (is_leap(year) && date->day >= 60 ? 0 : -1); /* 29 February is not counted */
         }
     }
-    return day * day_s + date->time_s;
+    return day * seconds_per_day + date->time_s;
 }
 
 /* ---- the file ---- */
@@ -234,7 +228,7 @@ static bool offset_of(const uint8_t *types, const struct block *b, size_t type, 
         return false;
     }
     int32_t offset = (int32_t)be32(types + type * 6);
-    if (offset < -2 * day_s || offset > 2 * day_s) {
+    if (offset < -2 * seconds_per_day || offset > 2 * seconds_per_day) {
         return false;
     }
     *out = offset;
@@ -341,7 +335,7 @@ static struct timeline timeline_around(const struct zone *zone, int64_t local_s)
     if (!f->given || !f->dst) {
         return line;
     }
-    int64_t year = civil_year(local_s / day_s);
+    int64_t year = civil_from_days(local_s / seconds_per_day).year;
     for (int64_t y = year - 1; y <= year + 1; y++) {
         timeline_add(&line, (struct transition){.at = rule_local_s(&f->start, y) - f->std_offset,
                                                 .offset = f->dst_offset});
@@ -396,7 +390,7 @@ static bool name_is_safe(struct span name)
     }
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.ptr[i];
-        bool word = is_alpha(c) || (uint8_t)(c - '0') < 10 || c == '_' || c == '+' || c == '-';
+        bool word = ascii_is_alpha(c) || ascii_is_digit(c) || c == '_' || c == '+' || c == '-';
         if (!word && c != '/') { /* no dot at all, and so no ".." */
             return false;
         }

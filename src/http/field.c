@@ -3,6 +3,7 @@
 #include "http/field.h"
 
 #include "http/scan.h"
+#include "uri/escape.h"
 
 struct span field_find(const struct request *request, struct span name)
 {
@@ -66,33 +67,17 @@ struct span cookie_find(struct span cookie_field, struct span name)
     return span_of(NULL, 0);
 }
 
-static int hex_digit(uint8_t c)
-{
-    if ((uint8_t)(c - '0') < 10) {
-        return c - '0';
-    }
-    uint8_t letter = (uint8_t)(ascii_lower(c) - 'a');
-    return letter < 6 ? letter + 10 : -1;
-}
-
 /* Decodes one octet of a query's name at *at, and moves on. A '%' that begins no escape
  * stands for itself (WHATWG URL, 1.3). */
 static uint8_t query_octet(struct span s, size_t *at)
 {
-    uint8_t c = s.ptr[(*at)++];
-    if (c == '+') {
-        return ' ';
+    size_t from = *at;
+    bool escape = escape_at(s, from);
+    *at += escape ? 3 : 1;
+    if (escape) {
+        return escape_value(s, from);
     }
-    if (c != '%' || s.len - *at < 2) {
-        return c;
-    }
-    int high = hex_digit(s.ptr[*at]);
-    int low = hex_digit(s.ptr[*at + 1]);
-    if (high < 0 || low < 0) {
-        return c;
-    }
-    *at += 2;
-    return (uint8_t)(high << 4 | low);
+    return s.ptr[from] == '+' ? ' ' : s.ptr[from];
 }
 
 static bool query_name_is(struct span sent, struct span name)

@@ -126,9 +126,7 @@ static bool parse_v2(uint8_t family, struct span block, struct client *client)
         return false;
     }
     if (kind == 1) {
-        static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
-        memcpy(found.address, v4_mapped, 12);
-        memcpy(found.address + 12, block.ptr, 4);
+        address_from_v4(block.ptr, found.address);
         found.port = (uint16_t)big_endian_16(block.ptr + 8);
     } else if (kind == 2) {
         memcpy(found.address, block.ptr, 16);

@@ -11,8 +11,6 @@
 
 enum { backlog = 4096 /* the kernel clips it to net.core.somaxconn */, port_default = 80 };
 
-static const uint8_t v4_mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 static enum err set_unix(struct span path, struct listener *out, const char **reason)
 {
     if (path.len == 0 || path.ptr[0] != '/') {
@@ -93,7 +91,7 @@ static enum err set_tcp(struct span authority, struct listener *out, const char 
             "an address is wanted, such as 0.0.0.0, [::] or 127.0.0.1; names are not looked up";
         return ERR_SYNTAX;
     }
-    if (memcmp(bytes, v4_mapped_prefix, sizeof(v4_mapped_prefix)) == 0) {
+    if (address_is_v4(bytes)) {
         set_v4(bytes + 12, port, out);
     } else {
         set_v6(bytes, port, out);

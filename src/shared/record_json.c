@@ -2,8 +2,10 @@
 /* Log records as lines of JSON. */
 #include "shared/record.h"
 
+#include "base/calendar.h"
 #include "base/cidr.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -21,31 +23,6 @@ static void put_raw_byte(struct buffer *out, uint8_t byte)
     buffer_put(out, span_of(text, sizeof(text)));
 }
 
-static bool is_continuation(uint8_t byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* How many bytes the UTF-8 character at the front has (RFC 3629, 4); 0: there is none. */
-static size_t utf8_length(const uint8_t *s, size_t len)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t lead = s[0];
-    size_t count = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (count < 2 || count > len || lead > 0xf4) {
-        return count == 1 ? 1 : 0;
-    }
-    uint32_t code = lead & (0x7fu >> count);
-    for (size_t i = 1; i < count; i++) {
-        if (!is_continuation(s[i])) {
-            return 0;
-        }
-        code = code << 6 | (s[i] & 0x3fu);
-    }
-    bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return code < least[count] || code > 0x10ffff || surrogate ? 0 : count;
-}
-
 static bool is_plain(uint8_t c)
 {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -55,7 +32,8 @@ static bool is_plain(uint8_t c)
 static size_t put_special(struct buffer *out, struct span rest)
 {
     uint8_t c = rest.ptr[0];
-    size_t length = utf8_length(rest.ptr, rest.len);
+    uint32_t code;
+    size_t length = utf8_decode(rest, 0, &code);
     if (length == 0) {
         put_raw_byte(out, c);
         return 1;
@@ -107,30 +85,6 @@ static void put_digits(uint8_t *out, size_t width, uint64_t value)
     }
 }
 
-struct civil {
-    uint64_t year;
-    uint64_t month;
-    uint64_t day;
-};
-
-/* Days since 1970-01-01 to a date of the Gregorian calendar. Years are counted from March,
- * so that the leap day is the last one of its year. gmtime_r would do, but it takes a lock
- * and costs more than the rest of the line. */
-static struct civil civil_of_days(uint64_t days)
-{
-    uint64_t shifted = days + 719468; /* since 0000-03-01 */
-    uint64_t era = shifted / 146097;  /* 400 years */
-    uint64_t day_of_era = shifted % 146097;
-    uint64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    uint64_t month_from_march = (5 * day_of_year + 2) / 153;
-    uint64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    return (struct civil){.year = era * 400 + year_of_era + (month <= 2 ? 1 : 0),
-                          .month = month,
-                          .day = day_of_year - (153 * month_from_march + 2) / 5 + 1};
-}
-
 /* RFC 3339, UTC, with microseconds. Four digits of a year last for every int64_t of
  * nanoseconds; a moment before 1970 is written as 1970. */
 static void put_time(struct buffer *out, int64_t time_ns)
@@ -138,10 +92,10 @@ static void put_time(struct buffer *out, int64_t time_ns)
     uint8_t text[] = "0000-00-00T00:00:00.000000Z";
     uint64_t ns = time_ns < 0 ? 0 : (uint64_t)time_ns;
     uint64_t seconds = ns / NS_PER_SECOND;
-    struct civil civil = civil_of_days(seconds / 86400);
-    put_digits(text, 4, civil.year);
-    put_digits(text + 5, 2, civil.month);
-    put_digits(text + 8, 2, civil.day);
+    struct civil_date date = civil_from_days((int64_t)(seconds / seconds_per_day));
+    put_digits(text, 4, (uint64_t)date.year);
+    put_digits(text + 5, 2, date.month);
+    put_digits(text + 8, 2, date.day);
     put_digits(text + 11, 2, seconds / 3600 % 24);
     put_digits(text + 14, 2, seconds / 60 % 60);
     put_digits(text + 17, 2, seconds % 60);

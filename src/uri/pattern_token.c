@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Cuts a pattern into tokens, with the standard's policy "strict". */
 #include "uri/pattern_token.h"
-#include "uri/utf8.h"
+
+#include "base/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -44,8 +45,7 @@ static bool identifier(struct span character, bool first)
     if (c >= 0x80) {
         return identifier_beyond_ascii(character, first);
     }
-    return (uint8_t)(ascii_lower(c) - 'a') < 26 || c == '_' || c == '$' ||
-           (!first && (uint8_t)(c - '0') < 10);
+    return ascii_is_alpha(c) || c == '_' || c == '$' || (!first && ascii_is_digit(c));
 }
 
 /* now.offset: at the colon. */

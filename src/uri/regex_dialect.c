@@ -3,8 +3,9 @@
  * the same. Strict: what is not in the grammar of ECMA-262, 22.2.1 is refused, and so is
  * the little that PCRE2 cannot do alike. */
 #include "uri/regex_dialect.h"
+
+#include "base/utf8.h"
 #include "uri/escape.h"
-#include "uri/utf8.h"
 
 enum { depth_max = 64, references_max = 64, repeat_max = 65535 };
 
@@ -71,19 +72,10 @@ static void put(struct reader *r, const char *text)
     buffer_put(r->out, span_cstr(text));
 }
 
-static bool digit(uint8_t c)
-{
-    return (uint8_t)(c - '0') < 10;
-}
-
-static bool letter(uint8_t c)
-{
-    return (uint8_t)(ascii_lower(c) - 'a') < 26;
-}
-
 static void put_character(struct reader *r, uint32_t character)
 {
-    if (character < 0x80 && (digit((uint8_t)character) || letter((uint8_t)character))) {
+    if (character < 0x80 &&
+        (ascii_is_digit((uint8_t)character) || ascii_is_alpha((uint8_t)character))) {
         buffer_byte(r->out, (uint8_t)character);
     } else {
         buffer_printf(r->out, "\\x{%X}", character);
@@ -163,13 +155,14 @@ static bool read_character_escape(struct reader *r, bool in_class, uint32_t *out
     switch (c) {
     case '0':
         *out = 0;
-        return !digit(ahead(r, 0)) || refuse(r, "octal escapes are not in JavaScript's dialect");
+        return !ascii_is_digit(ahead(r, 0)) ||
+               refuse(r, "octal escapes are not in JavaScript's dialect");
     case 'x':
         return read_hex(r, 2, out);
     case 'u':
         return read_unicode(r, out);
     case 'c':
-        if (letter(ahead(r, 0))) {
+        if (ascii_is_alpha(ahead(r, 0))) {
             *out = r->source.ptr[r->at++] & 31U;
             return true;
         }
@@ -344,8 +337,8 @@ static bool read_class(struct reader *r)
 static bool read_name(struct reader *r, struct span *out)
 {
     size_t from = r->at;
-    while (letter(ahead(r, 0)) || ahead(r, 0) == '_' || ahead(r, 0) == '$' ||
-           (r->at > from && digit(ahead(r, 0)))) {
+    while (ascii_is_alpha(ahead(r, 0)) || ahead(r, 0) == '_' || ahead(r, 0) == '$' ||
+           (r->at > from && ascii_is_digit(ahead(r, 0)))) {
         r->at++;
     }
     *out = span_slice(r->source, from, r->at);
@@ -465,7 +458,7 @@ static bool read_reference(struct reader *r)
         return read_name(r, &name) && put_reference(r, find_name(r, name));
     }
     size_t number = 0;
-    while (digit(ahead(r, 0)) && number <= regex_captures_max) {
+    while (ascii_is_digit(ahead(r, 0)) && number <= regex_captures_max) {
         number = number * 10 + (size_t)(r->source.ptr[r->at++] - '0');
     }
     return put_reference(r, number);
@@ -476,10 +469,10 @@ static bool read_reference(struct reader *r)
 static bool read_count(struct reader *r, uint32_t *out)
 {
     uint32_t value = 0;
-    if (!digit(ahead(r, 0))) {
+    if (!ascii_is_digit(ahead(r, 0))) {
         return refuse(r, "a '{' that begins no {n}, {n,} or {n,m}: write \\{");
     }
-    while (digit(ahead(r, 0))) {
+    while (ascii_is_digit(ahead(r, 0))) {
         value = value * 10 + (uint32_t)(r->source.ptr[r->at++] - '0');
         if (value > repeat_max) {
             return refuse(r, "a number of repetitions above 65535");
@@ -561,7 +554,7 @@ static bool read_escape(struct reader *r)
         put(r, c == 'b' ? "\\b" : "\\B");
         return true;
     }
-    if (c == 'k' || (digit(c) && c != '0')) {
+    if (c == 'k' || (ascii_is_digit(c) && c != '0')) {
         return read_reference(r);
     }
     if (!read_character_escape(r, false, &character)) {

@@ -2,6 +2,7 @@
 /* Compiles a URI Template (RFC 6570, 2) into its flat block. */
 #include "uri/template.h"
 
+#include "base/utf8.h"
 #include "uri/template_block.h"
 
 #include <stdarg.h>
@@ -106,29 +107,6 @@ static bool push_literal(struct builder *b, struct span encoded)
     return true;
 }
 
-/* Decodes one character beyond ASCII; 0 when it is not well formed. */
-static size_t character(struct span bytes, uint32_t *out)
-{
-    uint8_t lead = bytes.ptr[0];
-    size_t len = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (lead < 0xC2 || lead > 0xF4 || bytes.len < len) {
-        return 0;
-    }
-    uint32_t code = lead & (0x7Fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((bytes.ptr[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (bytes.ptr[i] & 0x3Fu);
-    }
-    if (code < least[len] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
-        return 0;
-    }
-    *out = code;
-    return len;
-}
-
 /* ucschar and iprivate (RFC 6570, 1.5): no C1 control, no noncharacter, no tag. */
 static bool character_allowed(uint32_t code)
 {
@@ -140,9 +118,8 @@ static bool character_allowed(uint32_t code)
 
 static bool literal_beyond_ascii(struct builder *b)
 {
-    struct span rest = span_from(b->source, b->at);
     uint32_t code = 0;
-    size_t len = character(rest, &code);
+    size_t len = utf8_decode(b->source, b->at, &code);
     if (len == 0) {
         return refuse(b, b->at, "not well-formed UTF-8");
     }
@@ -151,7 +128,7 @@ static bool literal_beyond_ascii(struct builder *b)
     }
     uint8_t memory[12];
     struct buffer encoded = buffer_over(memory, sizeof(memory));
-    escape_put(&encoded, span_slice(rest, 0, len), ESCAPE_URI, PERCENT_ENCODE);
+    escape_put(&encoded, span_slice(b->source, b->at, b->at + len), ESCAPE_URI, PERCENT_ENCODE);
     bool pushed = push_literal(b, buffer_span(&encoded));
     b->at += len;
     return pushed;

@@ -3,6 +3,8 @@
  * serialiser. https://url.spec.whatwg.org/#url-parsing */
 #include "uri/url_internal.h"
 
+#include "base/utf8.h"
+
 /* A parse under way. rest is what has not been read yet. */
 struct parse {
     struct span rest;
@@ -102,13 +104,9 @@ static enum err credentials(struct parse *p, struct span text)
 /* digits: what stands behind the colon; may be empty, may have leading zeros. */
 static enum err port(struct parse *p, struct span digits)
 {
-    uint32_t value = 0;
-    for (size_t i = 0; i < digits.len; i++) {
-        uint8_t c = digits.ptr[i];
-        value = value * 10 + (uint32_t)(c - '0');
-        if (c < '0' || c > '9' || value > 65535) {
-            return ERR_SYNTAX;
-        }
+    uint64_t value = 0;
+    if (digits.len > 0 && !span_decimal(digits, 65535, &value)) {
+        return ERR_SYNTAX;
     }
     bool given = digits.len > 0 && (int32_t)value != url_special_port(p->url->scheme);
     p->url->port = given ? (int32_t)value : -1;
@@ -249,12 +247,12 @@ static enum err file(struct parse *p)
 static size_t scheme_length(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = ascii_lower(text.ptr[i]);
-        bool letter = (uint8_t)(c - 'a') < 26;
+        uint8_t c = text.ptr[i];
         if (c == ':' && i > 0) {
             return i + 1;
         }
-        if (!letter && (i == 0 || ((uint8_t)(c - '0') > 9 && strchr("+-.", c) == NULL) || c == 0)) {
+        bool other = ascii_is_digit(c) || c == '+' || c == '-' || c == '.';
+        if (!ascii_is_alpha(c) && (i == 0 || !other)) {
             return 0;
         }
     }
@@ -311,30 +309,6 @@ static enum err with_scheme(struct parse *p, size_t length)
     return slash_at(p, 0) ? path(p) : opaque_path(p);
 }
 
-/* The length of a well-formed UTF-8 sequence; 0 when it is not one. */
-static size_t utf8_length(struct span text)
-{
-    uint8_t lead = text.ptr[0];
-    if (lead < 0x80) {
-        return 1;
-    }
-    size_t len = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (lead < 0xC2 || lead > 0xF4 || text.len < len) {
-        return 0;
-    }
-    uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (text.ptr[1] < low || text.ptr[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < len; i++) {
-        if ((text.ptr[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    return len;
-}
-
 /* Controls and spaces at the ends go, tabs and newlines everywhere; what is not UTF-8
  * becomes U+FFFD, as it does when a browser reads a field. */
 static struct span cleaned(struct span text, struct arena *arena)
@@ -348,12 +322,12 @@ static struct span cleaned(struct span text, struct arena *arena)
     uint8_t *memory = arena_array(arena, text.len + 1, 3);
     struct buffer out = buffer_over(memory, memory != NULL ? 3 * (text.len + 1) : 0);
     for (size_t at = 0; memory != NULL && at < text.len;) {
-        struct span rest = span_from(text, at);
-        size_t len = utf8_length(rest);
+        uint32_t code;
+        size_t len = utf8_decode(text, at, &code);
         if (len == 0) {
-            buffer_put(&out, SPAN("\xEF\xBF\xBD"));
-        } else if (memchr("\t\n\r", rest.ptr[0], 3) == NULL) {
-            buffer_put(&out, span_slice(rest, 0, len));
+            buffer_put(&out, SPAN("\uFFFD"));
+        } else if (memchr("\t\n\r", text.ptr[at], 3) == NULL) {
+            buffer_put(&out, span_slice(text, at, at + len));
         }
         at += len > 0 ? len : 1;
     }

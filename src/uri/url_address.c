@@ -44,7 +44,7 @@ bool url_ends_in_number(struct span domain)
     uint64_t value = 0;
     bool digits = last.len > 0;
     for (size_t i = 0; i < last.len; i++) {
-        digits = digits && last.ptr[i] >= '0' && last.ptr[i] <= '9';
+        digits = digits && ascii_is_digit(last.ptr[i]);
     }
     return digits || number_parse(last, &value);
 }

@@ -3,14 +3,10 @@
  * its serialisation, "/" before each; an empty list is the empty text. */
 #include "uri/url_internal.h"
 
-static bool letter(uint8_t c)
-{
-    return (uint8_t)(ascii_lower(c) - 'a') < 26;
-}
-
 bool url_drive_letter(struct span text)
 {
-    return text.len == 2 && letter(text.ptr[0]) && (text.ptr[1] == ':' || text.ptr[1] == '|');
+    return text.len == 2 && ascii_is_alpha(text.ptr[0]) &&
+           (text.ptr[1] == ':' || text.ptr[1] == '|');
 }
 
 bool url_starts_with_drive_letter(struct span text)

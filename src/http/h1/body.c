@@ -4,6 +4,7 @@
 #include "http/h1/body.h"
 
 #include "http/scan.h"
+#include "uri/escape.h"
 
 #include <assert.h>
 
@@ -81,12 +82,8 @@ static enum state after_extension(uint8_t c)
 
 static enum state step_size(struct h1_body *body, uint8_t c)
 {
-    uint8_t letter = (uint8_t)(ascii_lower(c) - 'a');
-    if ((uint8_t)(c - '0') < 10) {
-        return size_digit(body, (unsigned)(c - '0'));
-    }
-    if (letter < 6) {
-        return size_digit(body, letter + 10u);
+    if (escape_is(c, ESCAPE_HEX)) {
+        return size_digit(body, escape_digit(c));
     }
     return body->digits > 0 ? after_extension(c) : STATE_BAD;
 }

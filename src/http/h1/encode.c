@@ -105,13 +105,9 @@ static bool location_valid(struct span location)
 
 static void put_length(size_t length, struct buffer *out)
 {
-    uint8_t digits[20];
-    size_t from = sizeof(digits);
-    do {
-        digits[--from] = (uint8_t)('0' + length % 10);
-        length /= 10;
-    } while (length > 0);
-    put_line(out, SPAN("Content-Length: "), span_of(digits + from, sizeof(digits) - from));
+    buffer_put(out, SPAN("Content-Length: "));
+    buffer_decimal(out, length);
+    buffer_put(out, SPAN("\r\n"));
 }
 
 static void put_connection(const struct response *response, const struct h1_encoding *encoding,

@@ -146,18 +146,6 @@ static void test_refused(void **state)
     }
 }
 
-static void test_civil_days(void **state)
-{
-    assert_int_equal(days_from_civil(1970, 1, 1), 0);
-    assert_int_equal(days_from_civil(2000, 3, 1), 11017);
-    assert_int_equal(days_from_civil(1969, 12, 31), -1);
-    for (int64_t day = -1000; day < 90000; day += 7) {
-        int64_t year = civil_year(day);
-        assert_true(days_from_civil(year, 1, 1) <= day);
-        assert_true(days_from_civil(year + 1, 1, 1) > day);
-    }
-}
-
 /* Cut anywhere, a file is refused or read, and never read beyond its end. */
 static void test_damaged_files(void **state)
 {
@@ -189,7 +177,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_times, begin, end),
         cmocka_unit_test_setup_teardown(test_fractions, begin, end),
         cmocka_unit_test_setup_teardown(test_refused, begin, end),
-        cmocka_unit_test_setup_teardown(test_civil_days, begin, end),
         cmocka_unit_test_setup_teardown(test_damaged_files, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
