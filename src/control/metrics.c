@@ -95,6 +95,12 @@ static void put_worker_families(const struct metrics *m, struct buffer *out)
          "Requests that were refused before a decision.", OF(bad_requests)},
         {"detour_body_bytes", "counter", "detour_body_bytes_total",
          "Bytes of request bodies that were read and thrown away.", OF(body_bytes)},
+        {"detour_http2_resets_received", "counter", "detour_http2_resets_received_total",
+         "HTTP/2 streams that clients have reset.", OF(resets_received)},
+        {"detour_http2_resets_sent", "counter", "detour_http2_resets_sent_total",
+         "HTTP/2 streams that were reset here.", OF(resets_sent)},
+        {"detour_http2_goaways", "counter", "detour_http2_goaways_total",
+         "HTTP/2 connections that were ended for an error of the client's.", OF(goaways_sent)},
         {"detour_regex_limits", "counter", "detour_regex_limits_total",
          "Requests that spent the budget of their regular expressions.", OF(regex_limits)},
         {"detour_log_dropped", "counter", "detour_log_dropped_total",
@@ -104,6 +110,12 @@ static void put_worker_families(const struct metrics *m, struct buffer *out)
         put_help(out, families[i].name, families[i].type, families[i].help);
         put_sample(out, families[i].sample, sum_at(m, families[i].offset));
     }
+    put_help(out, "detour_tls_handshakes", "counter", "TLS handshakes that came to an end.");
+    put_sample(out, "detour_tls_handshakes_total{result=\"full\"}", sum_at(m, OF(handshakes)));
+    put_sample(out, "detour_tls_handshakes_total{result=\"resumed\"}",
+               sum_at(m, OF(handshakes_resumed)));
+    put_sample(out, "detour_tls_handshakes_total{result=\"failed\"}",
+               sum_at(m, OF(handshakes_failed)));
     put_help(out, "detour_bodies", "counter",
              "Request bodies: of which nothing came, thrown away to their end, or cut off.");
     put_sample(out, "detour_bodies_total{outcome=\"not sent\"}", sum_at(m, OF(bodies_not_sent)));

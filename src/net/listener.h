@@ -19,6 +19,7 @@ enum {
 struct listener {
     char text[listener_text_max]; /* as configured; what names it */
     bool proxy_protocol;          /* every connection begins with a PROXY header */
+    bool secure;                  /* https: TLS, behind the PROXY header if there is one */
     socklen_t address_len;
     union {
         struct sockaddr any;

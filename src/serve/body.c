@@ -85,7 +85,7 @@ size_t body_discardable(const struct conn *conn)
         return 0; /* the flag is TCP's (tcp(7)) */
     }
     if (conn->fate != FATE_COUNTED) {
-        len = h1_body_unseen(&conn->body);
+        len = conn->tls == NULL ? h1_body_unseen(&conn->body) : 0;
     } else if (conn->state == CONN_LINGER) {
         len = discard_bytes_max;
     }

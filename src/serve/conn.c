@@ -3,8 +3,6 @@
  * is next. A function here that may close it is the last one to touch it. */
 #include "serve/internal.h"
 
-#include "http/proxy_protocol.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +25,7 @@ static void watch(struct conn *conn, int events)
     ev_io_start(conn_server(conn)->loop, &conn->io);
 }
 
-static void drop_held(struct conn *conn)
+void conn_drop_held(struct conn *conn)
 {
     free(conn->held);
     conn->held = NULL;
@@ -40,7 +38,7 @@ static bool hold(struct conn *conn, struct span rest)
     struct held *held = conn->held;
     if (rest.len == 0) {
         if (held != NULL) {
-            drop_held(conn);
+            conn_drop_held(conn);
         }
         return true;
     }
@@ -95,12 +93,21 @@ static void wait_for_bytes(struct conn *conn, struct span rest)
         conn_close(conn);
         return;
     }
+    if (conn->ended) {
+        conn_close(conn);
+        return;
+    }
+    if (conn->state == CONN_TLS && conn->wait != WAIT_HEADER) {
+        timeout_enter(conn, WAIT_HEADER);
+    }
     if (rest.len > 0) {
         /* Only the first byte of a head starts the clock, the next ones do not. */
         if (fresh || conn->wait != WAIT_HEADER) {
             timeout_enter(conn, WAIT_HEADER);
         }
-    } else if (conn->state == CONN_HEAD) {
+    } else if (conn->state == CONN_HTTP2) {
+        timeout_touch(conn, http2_idle(conn) ? WAIT_IDLE : WAIT_STREAMS);
+    } else if (conn->state == CONN_HEAD || conn->state == CONN_FIRST) {
         if (conn_server(conn)->draining) {
             conn_retire(conn);
             return;
@@ -116,14 +123,19 @@ static void wait_for_bytes(struct conn *conn, struct span rest)
  * client is told that nothing more comes, and heard to its end (RFC 9112, 9.6). */
 static void begin_linger(struct conn *conn)
 {
-    if (shutdown(conn->io.fd, SHUT_WR) != 0) {
+    output_end(conn);
+    if (conn->pending != NULL && !conn->broken) {
+        wait_for_writing(conn, NEXT_LINGER, (struct span){0});
+        return;
+    }
+    if (conn->broken || shutdown(conn->io.fd, SHUT_WR) != 0) {
         conn_close(conn);
         return;
     }
-    drop_held(conn);
+    conn_drop_held(conn);
     conn->state = CONN_LINGER;
     conn->skipped_bytes = 0;
-    conn->linger_began_ms = conn_server(conn)->now_ms;
+    conn->linger_began_ms = (uint32_t)conn_server(conn)->now_ms;
     timeout_enter(conn, WAIT_LINGER);
     watch(conn, EV_READ);
 }
@@ -161,45 +173,16 @@ void conn_settle(struct conn *conn, enum next next, struct span rest)
     }
 }
 
-static enum next proxy_input(struct conn *conn, struct span bytes, size_t *used)
-{
-    size_t header_len = 0;
-    switch (proxy_decode(bytes, &header_len, &conn->peer)) {
-    case PROXY_DONE:
-        break;
-    case PROXY_MORE:
-        return bytes.len < proxy_header_bytes_max ? NEXT_READ : NEXT_CLOSE;
-    case PROXY_BAD:
-        return NEXT_CLOSE;
-    }
-    conn->state = CONN_HEAD;
-    conn->started_ns = 0;
-    size_t rest_used = 0;
-    enum next next = http1_input(conn, span_from(bytes, header_len), &rest_used);
-    *used = header_len + rest_used;
-    return next;
-}
-
-void conn_serve(struct conn *conn, struct span bytes)
-{
-    size_t used = 0;
-    enum next next = conn->state == CONN_PROXY ? proxy_input(conn, bytes, &used)
-                                               : http1_input(conn, bytes, &used);
-    conn_settle(conn, next, span_from(bytes, used));
-}
-
-void conn_run(struct conn *conn)
-{
-    assert(conn->held != NULL);
-    conn_serve(conn, span_of(conn->held->bytes, conn->held->len));
-}
-
 static void conn_writable(struct conn *conn)
 {
     timeout_progress(conn, WAIT_WRITE, output_pending(conn));
     if (conn->broken) {
         conn_close(conn);
-    } else if (conn->pending == NULL) {
+    } else if (conn->pending != NULL) {
+        return;
+    } else if (conn->h2 != NULL && conn->state == CONN_HTTP2) {
+        conn_settle(conn, http2_output(conn), (struct span){0});
+    } else {
         struct held *held = conn->held;
         go_on(conn, (enum next)conn->next,
               held != NULL ? span_of(held->bytes, held->len) : (struct span){0});
@@ -235,19 +218,53 @@ static void read_early(struct conn *conn)
     watch(conn, EV_READ);
 }
 
+/* False: there is no certificate, no memory, or too many handshakes go on. */
+static bool secure(struct conn *conn)
+{
+    struct server *server = conn_server(conn);
+    if (server->tls == NULL || server->handshake_count >= handshakes_max) {
+        return false;
+    }
+    conn->tls = tls_stream_new(server->tls, true);
+    if (conn->tls == NULL) {
+        return false;
+    }
+    server->handshake_count++;
+    conn->peer.secure = true;
+    conn->state = CONN_TLS;
+    return true;
+}
+
+/* NULL: it cannot be served. */
+static struct conn *conn_new(struct acceptor *acceptor, const struct client *peer)
+{
+    struct conn *conn = calloc(1, sizeof(*conn));
+    if (conn == NULL) {
+        return NULL;
+    }
+    conn->acceptor = acceptor;
+    conn->peer = *peer;
+    conn->state = CONN_FIRST;
+    if (acceptor->listener.secure && !secure(conn)) {
+        free(conn);
+        return NULL;
+    }
+    if (acceptor->listener.proxy_protocol) {
+        conn->state = CONN_PROXY;
+    }
+    return conn;
+}
+
 void conn_open(struct acceptor *acceptor, int fd, const struct client *peer)
 {
     struct server *server = acceptor->server;
-    struct conn *conn = calloc(1, sizeof(*conn));
+    struct conn *conn = conn_new(acceptor, peer);
     if (conn == NULL) {
         counter_add(&server->counters->connections_refused, 1);
         close(fd);
         return;
     }
     ev_io_init(&conn->io, on_event, fd, EV_READ);
-    conn->acceptor = acceptor;
-    conn->peer = *peer;
-    conn->state = acceptor->listener.proxy_protocol ? CONN_PROXY : CONN_HEAD;
     acceptor->conn_count++;
     server->connection_count++;
     if (!ev_is_active(&server->sweep)) {
@@ -255,8 +272,22 @@ void conn_open(struct acceptor *acceptor, int fd, const struct client *peer)
     }
     counter_add(&server->counters->connections_accepted, 1);
     counter_set(&server->counters->connections_active, server->connection_count);
-    timeout_enter(conn, conn->state == CONN_PROXY ? WAIT_HEADER : WAIT_IDLE);
+    timeout_enter(conn, conn->state == CONN_FIRST ? WAIT_IDLE : WAIT_HEADER);
     read_early(conn);
+}
+
+/* The last words of TLS, if they can be said at once. */
+static void end_tls(struct conn *conn)
+{
+    if (conn->tls == NULL) {
+        return;
+    }
+    if (!tls_established(conn->tls)) {
+        conn_server(conn)->handshake_count--;
+    } else if (!conn->broken) {
+        output_end(conn);
+    }
+    tls_stream_free(&conn->tls);
 }
 
 void conn_close(struct conn *conn)
@@ -264,6 +295,8 @@ void conn_close(struct conn *conn)
     struct acceptor *acceptor = conn->acceptor;
     struct server *server = acceptor->server;
     body_end(conn);
+    http2_end(conn);
+    end_tls(conn);
     ev_io_stop(server->loop, &conn->io);
     close(conn->io.fd);
     timeout_leave(conn);
@@ -280,7 +313,9 @@ void conn_close(struct conn *conn)
 
 void conn_retire(struct conn *conn)
 {
-    if (!input_read(conn)) {
+    if (conn->state == CONN_HTTP2) {
+        conn_settle(conn, http2_retire(conn), (struct span){0});
+    } else if (!input_read(conn)) {
         conn_close(conn);
     }
 }

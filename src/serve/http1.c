@@ -5,15 +5,6 @@
 
 #include "http/h1/encode.h"
 
-static void update_date(struct server *server)
-{
-    int64_t seconds = server->now_ns / INT64_C(1000000000);
-    if (seconds != server->date_s) {
-        server->date_s = seconds;
-        date_format(seconds, server->date);
-    }
-}
-
 static void clear_response(struct response *response)
 {
     response->status = 0;
@@ -29,21 +20,8 @@ static bool answer(struct conn *conn, uint16_t bad_status, bool close)
 {
     struct server *server = conn_server(conn);
     const struct request *request = &server->head.request;
-    struct serve_request asked = {
-        .request = request,
-        .peer = &conn->peer,
-        .listener = &conn->acceptor->listener,
-        .now_ns = server->now_ns,
-        .bad_status = bad_status,
-    };
-    if (conn->started_ns != 0) {
-        int64_t duration_ns = server->now_ns - conn->started_ns;
-        asked.duration_ns = duration_ns > 0 ? duration_ns : 0; /* a clock may go back */
-        conn->started_ns = 0;
-    }
     clear_response(&server->response);
-    server->handler(server->context, &asked, &server->response);
-    update_date(server);
+    protocol_answer(conn, request, bad_status, &server->response);
     struct h1_encoding encoding = {
         .date = server->date,
         .version_minor = bad_status == 0 ? request->version_minor : 1,

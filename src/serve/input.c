@@ -29,23 +29,15 @@ static void discarded(struct conn *conn, size_t len)
     }
 }
 
-/* With this flag TCP throws the bytes away instead of copying them (tcp(7)). */
-static ssize_t discard(struct conn *conn, size_t len)
+/* Puts what is held where the next bytes come behind it. Gives how much it is. */
+static size_t lay_out_held(const struct conn *conn)
 {
-    return recv(conn->io.fd, NULL, len, MSG_TRUNC);
-}
-
-/* Puts what comes behind what is held. */
-static ssize_t receive(struct conn *conn, size_t *held_len)
-{
-    struct server *server = conn_server(conn);
-    *held_len = 0;
-    if (conn->held != NULL) {
-        *held_len = conn->held->len;
-        assert(*held_len <= request_head_bytes_max);
-        memcpy(server->in, conn->held->bytes, *held_len);
+    if (conn->held == NULL) {
+        return 0;
     }
-    return recv(conn->io.fd, server->in + *held_len, read_bytes, 0);
+    assert(conn->held->len <= request_head_bytes_max);
+    memcpy(conn_server(conn)->in, conn->held->bytes, conn->held->len);
+    return conn->held->len;
 }
 
 static void received(struct conn *conn, struct span bytes, size_t fresh)
@@ -57,23 +49,113 @@ static void received(struct conn *conn, struct span bytes, size_t fresh)
     if (conn->state == CONN_BODY) {
         timeout_progress(conn, WAIT_BODY, fresh);
     }
-    conn_serve(conn, bytes);
+    protocol_input(conn, bytes);
+}
+
+static void established(struct conn *conn)
+{
+    struct counters_worker *counters = conn_server(conn)->counters;
+    conn_server(conn)->handshake_count--;
+    conn->state = CONN_HEAD;
+    if (tls_alpn(conn->tls) == TLS_ALPN_H2) {
+        conn->broken = !http2_begin(conn);
+    }
+    counter_add(tls_resumed(conn->tls) ? &counters->handshakes_resumed : &counters->handshakes, 1);
+}
+
+/* Opens records. What they hold may be nothing, or answers of the handshake. */
+static void open_records(struct conn *conn, struct span records)
+{
+    struct server *server = conn_server(conn);
+    size_t held_len = lay_out_held(conn);
+    struct buffer plain = buffer_over(server->in + held_len, input_bytes_max - held_len);
+    enum tls_result result = tls_receive(conn->tls, records, &plain, &server->sealed);
+    if (conn->state == CONN_TLS && tls_established(conn->tls)) {
+        established(conn);
+    }
+    conn->ended |= result == TLS_CLOSED;
+    struct span bytes = span_of(server->in, held_len + plain.len);
+    if (result == TLS_FAILED) {
+        counter_add(&server->counters->handshakes_failed, conn->state == CONN_TLS);
+        conn_settle(conn, NEXT_LINGER, (struct span){0});
+    } else if (plain.len > 0) {
+        received(conn, bytes, plain.len);
+    } else {
+        conn_settle(conn, NEXT_READ, bytes);
+    }
+}
+
+void input_take(struct conn *conn, struct span bytes)
+{
+    struct server *server = conn_server(conn);
+    if (conn->tls == NULL) {
+        protocol_input(conn, bytes);
+        return;
+    }
+    memcpy(server->sealed_in, bytes.ptr, bytes.len);
+    open_records(conn, span_of(server->sealed_in, bytes.len));
+}
+
+/* True: the socket gave something. */
+static bool heard(struct conn *conn, ssize_t got)
+{
+    if (got <= 0) {
+        conn_close(conn);
+    }
+    return got > 0;
+}
+
+static bool is_nothing(ssize_t got)
+{
+    return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+static bool read_sealed(struct conn *conn)
+{
+    uint8_t *bytes = conn_server(conn)->sealed_in;
+    ssize_t got = recv(conn->io.fd, bytes, read_bytes, 0);
+    if (is_nothing(got)) {
+        return false;
+    }
+    if (heard(conn, got)) {
+        open_records(conn, span_of(bytes, (size_t)got));
+    }
+    return true;
+}
+
+static bool read_clear(struct conn *conn)
+{
+    uint8_t *bytes = conn_server(conn)->in;
+    size_t held_len = lay_out_held(conn);
+    ssize_t got = recv(conn->io.fd, bytes + held_len, read_bytes, 0);
+    if (is_nothing(got)) {
+        return false;
+    }
+    if (heard(conn, got)) {
+        received(conn, span_of(bytes, held_len + (size_t)got), (size_t)got);
+    }
+    return true;
+}
+
+/* With this flag TCP throws the bytes away instead of copying them (tcp(7)). */
+static bool read_away(struct conn *conn, size_t len)
+{
+    ssize_t got = recv(conn->io.fd, NULL, len, MSG_TRUNC);
+    if (is_nothing(got)) {
+        return false;
+    }
+    if (heard(conn, got)) {
+        discarded(conn, (size_t)got);
+    }
+    return true;
 }
 
 bool input_read(struct conn *conn)
 {
     size_t unseen = body_discardable(conn);
-    size_t held_len = 0;
-    ssize_t got = unseen > 0 ? discard(conn, unseen) : receive(conn, &held_len);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return false;
+    if (unseen > 0) {
+        return read_away(conn, unseen);
     }
-    if (got <= 0) {
-        conn_close(conn);
-    } else if (unseen > 0) {
-        discarded(conn, (size_t)got);
-    } else {
-        received(conn, span_of(conn_server(conn)->in, held_len + (size_t)got), (size_t)got);
-    }
-    return true;
+    bool sealed = conn->tls != NULL && conn->state != CONN_PROXY;
+    return sealed ? read_sealed(conn) : read_clear(conn);
 }

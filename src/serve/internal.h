@@ -1,39 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of serve/ share. Bytes flow through them like this:
  *
- *   accept.c ──▶ input.c (reads) ──▶ http1.c (bytes to answers) ──▶ output.c (sends)
- *                   ▲                  body.c: what nobody wants         │
- *                   └──── conn.c: what to do when they are sent ◀────────┘
+ *   accept.c ──▶ input.c ──▶ protocol.c ──▶ http1.c or http2.c ──▶ output.c
+ *                reads, and  which one      bytes to answers      seals, and
+ *                opens                      body.c: what nobody   sends
+ *                   ▲                       wants                    │
+ *                   └──── conn.c: what to do when they are sent ◀────┘
  *                         timeout.c: one list for each kind of waiting
  *
- * http1_input is the seam: it sees bytes and appends answers, and does not know how they
- * travel. Another protocol is another function of its shape; a byte filter (TLS) stands
- * between it and the two system calls, conn_receive and conn_send. */
+ * A protocol sees bytes and appends answers, and does not know how they travel: input.c
+ * opens what came sealed, output.c seals what goes (tls/tls.h). */
 #pragma once
 
 #include "base/buffer.h"
 #include "http/date.h"
 #include "http/h1/body.h"
 #include "http/h1/parse.h"
+#include "http/h2/session.h"
 #include "serve/serve.h"
+#include "tls/tls.h"
 
 enum {
     read_bytes = 65536, /* asked for at once */
-    input_bytes_max = request_head_bytes_max + read_bytes,
+    input_bytes_max = request_head_bytes_max + read_bytes + tls_plain_extra,
     output_bytes = 65536, /* gathered before they are sent */
     requests_per_turn = 64,
     accepts_per_turn = 16,
     reads_skipped_max = 16, /* after one that came too early */
     least_bytes_s = 500,    /* the least progress of a body and of a reader */
     proxy_header_bytes_max = 4096,
+    handshakes_max = 512,   /* at a time; each costs more than a thousand requests */
     reclaim_idle_ms = 1000, /* an idle connection may give way to a new one after it */
 };
+
+/* A flight of a handshake, or all that was gathered. */
+enum { sealed_output_bytes = tls_flight_bytes_max + output_bytes };
 
 /* What a connection reads now. */
 enum conn_state {
     CONN_PROXY,  /* the header of the PROXY protocol */
+    CONN_TLS,    /* a handshake */
+    CONN_FIRST,  /* the first bytes, which say what is spoken */
     CONN_HEAD,   /* a head, or nothing yet */
     CONN_BODY,   /* a body that is skipped; its answer has gone out */
+    CONN_HTTP2,  /* frames */
     CONN_LINGER, /* whatever comes, until the client closes too (RFC 9112, 9.6) */
 };
 
@@ -44,8 +54,9 @@ enum wait {
     WAIT_WRITE,
     WAIT_BODY,
     WAIT_LINGER,
-    WAIT_TURN, /* for nothing: it has had its share of this turn */
-    WAIT_RUN,  /* those of WAIT_TURN that are being served in this one */
+    WAIT_STREAMS, /* HTTP/2: for whatever is due next */
+    WAIT_TURN,    /* for nothing: it has had its share of this turn */
+    WAIT_RUN,     /* those of WAIT_TURN that are being served in this one */
     WAITS,
 };
 
@@ -93,6 +104,8 @@ struct conn {
     struct acceptor *acceptor;
     struct held *held;
     struct pending *pending;
+    struct tls_stream *tls; /* NULL: clear */
+    struct h2_session *h2;  /* NULL: HTTP/1.1 */
     struct h1_body body;
     uint64_t skipped_bytes; /* of this body, or since the half-close */
     int64_t started_ns;     /* when the first byte of a head that is held came; 0: none */
@@ -105,6 +118,7 @@ struct conn {
     uint8_t wait;  /* enum wait */
     uint8_t next;  /* enum next, while there is something pending */
     uint8_t fate;  /* enum fate */
+    bool ended;    /* the client has said that nothing more comes */
     bool broken;   /* a send failed: nothing more can be said */
 };
 
@@ -126,12 +140,16 @@ struct server {
     void *context;
     struct counters_worker *counters;
     struct acceptor *acceptors;
+    struct h2_engine *h2; /* NULL: nobody has spoken HTTP/2 yet */
+    struct h2_counters h2_counted;
+    struct tls_context *tls; /* of connections to come; NULL: none can be made */
     size_t connection_count;
+    size_t handshake_count;
 
     struct conn_link waits[WAITS];
     ev_timer sweep;   /* runs while there are connections */
     ev_idle turn;     /* runs while WAIT_TURN is not empty, or on_empty is due */
-    uint32_t now_ms;  /* monotonic, as of the last sweep */
+    uint64_t now_ms;  /* monotonic, as of the last sweep */
     uint32_t tick_ms; /* between two sweeps */
 
     ev_timer retry; /* runs while accepting is paused */
@@ -146,9 +164,12 @@ struct server {
 
     struct h1_head head;
     struct response response;
-    struct buffer out;
+    struct buffer out;    /* answers that are gathered */
+    struct buffer sealed; /* records that are to be sent */
     uint8_t in[input_bytes_max];
+    uint8_t sealed_in[read_bytes + proxy_header_bytes_max];
     uint8_t out_bytes[output_bytes];
+    uint8_t sealed_bytes[sealed_output_bytes];
     struct counters_worker own_counters;
 };
 
@@ -185,19 +206,29 @@ void conn_open(struct acceptor *acceptor, int fd, const struct client *peer);
 void conn_close(struct conn *conn);
 /* Reads once more and answers what has just come; closes if there is nothing. */
 void conn_retire(struct conn *conn);
-/* Serves the bytes that it holds. */
-void conn_run(struct conn *conn);
-/* Has bytes answered that came behind those that were held. */
-void conn_serve(struct conn *conn, struct span bytes);
 /* Sends what was gathered, then does what is next with the rest of the input. The
  * connection may be gone afterwards. */
 void conn_settle(struct conn *conn, enum next next, struct span rest);
+
+void conn_drop_held(struct conn *conn);
+
+/* protocol.c */
+
+/* Serves bytes in clear, which came behind those that were held. */
+void protocol_input(struct conn *conn, struct span bytes);
+/* Goes on where its turn ended. */
+void protocol_run(struct conn *conn);
+/* Has the server's handler answer a request. */
+void protocol_answer(struct conn *conn, const struct request *request, uint16_t bad_status,
+                     struct response *response);
 
 /* input.c */
 
 /* Reads what is there and serves it. False: nothing was there, and the connection stands
  * as it was. */
 bool input_read(struct conn *conn);
+/* Serves bytes as they came from the socket, behind the header of the PROXY protocol. */
+void input_take(struct conn *conn, struct span bytes);
 
 /* body.c */
 
@@ -225,6 +256,25 @@ enum next http1_input(struct conn *conn, struct span bytes, size_t *used);
 /* Answers a head that did not come in time. */
 void http1_timeout(struct conn *conn);
 
+/* http2.c */
+
+enum preface { PREFACE_NONE, PREFACE_MORE, PREFACE_HTTP2 };
+/* Whether a connection begins as HTTP/2 with prior knowledge does (RFC 9113, 3.3). */
+enum preface http2_preface(struct span bytes);
+/* False: no memory. */
+bool http2_begin(struct conn *conn);
+/* Takes all of bytes and answers what it can. */
+enum next http2_input(struct conn *conn, struct span bytes);
+/* Sends what waits in the session, as much as the socket takes. */
+enum next http2_output(struct conn *conn);
+/* Does what is due by now. */
+enum next http2_tick(struct conn *conn);
+/* Tells the client that no request will be taken any more. */
+enum next http2_retire(struct conn *conn);
+/* Nothing is under way and nothing will be due. */
+bool http2_idle(const struct conn *conn);
+void http2_end(struct conn *conn);
+
 /* output.c */
 
 /* Appends the response that stands in the server. */
@@ -232,6 +282,8 @@ struct h1_encoding;
 void output_response(struct conn *conn, const struct h1_encoding *encoding);
 /* Sends what was gathered; what the socket does not take becomes pending. */
 void output_flush(struct conn *conn);
+/* Says over TLS that nothing more comes, once. */
+void output_end(struct conn *conn);
 /* Sends what is pending. Gives how many bytes went. */
 size_t output_pending(struct conn *conn);
 
@@ -263,7 +315,7 @@ static inline struct conn *wait_first(struct server *server, enum wait wait)
 /* As timeout_enter, but a connection that is busy moves only once between two sweeps. */
 static inline void timeout_touch(struct conn *conn, enum wait wait)
 {
-    if (conn->wait != wait || conn->since_ms != conn_server(conn)->now_ms) {
+    if (conn->wait != wait || conn->since_ms != (uint32_t)conn_server(conn)->now_ms) {
         timeout_enter(conn, wait);
     }
 }

@@ -57,18 +57,54 @@ static void pending_append(struct conn *conn, const uint8_t *bytes, size_t len)
     conn->pending->len += len;
 }
 
-void output_flush(struct conn *conn)
+/* Sends a buffer and empties it. What is pending goes first. */
+static void send_out(struct conn *conn, struct buffer *out)
 {
-    struct buffer *out = &conn_server(conn)->out;
     if (out->len == 0) {
         return;
     }
-    /* What is pending goes first. */
     size_t sent = conn->pending == NULL ? conn_send(conn, out->ptr, out->len) : 0;
     if (sent < out->len && !conn->broken) {
         pending_append(conn, out->ptr + sent, out->len - sent);
     }
     out->len = 0;
+}
+
+/* Any length of plaintext: in pieces, each sent before the next one is sealed. */
+static void send_sealed(struct conn *conn, struct span plain)
+{
+    struct buffer *sealed = &conn_server(conn)->sealed;
+    send_out(conn, sealed); /* a handshake's */
+    while (plain.len > 0 && !conn->broken) {
+        struct span piece =
+            span_slice(plain, 0, plain.len < output_bytes ? plain.len : output_bytes);
+        if (tls_send(conn->tls, piece, sealed) != TLS_OK) {
+            conn->broken = true;
+        }
+        send_out(conn, sealed);
+        plain = span_from(plain, piece.len);
+    }
+    sealed->len = 0;
+}
+
+void output_flush(struct conn *conn)
+{
+    struct buffer *out = &conn_server(conn)->out;
+    if (conn->tls == NULL) {
+        send_out(conn, out);
+    } else {
+        send_sealed(conn, buffer_span(out));
+        out->len = 0;
+    }
+}
+
+void output_end(struct conn *conn)
+{
+    if (conn->tls != NULL) {
+        struct buffer *sealed = &conn_server(conn)->sealed;
+        tls_close(conn->tls, sealed);
+        send_out(conn, sealed);
+    }
 }
 
 size_t output_pending(struct conn *conn)
@@ -96,21 +132,23 @@ static bool encode(struct server *server, const struct h1_encoding *encoding, st
     return false;
 }
 
-/* Encodes straight into the connection's own memory. */
+/* One that does not fit into the shared buffer has its own for a moment. */
 static void output_large(struct conn *conn, const struct h1_encoding *encoding)
 {
     struct server *server = conn_server(conn);
     size_t body_len = server->response.body.len;
     size_t len = body_len + response_head_bytes_max;
-    uint8_t *room = body_len <= serve_response_bytes_max - response_head_bytes_max
-                        ? pending_room(conn, len)
-                        : NULL;
+    uint8_t *room =
+        body_len <= serve_response_bytes_max - response_head_bytes_max ? malloc(len) : NULL;
     struct buffer out = buffer_over(room, len);
     if (room == NULL || !encode(server, encoding, &out)) {
         conn->broken = true;
-        return;
+    } else if (conn->tls == NULL) {
+        send_out(conn, &out);
+    } else {
+        send_sealed(conn, buffer_span(&out));
     }
-    conn->pending->len += out.len;
+    free(room);
 }
 
 void output_response(struct conn *conn, const struct h1_encoding *encoding)

@@ -56,6 +56,11 @@ enum err server_new(struct ev_loop *loop, const struct serve_limits *limits,
 /* Closes everything at once. Not to be called by the handler. */
 void server_free(struct server **server);
 
+/* What TLS connections to come begin with; those that are open keep what they have. Takes
+ * the reference over. Until it is called they are refused. */
+struct tls_context;
+void server_set_tls(struct server *server, struct tls_context *context);
+
 void server_set_limits(struct server *server, const struct serve_limits *limits);
 
 /* Begins accepting on fd, which it owns from here, also on an error. A listener that is

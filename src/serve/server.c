@@ -36,6 +36,7 @@ enum err server_new(struct ev_loop *loop, const struct serve_limits *limits,
     server->spare_fd = -1;
     server->date_s = INT64_MIN;
     server->out = buffer_over(server->out_bytes, output_bytes);
+    server->sealed = buffer_over(server->sealed_bytes, sealed_output_bytes);
     timeout_init(server);
     ev_idle_init(&server->turn, on_turn);
     /* Above all others, so that it has its turn however busy the loop is. */
@@ -86,7 +87,15 @@ void server_free(struct server **server_at)
     if (server->spare_fd >= 0) {
         close(server->spare_fd);
     }
+    tls_context_free(&server->tls);
+    h2_engine_free(&server->h2);
     free(server);
+}
+
+void server_set_tls(struct server *server, struct tls_context *context)
+{
+    tls_context_free(&server->tls);
+    server->tls = context;
 }
 
 void server_set_limits(struct server *server, const struct serve_limits *limits)

@@ -5,7 +5,11 @@
 
 #include "base/clock.h"
 
-enum { tick_ms_max = 250, tick_ms_min = 10 };
+enum {
+    tick_ms_max = 250,
+    tick_ms_min = 10,
+    streams_ms = 100, /* between two looks at what is due in an HTTP/2 connection */
+};
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
 {
@@ -42,7 +46,7 @@ void timeout_set_limits(struct server *server)
 /* Not ev_now: that is the wall clock, which may jump. */
 static void read_clock(struct server *server)
 {
-    server->now_ms = (uint32_t)(clock_monotonic_ns() / 1000000);
+    server->now_ms = (uint64_t)(clock_monotonic_ns() / 1000000);
 }
 
 void timeout_wake(struct server *server)
@@ -69,7 +73,7 @@ void timeout_enter(struct conn *conn, enum wait wait)
     end->prev->next = &conn->link;
     end->prev = &conn->link;
     conn->wait = (uint8_t)wait;
-    conn->since_ms = server->now_ms;
+    conn->since_ms = (uint32_t)server->now_ms;
     conn->since_bytes = 0;
 }
 
@@ -87,6 +91,8 @@ static uint32_t timeout_ms(const struct server *server, enum wait wait)
         return limits->linger_idle_ms;
     case WAIT_LINGER:
         return min_u32(limits->linger_idle_ms, limits->linger_time_ms);
+    case WAIT_STREAMS:
+        return streams_ms;
     case WAIT_TURN:
     case WAIT_RUN:
     case WAITS:
@@ -123,7 +129,7 @@ static void expire(struct conn *conn)
         return;
     case WAIT_HEADER:
         counter_add(&counters->timeouts_header, 1);
-        if (conn->state == CONN_PROXY) {
+        if (conn->state == CONN_PROXY || conn->state == CONN_TLS) {
             conn_close(conn);
         } else {
             http1_timeout(conn);
@@ -136,6 +142,10 @@ static void expire(struct conn *conn)
     case WAIT_WRITE:
         counter_add(&counters->timeouts_write, 1);
         conn_close(conn);
+        return;
+    case WAIT_STREAMS:
+        timeout_enter(conn, WAIT_STREAMS);
+        conn_settle(conn, http2_tick(conn), (struct span){0});
         return;
     case WAIT_LINGER:
     case WAIT_TURN:
@@ -166,7 +176,7 @@ void timeout_sweep(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     server_wake(server);
     read_clock(server);
-    for (enum wait wait = WAIT_IDLE; wait <= WAIT_LINGER; wait++) {
+    for (enum wait wait = WAIT_IDLE; wait <= WAIT_STREAMS; wait++) {
         sweep_list(server, wait);
     }
     if (server->connection_count == 0) {
@@ -181,6 +191,6 @@ void timeout_run_turns(struct server *server)
         timeout_enter(wait_first(server, WAIT_TURN), WAIT_RUN);
     }
     while (!wait_empty(server, WAIT_RUN)) {
-        conn_run(wait_first(server, WAIT_RUN));
+        protocol_run(wait_first(server, WAIT_RUN));
     }
 }

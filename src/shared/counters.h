@@ -30,6 +30,9 @@ struct counters_worker {
     counter connections_accepted;
     counter connections_active;  /* a gauge; set to 0 when a worker starts */
     counter connections_refused; /* at once closed: no descriptor, or too many */
+    counter handshakes;          /* of TLS that were done in full */
+    counter handshakes_resumed;
+    counter handshakes_failed;
     counter timeouts_header;
     counter timeouts_idle;
     counter timeouts_write;
@@ -37,8 +40,11 @@ struct counters_worker {
     counter bodies_drained;  /* that were read to their end */
     counter bodies_cut;      /* that were not */
     counter body_bytes;      /* of them all, read only to be thrown away */
-    counter log_dropped;     /* access log records that found the ring full */
-    counter regex_limits;    /* requests that spent their regex budget */
+    counter resets_received; /* RST_STREAM of clients */
+    counter resets_sent;
+    counter goaways_sent; /* for an error of the client's, or too much of something */
+    counter log_dropped;  /* access log records that found the ring full */
+    counter regex_limits; /* requests that spent their regex budget */
     counter bad_requests;
     counter statuses[counters_statuses];
 };
