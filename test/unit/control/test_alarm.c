@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Alarms of the wall clock: in time, at once when they are over, never when they are far. */
+/* Alarms of the wall clock: in time, at once when they are over, never when they are far,
+ * but for a clock that is set. */
 #include "control/alarm.h"
 
 #include "base/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/timex.h>
 
 #include <cmocka.h>
 
@@ -87,12 +90,52 @@ static void never_does_not_ring(void **state)
     assert_int_equal(f->count, 0);
 }
 
+/* By a nanosecond, which is enough for the kernel to say so. */
+static bool set_clock_by(long nanoseconds)
+{
+    struct timex change = {.modes = ADJ_SETOFFSET | ADJ_NANO,
+                           .time = {.tv_sec = nanoseconds < 0 ? -1 : 0,
+                                    .tv_usec = nanoseconds + (nanoseconds < 0 ? 1000000000 : 0)}};
+    return adjtimex(&change) >= 0;
+}
+
+static void a_clock_that_is_set_rings(void **state)
+{
+    struct fixture *f = *state;
+    static const long steps[] = {1, -1};
+    for (int i = 0; i < 2; i++) {
+        alarm_set(&f->alarm, INT64_MAX);
+        run_for(f, 0.02);
+        assert_int_equal(f->count, i);
+        if (!set_clock_by(steps[i])) {
+            skip();
+        }
+        run_for(f, 0.05);
+        assert_int_equal(f->count, i + 1);
+    }
+}
+
+/* Nobody waited for the descriptor when it happened. */
+static void a_clock_that_was_set_before_the_alarm_rings(void **state)
+{
+    struct fixture *f = *state;
+    alarm_set(&f->alarm, INT64_MAX);
+    if (!set_clock_by(1)) {
+        skip();
+    }
+    set_clock_by(-1);
+    alarm_set(&f->alarm, INT64_MAX);
+    run_for(f, 0.05);
+    assert_int_equal(f->count, 1);
+}
+
 #define ALARM_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {ALARM_TEST(rings_in_time_and_once),
-                                       ALARM_TEST(what_is_over_rings_at_once),
-                                       ALARM_TEST(never_does_not_ring)};
+    const struct CMUnitTest tests[] = {
+        ALARM_TEST(rings_in_time_and_once), ALARM_TEST(what_is_over_rings_at_once),
+        ALARM_TEST(never_does_not_ring), ALARM_TEST(a_clock_that_is_set_rings),
+        ALARM_TEST(a_clock_that_was_set_before_the_alarm_rings)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* When control has to look again, wherever the clock stands or has been set to. */
+#include "control/configuration.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+/* Two that overlap, and one that has no end. */
+static const struct model_detour windows[] = {
+    {.from_ns = 1000, .until_ns = 2000},
+    {.from_ns = 1500, .until_ns = 5000},
+    {.from_ns = 4000, .until_ns = TIME_NEVER},
+};
+
+static const struct {
+    const char *what;
+    int64_t now_ns;
+    int64_t next_ns;
+} cases[] = {
+    {.what = "before all", .now_ns = 10, .next_ns = 1000},
+    {.what = "just before an edge", .now_ns = 999, .next_ns = 1000},
+    {.what = "an edge is over when it is reached", .now_ns = 1000, .next_ns = 1500},
+    {.what = "the clock was set forward over two edges", .now_ns = 3000, .next_ns = 4000},
+    {.what = "and on to the last", .now_ns = 4999, .next_ns = 5000},
+    {.what = "and beyond all", .now_ns = 1000000, .next_ns = TIME_NEVER},
+    {.what = "and back: windows that had closed come again", .now_ns = 1200, .next_ns = 1500},
+    {.what = "and back before 1970", .now_ns = -1, .next_ns = 1000},
+};
+
+static void the_next_edge_depends_on_the_clock_alone(void **state)
+{
+    const struct model model = {.detours = windows,
+                                .detour_count = sizeof(windows) / sizeof(*windows)};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        int64_t next = configuration_next_edge(&model, cases[i].now_ns);
+        if (next != cases[i].next_ns) {
+            fail_msg("%s: %lld", cases[i].what, (long long)next);
+        }
+    }
+}
+
+static void without_windows_there_is_none(void **state)
+{
+    const struct model model = {0};
+    assert_int_equal(configuration_next_edge(&model, 0), TIME_NEVER);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_next_edge_depends_on_the_clock_alone),
+        cmocka_unit_test(without_windows_there_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
