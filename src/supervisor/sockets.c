@@ -186,7 +186,7 @@ int sockets_metrics_fd(const struct socket_set *set)
 }
 
 size_t sockets_of_worker(const struct socket_set *set, uint32_t worker, struct span *text_out,
-                         char *text_room, int fds[listeners_max])
+                         char text_room[sockets_text_max], int fds[listeners_max])
 {
     struct buffer text = buffer_over(text_room, sockets_text_max);
     size_t count = 0;

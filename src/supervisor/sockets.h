@@ -11,7 +11,11 @@
 #include <assert.h>
 #include <stddef.h>
 
-enum { sockets_max = listeners_max + 1, sockets_reason_max = listener_text_max + 128 };
+enum {
+    sockets_max = listeners_max + 1,
+    sockets_reason_max = listener_text_max + 128,
+    sockets_text_max = sockets_max * (listener_line_max + 1),
+};
 
 struct socket_entry {
     struct listener listener;
@@ -42,5 +46,4 @@ int sockets_metrics_fd(const struct socket_set *set);
 /* What one worker listens on: lines as in MESSAGE_LISTEN and a descriptor for each; gives
  * their count. */
 size_t sockets_of_worker(const struct socket_set *set, uint32_t worker, struct span *text_out,
-                         char *text_room, int fds[listeners_max]);
-enum { sockets_text_max = sockets_max * (listener_line_max + 1) };
+                         char text_room[sockets_text_max], int fds[listeners_max]);
