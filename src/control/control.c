@@ -14,6 +14,7 @@
 #include "control/probes.h"
 #include "control/publish.h"
 #include "net/channel.h"
+#include "shared/heartbeat.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ enum { status_errors = 1, status_could_not_run = 2, cores_max = 256 };
 struct control {
     struct ev_loop *loop;
     ev_io channel;
+    ev_timer heartbeat;
     struct alarm alarm;
     struct observe *observe;
     struct health *health; /* NULL until the pages are mapped */
@@ -82,7 +84,7 @@ static void note_reload(struct control *c, bool success)
 }
 
 static void begin_reload(struct control *c);
-static void on_alarm(void *context);
+static void publish_again(struct control *c);
 
 /* The candidate is given up; text says why. The first one ends the program. */
 static void refuse(struct control *c, int status, const char *text)
@@ -99,7 +101,7 @@ static void refuse(struct control *c, int status, const char *text)
     log_error("%s%snothing was changed", text != NULL ? text : "the file has errors",
               text != NULL ? "; " : ": ");
     if (c->alarm_missed) {
-        on_alarm(c);
+        publish_again(c);
     }
     if (c->reload_again) {
         begin_reload(c);
@@ -212,7 +214,13 @@ static enum err map_pages(struct control *c, const struct message *message)
         return ERR_SYNTAX;
     }
     enum err err = servers_open(message->fds[WELCOME_SERVERS], true, &c->servers);
-    return err == ERR_NONE ? counters_open(message->fds[WELCOME_COUNTERS], &c->counters) : err;
+    if (err == ERR_NONE) {
+        err = counters_open(message->fds[WELCOME_COUNTERS], &c->counters);
+    }
+    if (err == ERR_NONE) {
+        ev_timer_start(c->loop, &c->heartbeat);
+    }
+    return err;
 }
 
 /* Compiles and sends. text_fd: -1 when only the clock has moved on. */
@@ -352,9 +360,8 @@ static void on_message(struct control *c, struct message *message)
     }
 }
 
-static void on_channel(struct ev_loop *loop, ev_io *watcher, int events)
+static void receive(struct control *c)
 {
-    struct control *c = watcher->data;
     struct message message;
     enum err err;
     while ((err = channel_receive(channel_fd, &c->buffer, &message)) == ERR_NONE) {
@@ -368,10 +375,9 @@ static void on_channel(struct ev_loop *loop, ev_io *watcher, int events)
     }
 }
 
-/* A window opens or closes, or the clock was set. */
-static void on_alarm(void *context)
+/* The current configuration as of now. */
+static void publish_again(struct control *c)
 {
-    struct control *c = context;
     c->alarm_missed = c->candidate != NULL;
     if (c->current == NULL || c->alarm_missed) {
         return;
@@ -384,6 +390,36 @@ static void on_alarm(void *context)
     }
     log_info("generation %llu: a window opened or closed, or the clock was set",
              (unsigned long long)c->generation);
+}
+
+static void give_sign(struct control *c, uint32_t patience_s)
+{
+    if (c->counters != NULL) {
+        heartbeat_sign(&counters_common(c->counters)->heartbeat_control, patience_s);
+    }
+}
+
+static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    give_sign(timer->data, heartbeat_patience_s);
+}
+
+/* What comes may have to be read and compiled, which takes its time. */
+static void on_channel(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct control *c = watcher->data;
+    give_sign(c, heartbeat_patience_work_s);
+    receive(c);
+    give_sign(c, heartbeat_patience_s);
+}
+
+/* A window opens or closes, or the clock was set. */
+static void on_alarm(void *context)
+{
+    struct control *c = context;
+    give_sign(c, heartbeat_patience_work_s);
+    publish_again(c);
+    give_sign(c, heartbeat_patience_s);
 }
 
 static void fill_metrics(void *context, struct metrics *out)
@@ -430,6 +466,8 @@ int control_main(const char *config_path)
     ev_io_init(&c->channel, on_channel, channel_fd, EV_READ);
     c->channel.data = c;
     ev_io_start(c->loop, &c->channel);
+    ev_timer_init(&c->heartbeat, on_heartbeat, 0., heartbeat_pause_ms / 1000.);
+    c->heartbeat.data = c;
     ev_run(c->loop, 0);
     int status = c->exit_status;
     fini(c);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The logger's loop. While there is something to write it looks at the rings every 20 or
- * 40 ms and lets nobody ring; only when it found nothing does it ask for the bell. So it
- * wakes up 50 times a second at most, however many records there are, and a lone one is
- * written at once. */
+ * 40 ms and lets nobody ring; only when it found nothing does it ask for the bell, and
+ * looks again for the sake of its heartbeat. So it wakes up 50 times a second at most,
+ * however many records there are, and a lone one is written at once. */
 #include "logger/logger.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "logger/sink.h"
 #include "net/channel.h"
+#include "shared/heartbeat.h"
 #include "shared/record.h"
 #include "shared/ring.h"
 
@@ -167,12 +168,13 @@ static bool any_record(struct logger *l)
     return false;
 }
 
-/* How long to wait for the channel or the bell; -1: until one of them speaks. */
+/* How long to wait for the channel or the bell, if they are silent. */
 static int pause_after(struct logger *l, size_t bytes_found)
 {
     if (l->sink.retry_at_ns != 0) {
         int64_t left = l->sink.retry_at_ns - clock_monotonic_ns();
-        return left <= 0 ? 0 : (int)(left / 1000000 + 1);
+        int left_ms = left <= 0 ? 0 : (int)(left / 1000000 + 1);
+        return left_ms < heartbeat_pause_ms ? left_ms : heartbeat_pause_ms;
     }
     if (bytes_found > 0) {
         return bytes_found >= much_bytes ? pause_full_ms : pause_ms;
@@ -182,7 +184,7 @@ static int pause_after(struct logger *l, size_t bytes_found)
         set_asleep(l, false);
         return 0;
     }
-    return -1;
+    return heartbeat_pause_ms;
 }
 
 static void wait_for_more(struct logger *l, int timeout_ms)
@@ -246,8 +248,13 @@ int logger_main(void)
     l->sink.fd = -1;
     while (!l->gone && !l->draining) {
         /* Before the first LOG nobody knows whether records are wanted: they wait. */
-        size_t found = l->started ? work(l) : 0;
-        wait_for_more(l, l->started ? pause_after(l, found) : -1);
+        if (!l->started) {
+            wait_for_more(l, -1);
+            continue;
+        }
+        size_t found = work(l);
+        heartbeat_sign(&l->sink.counters->heartbeat_logger, heartbeat_patience_s);
+        wait_for_more(l, pause_after(l, found));
     }
     bool drained = l->draining && !l->gone;
     if (drained && l->started) {

@@ -3,6 +3,7 @@
 #include "logger/sink.h"
 
 #include "base/log.h"
+#include "shared/heartbeat.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,11 +58,21 @@ static void note_success(struct sink *sink, size_t bytes)
     sink->retry_at_ns = 0;
 }
 
+/* A slow disk, or a pipe that nobody reads, is no hang: the successor would wait as long,
+ * without what is in the buffer. */
+static ssize_t write_with_patience(struct sink *sink)
+{
+    counter *heartbeat = &sink->counters->heartbeat_logger;
+    heartbeat_sign(heartbeat, heartbeat_patience_endless_s);
+    ssize_t n = write(sink->fd, sink->buffer.ptr + sink->written, sink->buffer.len - sink->written);
+    heartbeat_sign(heartbeat, heartbeat_patience_s);
+    return n;
+}
+
 bool sink_flush(struct sink *sink, int64_t now_ns)
 {
     while (sink->fd >= 0 && sink->written < sink->buffer.len) {
-        ssize_t n =
-            write(sink->fd, sink->buffer.ptr + sink->written, sink->buffer.len - sink->written);
+        ssize_t n = write_with_patience(sink);
         if (n < 0 && errno == EINTR) {
             continue;
         }

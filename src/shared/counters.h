@@ -24,7 +24,7 @@ typedef _Atomic uint64_t counter;
 
 /* What one worker counts. */
 struct counters_worker {
-    counter heartbeat;           /* one more at least every second */
+    counter heartbeat;           /* shared/heartbeat.h */
     counter snapshot_generation; /* the one it answers from */
     counter requests;
     counter connections_accepted;
@@ -60,6 +60,8 @@ struct counters_common {
     counter restarts_workers; /* the supervisor: processes that were replaced */
     counter restarts_control;
     counter restarts_logger;
+    counter heartbeat_control; /* shared/heartbeat.h */
+    counter heartbeat_logger;
     counter log_records; /* the logger: written, as far as the kernel is concerned */
     counter log_bytes;
     counter log_write_errors;

@@ -4,10 +4,11 @@
 
 enum { failures_max = 8 /* 100 ms << 7 is beyond the maximum already */ };
 
-int64_t backoff_delay_ms(struct backoff *backoff, int64_t lived_ms)
+int64_t backoff_delay_ms(struct backoff *backoff, bool served, int64_t lived_ms)
 {
-    if (lived_ms >= backoff_reset_ms) {
+    if (served) {
         backoff->failures = 0;
+        return lived_ms < backoff_apart_ms ? backoff_apart_ms - lived_ms : 0;
     }
     uint32_t failures = backoff->failures;
     if (failures < failures_max) {

@@ -120,8 +120,6 @@ enum err child_start(struct child *child, const char *argument)
     child->pid = pid;
     child->started_ns = clock_monotonic_ns();
     child->acked = 0;
-    child->heartbeat = 0;
-    child->stalled_ticks = 0;
     child->late_ticks = 0;
     return ERR_NONE;
 }
@@ -155,5 +153,6 @@ void child_ended(struct child *child)
         child->channel = -1;
     }
     child->pid = 0;
-    child->restart_at_ns = now + backoff_delay_ms(&child->backoff, lived_ms) * 1000000;
+    int64_t delay_ms = backoff_delay_ms(&child->backoff, child->watch.serves, lived_ms);
+    child->restart_at_ns = now + delay_ms * 1000000;
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "net/message.h"
 #include "supervisor/backoff.h"
+#include "supervisor/watch.h"
 
 #include <sys/types.h>
 
@@ -19,9 +20,8 @@ struct child {
     int64_t started_ns;
     int64_t restart_at_ns; /* when it is to be started while it does not run */
     struct backoff backoff;
-    uint64_t acked;     /* the generation that a worker answers from */
-    uint64_t heartbeat; /* when we last looked */
-    uint32_t stalled_ticks;
+    struct watch watch;
+    uint64_t acked;      /* the generation that a worker answers from */
     uint32_t late_ticks; /* since a snapshot was sent that it has not acknowledged */
 };
 
@@ -36,5 +36,6 @@ enum err child_start(struct child *child, const char *argument);
 void child_kill(struct child *child);
 /* ERR_CLOSED when it does not run. A child that does not read its channel is killed. */
 enum err child_send(struct child *child, const struct message *message);
-/* After its end was reported: closes the channel and sets when to start it anew. */
+/* After its end was reported, or it could not be started: closes the channel and sets when
+ * to start it anew. */
 void child_ended(struct child *child);

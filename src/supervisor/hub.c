@@ -62,7 +62,9 @@ static void welcome_control(struct supervisor *s)
         add_fd(&message, s->text_fd);
     }
     child_send(&s->control, &message);
-    if (s->reload_asked) {
+    /* What its predecessor was told and did not live to hear. What it heard may be what
+     * ended it. */
+    if (s->reload_asked && s->reload_sign == supervisor_sign(s, &s->control)) {
         hub_reload(s);
     }
 }
@@ -91,9 +93,12 @@ void hub_welcome(struct supervisor *s, struct child *child)
 void hub_reload(struct supervisor *s)
 {
     const struct message message = {.type = MESSAGE_RELOAD};
-    enum err err = s->control.channel < 0 ? ERR_CLOSED : channel_send(s->control.channel, &message);
-    /* A channel that is full of them says it already: control is busy with a large file. */
-    s->reload_asked = err != ERR_NONE && err != ERR_AGAIN;
+    s->reload_asked = true;
+    s->reload_sign = supervisor_sign(s, &s->control);
+    if (s->control.channel >= 0) {
+        /* One that is full says it already: control is busy with a large file. */
+        channel_send(s->control.channel, &message);
+    }
 }
 
 /* The shared pages, once the count of workers is known. */

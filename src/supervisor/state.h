@@ -41,7 +41,8 @@ struct supervisor {
     uint32_t drain_timeout_ms;
     uint64_t acked;    /* the newest generation that all workers have acknowledged */
     bool announced;    /* "serving" was said */
-    bool reload_asked; /* a SIGHUP came while control was away */
+    bool reload_asked; /* a SIGHUP came, and control's sign of life was this one */
+    uint64_t reload_sign;
 
     int64_t next_tick_ns;
     int64_t kill_at_ns; /* when a drain ends by force */
@@ -58,6 +59,8 @@ void hub_reload(struct supervisor *supervisor);
 
 /* supervisor.c: lives. */
 
+/* Its newest sign of life; 0 while there are no pages. */
+uint64_t supervisor_sign(const struct supervisor *supervisor, const struct child *child);
 /* Starts the child and welcomes it; on failure it is tried again later. */
 void supervisor_start(struct supervisor *supervisor, struct child *child);
 /* Ends the program after one line on standard error. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "shared/heartbeat.h"
 #include "supervisor/state.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 
 enum {
     exit_could_not_run = 2,
-    stalled_ticks_max = 10,   /* seconds without a heartbeat */
     late_ticks_max = 5,       /* seconds without the acknowledgement of a snapshot */
     control_attempts_max = 3, /* before the first configuration is served */
     ending_ms_max = 5000,     /* for the logger's last lines */
@@ -41,18 +41,31 @@ void supervisor_fail(struct supervisor *s, const char *format, ...)
     s->exit_status = exit_could_not_run;
 }
 
+uint64_t supervisor_sign(const struct supervisor *s, const struct child *child)
+{
+    if (s->counters == NULL) {
+        return 0;
+    }
+    switch (child->role) {
+    case CHILD_CONTROL:
+        return counter_get(&counters_common(s->counters)->heartbeat_control);
+    case CHILD_LOGGER:
+        return counter_get(&counters_common(s->counters)->heartbeat_logger);
+    case CHILD_WORKER:
+        break;
+    }
+    return counter_get(&counters_of_worker(s->counters, child->index)->heartbeat);
+}
+
 void supervisor_start(struct supervisor *s, struct child *child)
 {
-    const char *argument = child->role == CHILD_CONTROL ? s->config_path : NULL;
-    enum err err = child_start(child, argument);
+    bool control = child->role == CHILD_CONTROL; /* it compiles before its first sign */
+    watch_begin(&child->watch, supervisor_sign(s, child),
+                control ? heartbeat_patience_work_s : heartbeat_patience_s);
+    enum err err = child_start(child, control ? s->config_path : NULL);
     if (err != ERR_NONE) {
         log_error("cannot start %s: %s", child_name(child), strerror(errno));
-        child->started_ns = clock_monotonic_ns();
         child_ended(child);
-        /* Nothing was tried yet that a pause would not help. */
-        if (child->restart_at_ns <= child->started_ns) {
-            child->restart_at_ns += (int64_t)backoff_first_ms * 1000000;
-        }
         return;
     }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = child};
@@ -97,7 +110,7 @@ static void start_if_due(struct supervisor *s, struct child *child)
     }
 }
 
-static void send_drain(struct supervisor *s, struct child *child)
+static void send_drain(struct child *child)
 {
     const struct message message = {.type = MESSAGE_DRAIN};
     child_send(child, &message);
@@ -123,8 +136,8 @@ static void end_if_drained(struct supervisor *s)
     if (s->phase == PHASE_DRAINING && !any_worker_runs(s)) {
         s->phase = PHASE_ENDING;
         s->kill_at_ns = clock_monotonic_ns() + (int64_t)ending_ms_max * 1000000;
-        send_drain(s, &s->logger);
-        send_drain(s, &s->control);
+        send_drain(&s->logger);
+        send_drain(&s->control);
     }
     if (s->phase == PHASE_ENDING && s->logger.pid == 0 && s->control.pid == 0) {
         s->exit_status = 0;
@@ -145,7 +158,7 @@ static void drain(struct supervisor *s)
      * kernel, not left in a queue that nobody serves. */
     sockets_close(&s->sockets);
     for (uint32_t i = 0; i < s->worker_count; i++) {
-        send_drain(s, &s->workers[i]);
+        send_drain(&s->workers[i]);
     }
     end_if_drained(s);
 }
@@ -207,6 +220,7 @@ static void on_end(struct supervisor *s, struct child *child, int status)
         say_end(child, status);
         count_restart(s, child);
     }
+    watch_look(&child->watch, supervisor_sign(s, child));
     child_ended(child);
     if (s->phase == PHASE_STARTING && s->exit_status < 0 &&
         child->backoff.failures >= control_attempts_max) {
@@ -228,27 +242,30 @@ static void on_children(struct supervisor *s)
     end_if_drained(s);
 }
 
-static bool hangs(struct supervisor *s, struct child *worker)
+static bool is_late(const struct supervisor *s, struct child *child)
 {
-    uint64_t beat = counter_get(&counters_of_worker(s->counters, worker->index)->heartbeat);
-    worker->stalled_ticks = beat == worker->heartbeat ? worker->stalled_ticks + 1 : 0;
-    worker->late_ticks = worker->acked == s->generation ? 0 : worker->late_ticks + 1;
-    worker->heartbeat = beat;
-    return worker->stalled_ticks >= stalled_ticks_max || worker->late_ticks > late_ticks_max;
+    bool owes = child->role == CHILD_WORKER && child->acked != s->generation;
+    child->late_ticks = owes ? child->late_ticks + 1 : 0;
+    return child->late_ticks > late_ticks_max;
 }
 
-/* Ticks are counted instead of seconds, so that a time in which the whole machine stood
- * still is not held against the workers. */
+static void kill_if_hung(struct supervisor *s, struct child *child)
+{
+    if (child->pid == 0) {
+        return;
+    }
+    bool hangs = watch_tick(&child->watch, supervisor_sign(s, child));
+    if (is_late(s, child) || hangs) {
+        log_error("%s hangs (%u s without a heartbeat, %u s without taking the snapshot): killed",
+                  child_name(child), child->watch.silent_ticks, child->late_ticks);
+        child_kill(child);
+    }
+}
+
 static void tick(struct supervisor *s)
 {
-    for (uint32_t i = 0; s->phase == PHASE_SERVING && i < s->worker_count; i++) {
-        struct child *worker = &s->workers[i];
-        if (worker->pid != 0 && hangs(s, worker)) {
-            log_error("%s hangs (%u s without a heartbeat, %u s without taking the snapshot): "
-                      "killed",
-                      child_name(worker), worker->stalled_ticks, worker->late_ticks);
-            child_kill(worker);
-        }
+    if (s->phase == PHASE_SERVING) {
+        each_child(s, kill_if_hung);
     }
     if (s->phase >= PHASE_DRAINING && clock_monotonic_ns() >= s->kill_at_ns) {
         log_warning("not all ended in time: killed");

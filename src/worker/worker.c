@@ -3,6 +3,7 @@
 #include "worker/worker.h"
 
 #include "base/log.h"
+#include "shared/heartbeat.h"
 #include "worker/internal.h"
 
 #include <errno.h>
@@ -14,9 +15,6 @@
 #include <unistd.h>
 
 enum { exit_could_not_run = 2 };
-
-/* Twice as often as the supervisor needs it. */
-static const double heartbeat_s = 0.5;
 
 static void on_empty(void *context)
 {
@@ -42,7 +40,7 @@ static void on_terminate(struct ev_loop *loop, ev_signal *signal, int revents)
 static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     struct worker *worker = timer->data;
-    counter_add(&worker->counters->heartbeat, 1);
+    heartbeat_sign(&worker->counters->heartbeat, heartbeat_patience_s);
 }
 
 /* Once for all records of a turn: the order that a doorbell needs costs more than a
@@ -86,8 +84,7 @@ static enum err welcome(struct worker *worker, struct message *message)
     worker->bell_fd = message_take_fd(message, WELCOME_BELL);
     counter_set(&worker->counters->connections_active, 0);
     worker->heartbeat.data = worker;
-    ev_timer_init(&worker->heartbeat, on_heartbeat, 0., heartbeat_s);
-    ev_timer_start(worker->loop, &worker->heartbeat);
+    ev_timer_init(&worker->heartbeat, on_heartbeat, 0., heartbeat_pause_ms / 1000.);
     worker->sleep.data = worker;
     ev_prepare_init(&worker->sleep, on_sleep);
     ev_prepare_start(worker->loop, &worker->sleep);
@@ -145,6 +142,7 @@ static enum err listen_as_told(struct worker *worker, struct message *message)
     unlisten_others(worker, listeners, count);
     memcpy(worker->listeners, listeners, count * sizeof(listeners[0]));
     worker->listener_count = count;
+    ev_timer_start(worker->loop, &worker->heartbeat); /* the first time: it serves */
     return ERR_NONE;
 }
 
