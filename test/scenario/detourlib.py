@@ -310,18 +310,17 @@ def environment(extra=None):
     return env
 
 
-def run(*args, timeout=FOREVER, cwd=None, input=None, **kwargs):
-    """Runs `detour ARGS` to its end: stdout and stderr as text."""
+def run(*args, cwd=None, program=BINARY, prepare=None):
+    """Runs `detour ARGS` to its end: stdout and stderr as text. program, prepare: as Detour's."""
     done = subprocess.run(
-        [str(BINARY), *map(str, args)],
+        [str(program), *map(str, args)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL if input is None else None,
-        input=input,
-        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        timeout=FOREVER,
         cwd=cwd,
         env=environment(),
-        **kwargs,
+        preexec_fn=prepare,
     )
     assert not SANITIZER.search(done.stderr), done.stderr.decode(errors="replace")
     assert done.returncode >= 0, f"killed by signal {-done.returncode}: {done.stderr!r}"
@@ -344,9 +343,11 @@ def rfc3339(seconds):
 class Detour:
     """A `detour serve`. A configuration without `listen` gets one on a free port."""
 
-    def __init__(self, config, folder, workers=2, metrics=False, log=None, wait=True, prepare=None, **values):
-        """prepare: called in the new process before it becomes detour."""
-        self.prepare = prepare
+    def __init__(
+        self, config, folder, workers=2, metrics=False, log=None, wait=True, program=BINARY, prepare=None, **values
+    ):
+        """prepare: called in the new process before it becomes the program."""
+        self.program, self.prepare = program, prepare
         self.folder = Path(folder)
         self.port = free_port()
         self.workers = workers
@@ -388,7 +389,7 @@ class Detour:
     def start(self, wait=True):
         with open(self.stderr_path, "wb") as err, open(self.folder / "stdout", "wb") as out:
             self.process = subprocess.Popen(
-                [str(BINARY), "serve", "-c", str(self.file)],
+                [str(self.program), "serve", "-c", str(self.file)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -484,6 +485,19 @@ class Detour:
     def logger_pid(self):
         pids = self.role_pids("_logger")
         return pids[0] if pids else None
+
+    def kill_one(self, role):
+        """Ends one process of a role and waits for another in its place; gives the moment."""
+        before = self.role_pids(role)
+        moment = time.monotonic()
+        os.kill(before[0], signal.SIGKILL)
+
+        def replaced():
+            now = self.role_pids(role)
+            return len(now) == len(before) and before[0] not in now
+
+        wait_until(replaced, what=f"another {role}")
+        return moment
 
     # Requests
 

@@ -5,7 +5,6 @@ when there is room again."""
 import contextlib
 import os
 import resource
-import signal
 import time
 
 import pytest
@@ -126,12 +125,7 @@ def test_stderr_that_nobody_reads(detour, folder):
             while True:
                 os.write(writer, b"x")
         os.set_blocking(writer, True)
-        victim = server.worker_pids()[0]
-        os.kill(victim, signal.SIGKILL)
-        wait_until(
-            lambda: victim not in server.worker_pids() and len(server.worker_pids()) == 2,
-            what="another worker",
-        )
+        server.kill_one("_worker")
         assert server.get("/x").status == 307
         begin = time.monotonic()
         server.stop()

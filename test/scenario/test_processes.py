@@ -10,13 +10,12 @@ import resource
 import shutil
 import signal
 import socket
-import subprocess
 import time
 
 import pytest
 from detourlib import (
-    BINARY, FOREVER, SLACK, Closed, Probe, alive, children, environment, fill, free_port,
-    process_stat, request_bytes, run, wait_until,
+    BINARY, FOREVER, SLACK, Closed, Probe, alive, children, fill, free_port, process_stat,
+    request_bytes, run, wait_until,
 )
 
 CONFIG = """
@@ -48,14 +47,10 @@ def test_a_killed_worker_is_replaced(detour):
     with Probe(server, status=307) as probe:
         for _ in range(3):
             wait_until(lambda: len(probe.results) % 20 == 19)
-            before = server.worker_pids()
-            victim = before[0]
-            moment = time.monotonic()
-            kills.append(moment)
-            os.kill(victim, signal.SIGKILL)
-            wait_until(lambda: len(server.worker_pids()) == 2 and victim not in server.worker_pids())
-            assert time.monotonic() - moment < BACK_MS / 1000 * SLACK
-            assert before[1] in server.worker_pids(), "the other worker was disturbed"
+            other = server.worker_pids()[1]
+            kills.append(server.kill_one("_worker"))
+            assert time.monotonic() - kills[-1] < BACK_MS / 1000 * SLACK
+            assert other in server.worker_pids(), "the other worker was disturbed"
             # Everything that waited is answered: a full round of new connections works.
             for _ in range(20):
                 assert server.get("/x").status == 307
@@ -85,9 +80,7 @@ def test_connections_of_the_other_worker_live_on(detour):
     conns = [server.connect() for _ in range(40)]
     for c in conns:
         assert c.send(request_bytes("GET", "/x")).response().status == 307
-    victim = server.worker_pids()[0]
-    os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(server.worker_pids()) == 2 and victim not in server.worker_pids())
+    server.kill_one("_worker")
     lived = 0
     for c in conns:
         try:
@@ -103,10 +96,7 @@ def test_a_killed_control_is_replaced_and_nobody_notices(detour):
     workers = server.worker_pids()
     with Probe(server, status=307) as probe:
         for _ in range(3):
-            victim = server.control_pid()
-            moment = time.monotonic()
-            os.kill(victim, signal.SIGKILL)
-            wait_until(lambda: server.control_pid() not in (None, victim))
+            moment = server.kill_one("_control")
             assert time.monotonic() - moment < BACK_MS / 1000 * SLACK
             assert server.worker_pids() == workers
     probe.assert_healthy()
@@ -119,10 +109,8 @@ def test_a_killed_control_is_replaced_and_nobody_notices(detour):
 def test_a_killed_logger_is_replaced(detour):
     server = detour(CONFIG_LOGGED, workers=2)
     server.log_path = server.folder / "access.log"
-    victim = server.logger_pid()
     with Probe(server, status=307) as probe:
-        os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: server.logger_pid() not in (None, victim))
+        server.kill_one("_logger")
     probe.assert_healthy()
     server.get("/after-the-logger")
     wait_until(lambda: any(x["path"] == "/after-the-logger" for x in server.log_lines()))
@@ -381,11 +369,16 @@ def one_line(done, status=2):
     return lines[0]
 
 
+def file_for(folder, address):
+    """A configuration that listens there."""
+    file = folder / "detour.yaml"
+    file.write_text(fill(CONFIG_PORT, ADDRESS=address))
+    return file
+
+
 def test_a_port_in_use(detour, folder):
     server = detour(CONFIG)
-    other = folder / "other.yaml"
-    other.write_text(fill(CONFIG_PORT, ADDRESS=f"127.0.0.1:{server.port}"))
-    line = one_line(run("serve", "-c", other))
+    line = one_line(run("serve", "-c", file_for(folder, f"127.0.0.1:{server.port}")))
     assert str(server.port) in line and re.search("in use|already", line)
     assert server.get("/x").status == 307
 
@@ -394,17 +387,13 @@ def test_a_port_in_use_by_somebody_else(folder):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         s.listen()
-        file = folder / "d.yaml"
-        file.write_text(fill(CONFIG_PORT, ADDRESS=f"127.0.0.1:{s.getsockname()[1]}"))
-        one_line(run("serve", "-c", file))
+        one_line(run("serve", "-c", file_for(folder, f"127.0.0.1:{s.getsockname()[1]}")))
 
 
 def test_a_unix_socket_in_use_and_one_left_behind(detour, folder):
     config = 'listen: ["http://unix:$DIR/s.sock", "http://127.0.0.1:$PORT"]\n' + CONFIG
     server = detour(config)
-    other = folder / "other.yaml"
-    other.write_text(fill(CONFIG_PORT, ADDRESS=f"unix:{server.folder}/s.sock"))
-    one_line(run("serve", "-c", other))
+    one_line(run("serve", "-c", file_for(folder, f"unix:{server.folder}/s.sock")))
     assert server.get("/x").status == 307
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(folder / "stale.sock"))
@@ -414,9 +403,7 @@ def test_a_unix_socket_in_use_and_one_left_behind(detour, folder):
 
 
 def test_an_address_that_is_not_here(folder):
-    file = folder / "d.yaml"
-    file.write_text(fill(CONFIG_PORT, ADDRESS=f"192.0.2.1:{free_port()}"))
-    assert "192.0.2.1" in one_line(run("serve", "-c", file))
+    assert "192.0.2.1" in one_line(run("serve", "-c", file_for(folder, f"192.0.2.1:{free_port()}")))
 
 
 def test_a_missing_file(folder):
@@ -428,62 +415,29 @@ def test_a_folder_for_a_file(folder):
     one_line(run("serve", "-c", folder))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-@pytest.mark.parametrize("case", ["file", "port"])
-def test_no_permission(folder, case):
-    program = folder / "detour"
-    shutil.copy(BINARY, program)
-    file = folder / "d.yaml"
-    file.write_text(fill(CONFIG_PORT, ADDRESS="127.0.0.1:81" if case == "port" else "127.0.0.1:8181"))
-    file.chmod(0o644 if case == "port" else 0o600)
-
-    def become_nobody():
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-
-    done = subprocess.run(
-        [str(program), "serve", "-c", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL, timeout=FOREVER, env=environment(), preexec_fn=become_nobody, cwd=folder, text=True,
-    )
-    line = one_line(done)
-    assert "ermission" in line
+def become_nobody():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-def test_an_ordinary_user_can_serve(folder):
-    program = folder / "detour"
-    shutil.copy(BINARY, program)
-    port = free_port()
-    file = folder / "d.yaml"
-    file.write_text(fill(CONFIG_PORT, ADDRESS=f"127.0.0.1:{port}"))
+@pytest.fixture
+def as_nobody(folder):
+    """How detour is started as a user who may do nothing, from where everybody can read it."""
+    if os.geteuid() != 0:
+        pytest.skip("becomes another user")
+    return {"program": shutil.copy(BINARY, folder / "detour"), "prepare": become_nobody}
 
-    def become_nobody():
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
 
-    process = subprocess.Popen(
-        [str(program), "serve", "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL, env=environment(), preexec_fn=become_nobody, cwd=folder,
-    )
-    try:
-        def connects():
-            assert process.poll() is None, process.stderr.read()
-            try:
-                socket.create_connection(("127.0.0.1", port), 5).close()
-                return True
-            except OSError:
-                return False
+@pytest.mark.parametrize("address, mode", [("127.0.0.1:8181", 0o600), ("127.0.0.1:81", 0o644)], ids=["file", "port"])
+def test_no_permission(folder, as_nobody, address, mode):
+    file = file_for(folder, address)
+    file.chmod(mode)
+    assert "ermission" in one_line(run("serve", "-c", file, cwd=folder, **as_nobody))
 
-        wait_until(connects)
-        process.terminate()
-        assert process.wait(FOREVER) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        process.stderr.close()
+
+def test_an_ordinary_user_can_serve(detour, as_nobody):
+    assert detour(CONFIG, **as_nobody).get("/x").status == 307
 
 
 def test_a_bad_file_is_1_with_all_problems(folder):
@@ -499,9 +453,8 @@ def test_zombies_are_none(detour):
     server = detour(CONFIG)
     for _ in range(3):
         victim = server.worker_pids()[0]
-        os.kill(victim, signal.SIGKILL)
+        server.kill_one("_worker")
         wait_until(lambda: process_stat(victim) is None, what="the burial")
-        wait_until(lambda: len(server.worker_pids()) == 2)
 
 
 def test_a_storm_of_reloads_while_control_is_busy(detour):

@@ -164,9 +164,7 @@ def test_control_killed_after_the_file_went_bad_serves_the_last_good_one(detour)
     server = detour(CONFIG, WHERE="one")
     server.write(CONFIG_BAD)
     for _ in range(2):
-        victim = server.control_pid()
-        os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: server.control_pid() not in (None, victim))
+        server.kill_one("_control")
         assert live(server, "one")
     # A worker that starts now gets it too.
     for victim in server.worker_pids():
