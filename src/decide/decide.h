@@ -14,8 +14,9 @@
 /* Compiled regular expressions of one snapshot, by their index in it. */
 struct regex_set;
 /* Compiles what previous (may be NULL) has not compiled already and takes the rest over
- * from it; previous is left without what moved and must be freed all the same.
- * ERR_SYNTAX or ERR_MEMORY: nothing was changed. */
+ * from it; previous is left without what moved and must be freed all the same. Its snapshot
+ * must still be mapped, since its sources are looked at. ERR_SYNTAX or ERR_MEMORY: nothing was
+ * changed. */
 enum err regex_set_new(const struct snapshot *snapshot, struct regex_set *previous,
                        struct regex_set **out);
 void regex_set_free(struct regex_set **set);

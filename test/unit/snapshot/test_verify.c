@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening and verifying: a good block passes, a changed one is refused or harmless. */
+#include "everything.h"
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -10,35 +11,6 @@
 #include <xxhash.h>
 
 #include <cmocka.h>
-
-/* Something of everything that a block can hold. */
-static const char config[] =
-    "trusted_proxies: [10.0.0.0/8]\n"
-    "sites:\n"
-    "  - name: shop\n"
-    "    hosts: [shop.example, '*.shop.example']\n"
-    "    https_redirect: {status: 308}\n"
-    "    cors: {origins: [https://app.example], methods: [PUT], headers: [X-A], expose: X-B}\n"
-    "    routes:\n"
-    "      - {path: '/r/:region/*', to: 'https://{region}.example.net/{+0}',\n"
-    "         labels: {region: [eu, us]}, headers: {X-A: b}}\n"
-    "      - {path: '/x/:n(\\d+)', methods: [GET, PURGE], to: 'https://n.example/{n}{?query}'}\n"
-    "      - {path: /a, when: {headers: {X-A: 'b*'}, cookies: {c: true}, query: {q: x},\n"
-    "         clients: [192.0.2.0/24]}, share: 50%, to: 'https://n.example/', rest: 503}\n"
-    "      - {host: ':sub.shop.example', path_prefix: /b, to: 'https://n.example/{sub}'}\n"
-    "      - {path: '/p/*', pool: p}\n"
-    "      - {path: '/h/*', pool: h}\n"
-    "      - {path: /tea, respond: {status: 410, body: gone}}\n"
-    "    default: {to: 'https://n.example{+path}'}\n"
-    "  - {hosts: '*'}\n"
-    "pools:\n"
-    "  p: {servers: [{name: a, url: 'https://a.example', weight: 2}, 'https://b.example'],\n"
-    "      fallback: {to: 'https://f.example{+path}'}}\n"
-    "  h: {balance: hash, hash: {cookie: id}, servers: ['https://c.example']}\n"
-    "detours:\n"
-    "  - {name: up, site: shop, path_prefix: /c, page: 'https://s.example/', until: off,\n"
-    "     except: ['/c/*.png'], bypass: {clients: [203.0.113.0/24], cookie: o=k}, reason: r,\n"
-    "     owner: o}\n";
 
 static const struct ask asks[] = {
     {.line = "GET /r/eu/x?y", .secure = true, .fields = "Origin: https://app.example\r\n"},
@@ -311,7 +283,7 @@ static size_t size_of(enum part part)
 static void a_good_block_passes(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(config);
+    struct fixture *f = fixture_new(everything);
     struct span bytes = span_of(f->bytes, f->len);
     assert_ptr_equal(snapshot_open(bytes), f->bytes);
     assert_ptr_equal(snapshot_verify(bytes), f->bytes);
@@ -326,7 +298,7 @@ static void a_good_block_passes(void **state)
 static void a_block_that_is_not_whole_is_not_opened(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(config);
+    struct fixture *f = fixture_new(everything);
     uint64_t *copy = malloc(f->len + 16);
     memcpy(copy, f->bytes, f->len);
     assert_non_null(snapshot_open(span_of(copy, f->len)));
@@ -344,7 +316,7 @@ static void a_block_that_is_not_whole_is_not_opened(void **state)
 static void a_changed_header_is_not_opened(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(config);
+    struct fixture *f = fixture_new(everything);
     for (size_t i = 0; i < sizeof(struct snapshot); i++) {
         f->bytes[i] ^= 0x10;
         assert_null(snapshot_open(span_of(f->bytes, f->len)));
@@ -357,7 +329,7 @@ static void a_changed_header_is_not_opened(void **state)
 static void changed_fields_are_refused(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(config);
+    struct fixture *f = fixture_new(everything);
     uint64_t *copy = malloc(f->len);
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         const struct change *change = &refused[i];
@@ -381,7 +353,7 @@ static void changed_fields_are_refused(void **state)
 static void a_target_of_another_scheme_is_refused(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(config);
+    struct fixture *f = fixture_new(everything);
     const struct snap_rule *rule = snapshot_rule(f->snapshot, ROUTE_LABELS);
     uint8_t *block = f->bytes + rule->action.to.off;
     int changed = 0;
@@ -400,7 +372,7 @@ static void a_target_of_another_scheme_is_refused(void **state)
 static void tables_have_an_empty_place(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(config);
+    struct fixture *f = fixture_new(everything);
     struct snap_host *hosts = (struct snap_host *)(f->bytes + f->snapshot->hosts.off);
     struct snap_host taken = *(struct snap_host *)(f->bytes + first_taken_host(f->snapshot));
     for (uint32_t i = 0; i < f->snapshot->hosts.count; i++) {
@@ -446,7 +418,7 @@ static void any_byte_may_be_wrong(void **state)
 {
     static const uint8_t flips[] = {0x01, 0x04, 0x80, 0xFF};
     (void)state;
-    struct fixture *f = fixture_new(config);
+    struct fixture *f = fixture_new(everything);
     size_t accepted = 0;
     size_t hash_at = offsetof(struct snapshot, header_hash);
     /* Of its own size, so that the address sanitizer sees what is behind it. */
