@@ -7,48 +7,10 @@
 #include "uri/url_host.h"
 #include "uri/url_internal.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <stdio.h>
 
 /* RFC 1035, 2.3.4, without the length bytes of the ends. */
-enum { label_bytes_max = 63, name_bytes_max = 253, ipv6_bytes_max = INET6_ADDRSTRLEN + 2 };
-
-/* glibc writes the last 32 bits of what might hold an IPv4 address dotted; the URL standard
- * writes all addresses alike, and the same host must not have two names. */
-static void undot(const struct in6_addr *binary, char *address, size_t size)
-{
-    if (strchr(address, '.') != NULL) {
-        const uint8_t *b = binary->s6_addr;
-        snprintf(address, size, "::%s%x:%x", b[11] == 0xff ? "ffff:" : "", b[12] << 8 | b[13],
-                 b[14] << 8 | b[15]);
-    }
-}
-
-/* text: with its brackets. The canonical form (RFC 5952) goes to canonical, which holds
- * ipv6_bytes_max bytes. A zone ("%25eth0") means nothing on another machine: refused. */
-static enum err ipv6_literal(struct span text, uint8_t *canonical, size_t *len_out)
-{
-    char address[INET6_ADDRSTRLEN] = "";
-    struct in6_addr binary;
-    if (text.len < 2 || text.ptr[0] != '[' || text.ptr[text.len - 1] != ']' ||
-        text.len - 2 >= sizeof(address) || memchr(text.ptr, 0, text.len) != NULL) {
-        return ERR_SYNTAX;
-    }
-    memcpy(address, text.ptr + 1, text.len - 2);
-    if (inet_pton(AF_INET6, address, &binary) != 1) {
-        return ERR_SYNTAX;
-    }
-    bool fits = inet_ntop(AF_INET6, &binary, address, sizeof(address)) != NULL;
-    assert(fits);
-    undot(&binary, address, sizeof(address));
-    size_t len = strlen(address);
-    canonical[0] = '[';
-    memcpy(canonical + 1, address, len);
-    canonical[len + 1] = ']';
-    *len_out = len + 2;
-    return ERR_NONE;
-}
+enum { label_bytes_max = 63, name_bytes_max = 253 };
 
 /* Labels of letters, digits, '-' and '_', of 1 to 63 bytes each, 253 in all. */
 static bool is_name(struct span name)
@@ -118,27 +80,14 @@ static enum err config_wildcard(struct span text, struct arena *arena, struct sp
 
 enum err host_from_config(struct span text, struct arena *arena, struct span *out)
 {
-    uint8_t canonical[ipv6_bytes_max];
-    size_t len;
     if (text.len == 0) {
         return ERR_SYNTAX;
     }
     if (span_starts(text, SPAN("*."))) {
         return config_wildcard(text, arena, out);
     }
-    if (text.ptr[0] != '[') {
-        return config_name(text, arena, out);
-    }
-    enum err err = ipv6_literal(text, canonical, &len);
-    if (err != ERR_NONE) {
-        return err;
-    }
-    struct span copy = arena_copy(arena, span_of(canonical, len));
-    if (copy.ptr == NULL) {
-        return ERR_MEMORY;
-    }
-    *out = copy;
-    return ERR_NONE;
+    return text.ptr[0] == '[' ? url_host_parse(text, true, arena, out)
+                              : config_name(text, arena, out);
 }
 
 enum { port_digits_max = 5 };
@@ -229,9 +178,9 @@ static inline struct span request_name(struct span host, uint8_t *lower)
 
 static __attribute__((noinline)) struct span request_ipv6(struct span host, uint8_t *lower)
 {
-    uint8_t canonical[ipv6_bytes_max];
+    uint8_t canonical[url_ipv6_bytes_max];
     size_t len;
-    if (ipv6_literal(host, canonical, &len) != ERR_NONE) {
+    if (url_ipv6_canonical(host, canonical, &len) != ERR_NONE) {
         return (struct span){0};
     }
     if (span_eq(host, span_of(canonical, len))) {

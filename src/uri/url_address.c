@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* IPv4 and IPv6 addresses as the URL standard reads and writes them. */
+#include "uri/url_host.h"
+
 #include "base/buffer.h"
 #include "uri/escape.h"
-#include "uri/url_host.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
 
 /* One part of an IPv4 address: decimal, 0x hexadecimal, 0 octal. Saturates beyond 32
  * bits. False: not a number. */
@@ -80,149 +85,36 @@ enum err url_ipv4_parse(struct span domain, struct arena *arena, struct span *ou
     return dotted != NULL ? ERR_NONE : ERR_MEMORY;
 }
 
-/* The dotted tail of an IPv6 address: four decimal numbers without leading zeros. */
-static bool dotted_tail(struct span text, uint16_t pieces[2])
+/* glibc writes the last 32 bits of what might hold an IPv4 address dotted; the URL standard
+ * writes all addresses alike, and the same host must not have two names. */
+static void undot(const struct in6_addr *binary, char *address, size_t size)
 {
-    uint32_t address = 0;
-    size_t from = 0;
-    for (int i = 0; i < 4; i++) {
-        if (from > text.len) {
-            return false;
-        }
-        size_t end = span_find(text, from, '.');
-        uint64_t value = 0;
-        if (!span_decimal(span_slice(text, from, end), 255, &value) ||
-            (end - from > 1 && text.ptr[from] == '0')) {
-            return false;
-        }
-        address = address << 8 | (uint32_t)value;
-        from = end + 1;
+    if (strchr(address, '.') != NULL) {
+        const uint8_t *b = binary->s6_addr;
+        snprintf(address, size, "::%s%x:%x", b[11] == 0xff ? "ffff:" : "", b[12] << 8 | b[13],
+                 b[14] << 8 | b[15]);
     }
-    pieces[0] = (uint16_t)(address >> 16);
-    pieces[1] = (uint16_t)address;
-    return from == text.len + 1;
 }
 
-/* One to four hexadecimal digits at *at; false when there is none. */
-static bool piece_parse(struct span text, size_t *at, uint16_t *out)
+enum err url_ipv6_canonical(struct span literal, uint8_t out[url_ipv6_bytes_max], size_t *len_out)
 {
-    size_t from = *at;
-    unsigned value = 0;
-    while (*at < text.len && *at - from < 4 && escape_is(text.ptr[*at], ESCAPE_HEX)) {
-        value = value << 4 | escape_digit(text.ptr[(*at)++]);
+    char address[INET6_ADDRSTRLEN] = "";
+    struct in6_addr binary;
+    if (literal.len < 2 || literal.ptr[0] != '[' || literal.ptr[literal.len - 1] != ']' ||
+        literal.len - 2 >= sizeof(address) || memchr(literal.ptr, 0, literal.len) != NULL) {
+        return ERR_SYNTAX;
     }
-    *out = (uint16_t)value;
-    return *at > from;
-}
-
-struct ipv6 {
-    uint16_t pieces[8];
-    int count;
-    int compress; /* how many pieces "::" ends, itself one of them; -1: none */
-};
-
-/* The pieces behind a leading "::", if there was one. */
-static bool pieces_parse(struct span text, size_t at, struct ipv6 *ip)
-{
-    while (at < text.len) {
-        if (ip->count == 8) {
-            return false;
-        }
-        if (text.ptr[at] == ':') {
-            if (ip->compress >= 0) {
-                return false;
-            }
-            ip->compress = ++ip->count;
-            at++;
-            continue;
-        }
-        size_t from = at;
-        if (!piece_parse(text, &at, &ip->pieces[ip->count])) {
-            return false;
-        }
-        if (at < text.len && text.ptr[at] == '.') {
-            bool ok = ip->count <= 6 && dotted_tail(span_from(text, from), &ip->pieces[ip->count]);
-            ip->count += 2;
-            return ok;
-        }
-        ip->count++;
-        if (at < text.len && (text.ptr[at] != ':' || ++at == text.len)) {
-            return false;
-        }
+    memcpy(address, literal.ptr + 1, literal.len - 2);
+    if (inet_pton(AF_INET6, address, &binary) != 1) {
+        return ERR_SYNTAX;
     }
-    return true;
-}
-
-/* Moves what stood behind "::" to the end. */
-static bool pieces_spread(struct ipv6 *ip)
-{
-    if (ip->compress < 0) {
-        return ip->count == 8;
-    }
-    int behind = ip->count - ip->compress;
-    for (int i = 1; i <= behind; i++) {
-        uint16_t piece = ip->pieces[ip->count - i];
-        ip->pieces[ip->count - i] = 0;
-        ip->pieces[8 - i] = piece;
-    }
-    return true;
-}
-
-/* The first longest run of two zeros or more; its length is 0 when there is none. */
-static int zero_run(const uint16_t pieces[8], int *length)
-{
-    int best = 0;
-    *length = 0;
-    for (int i = 0; i < 8; i++) {
-        int end = i;
-        while (end < 8 && pieces[end] == 0) {
-            end++;
-        }
-        if (end - i > 1 && end - i > *length) {
-            best = i;
-            *length = end - i;
-        }
-        i = end > i ? end - 1 : i;
-    }
-    return best;
-}
-
-static enum err ipv6_format(const uint16_t pieces[8], struct arena *arena, struct span *out)
-{
-    enum { text_max = 41 };
-    uint8_t *memory = arena_alloc(arena, text_max);
-    if (memory == NULL) {
-        return ERR_MEMORY;
-    }
-    struct buffer text = buffer_over(memory, text_max);
-    int length = 0;
-    int run = zero_run(pieces, &length);
-    buffer_byte(&text, '[');
-    for (int i = 0; i < 8; i++) {
-        if (length > 0 && i == run) {
-            buffer_put(&text, i == 0 ? SPAN("::") : SPAN(":"));
-            i += length - 1;
-            continue;
-        }
-        buffer_printf(&text, i < 7 ? "%x:" : "%x", pieces[i]);
-    }
-    buffer_byte(&text, ']');
-    *out = buffer_span(&text);
+    bool fits = inet_ntop(AF_INET6, &binary, address, sizeof(address)) != NULL;
+    assert(fits);
+    undot(&binary, address, sizeof(address));
+    struct buffer canonical = buffer_over(out, url_ipv6_bytes_max);
+    buffer_byte(&canonical, '[');
+    buffer_put(&canonical, span_cstr(address));
+    buffer_byte(&canonical, ']');
+    *len_out = canonical.len;
     return ERR_NONE;
-}
-
-enum err url_ipv6_parse(struct span text, struct arena *arena, struct span *out)
-{
-    struct ipv6 ip = {.compress = -1};
-    size_t at = 0;
-    if (span_starts(text, SPAN("::"))) {
-        ip.compress = ip.count = 1;
-        at = 2;
-    } else if (span_starts(text, SPAN(":"))) {
-        return ERR_SYNTAX;
-    }
-    if (!pieces_parse(text, at, &ip) || !pieces_spread(&ip)) {
-        return ERR_SYNTAX;
-    }
-    return ipv6_format(ip.pieces, arena, out);
 }

@@ -172,13 +172,22 @@ static enum err domain_to_ascii(struct span domain, struct arena *arena, struct 
     return ERR_NONE;
 }
 
+static enum err ipv6_parse(struct span literal, struct arena *arena, struct span *out)
+{
+    uint8_t canonical[url_ipv6_bytes_max];
+    size_t len;
+    enum err err = url_ipv6_canonical(literal, canonical, &len);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    *out = arena_copy(arena, span_of(canonical, len));
+    return out->ptr != NULL ? ERR_NONE : ERR_MEMORY;
+}
+
 enum err url_host_parse(struct span text, bool special, struct arena *arena, struct span *out)
 {
     if (text.len > 0 && text.ptr[0] == '[') {
-        if (text.ptr[text.len - 1] != ']') {
-            return ERR_SYNTAX;
-        }
-        return url_ipv6_parse(span_slice(text, 1, text.len - 1), arena, out);
+        return ipv6_parse(text, arena, out);
     }
     if (!special) {
         return opaque_parse(text, arena, out);

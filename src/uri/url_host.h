@@ -10,5 +10,9 @@
 bool url_ends_in_number(struct span domain);
 /* "0x7f.1" is 127.0.0.1. ERR_SYNTAX: out of range or no numbers. */
 enum err url_ipv4_parse(struct span domain, struct arena *arena, struct span *out);
-/* text: without the brackets; *out has them and is compressed (RFC 5952, 4). */
-enum err url_ipv6_parse(struct span text, struct arena *arena, struct span *out);
+
+/* A literal "[::1]" in its one form: lower case, the first longest run of zeros compressed
+ * (RFC 5952, 4), but nothing dotted. A zone ("%25eth0") means nothing on another machine:
+ * ERR_SYNTAX, as all that is no address in brackets. */
+enum { url_ipv6_bytes_max = 48 };
+enum err url_ipv6_canonical(struct span literal, uint8_t out[url_ipv6_bytes_max], size_t *len_out);
