@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "tls": ["base"],
     "sandbox": ["base"],
     "shared": ["base", "uri", "http"],
-    "config": ["base", "uri", "http", "net", "tls"],
+    "config": ["base", "uri", "http", "net"],
     "snapshot": ["base", "uri", "http", "net"],
     "compile": ["base", "uri", "http", "net", "config", "snapshot"],
     "decide": ["base", "uri", "http", "shared", "snapshot"],
@@ -38,7 +38,7 @@ MAY_INCLUDE = {
         "base", "uri", "http", "net", "tls", "sandbox", "shared", "config", "snapshot", "compile",
         "serve", "health",
     ],
-    "supervisor": ["base", "net", "shared"],
+    "supervisor": ["base", "net", "sandbox", "shared"],
 }
 MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
