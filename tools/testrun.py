@@ -117,7 +117,7 @@ def main():
     parser.add_argument("--program", type=pathlib.Path,
                         help="what the scenarios drive; BUILD/detour when it is not given")
     parser.add_argument("--timeout-factor", default="1")
-    parser.add_argument("--pytest", default=[], nargs=1, action="extend",
+    parser.add_argument("--pytest", default=[], action="append",
                         help="one more argument for pytest")
     parser.add_argument("parts", nargs="*", choices=[*COMPILED, *SCRIPTED, []],
                         help="only these; all when none is named")

@@ -3,6 +3,7 @@
  * with the very functions that a worker calls. */
 #include "cli/command.h"
 
+#include "cli/json.h"
 #include "uri/host.h"
 #include "uri/path.h"
 #include "uri/pattern.h"
@@ -10,7 +11,6 @@
 #include "uri/url.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <stdio.h>
 
 /* No match, or no URL: an answer, not a mistake. */
@@ -99,12 +99,10 @@ static int print_groups(const struct pattern *pattern, const struct pattern_grou
     json_t *object = json_object();
     for (size_t i = 0; object != NULL && i < pattern_group_count(pattern); i++) {
         struct span name = pattern_group_name(pattern, i);
-        struct span value = SPAN("");
-        bool there = i < groups->count && groups->at[i].from != UINT32_MAX;
-        if (there) {
-            value = span_slice(subject, groups->at[i].from, groups->at[i].to);
+        json_t *item = json_null();
+        if (pattern_group_found(groups, i)) {
+            item = json_text(span_slice(subject, groups->at[i].from, groups->at[i].to));
         }
-        json_t *item = there ? json_stringn((const char *)value.ptr, value.len) : json_null();
         if (json_object_setn_new(object, (const char *)name.ptr, name.len, item) != 0) {
             json_decref(object);
             object = NULL;

@@ -7,21 +7,21 @@
 static struct span path_group(const struct asked *asked, const struct matched *matched,
                               uint32_t group)
 {
-    if (group >= matched->path_groups.count || matched->path_groups.at[group].from == UINT32_MAX) {
+    const struct pattern_groups *groups = &matched->path_groups;
+    if (!pattern_group_found(groups, group)) {
         return (struct span){0};
     }
-    return path_sent(&asked->path, matched->path_groups.at[group].from,
-                     matched->path_groups.at[group].to);
+    return path_sent(&asked->path, groups->at[group].from, groups->at[group].to);
 }
 
 static struct span host_group(const struct asked *asked, const struct matched *matched,
                               uint32_t group)
 {
-    if (group >= matched->host_groups.count || matched->host_groups.at[group].from == UINT32_MAX) {
+    const struct pattern_groups *groups = &matched->host_groups;
+    if (!pattern_group_found(groups, group)) {
         return (struct span){0};
     }
-    return span_slice(asked->decision->host, matched->host_groups.at[group].from,
-                      matched->host_groups.at[group].to);
+    return span_slice(asked->decision->host, groups->at[group].from, groups->at[group].to);
 }
 
 static struct span port_text(const struct asked *asked, struct buffer *digits)

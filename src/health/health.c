@@ -37,16 +37,11 @@ struct waiting {
     struct health *health;
 };
 
-static uint64_t weight_of(const struct probe *probe)
-{
-    struct server_live *live = servers_live(probe->health->servers);
-    return server_live_weight_ppm(&live[probe->target.slot]);
-}
-
 static void set_state(struct probe *probe, bool up)
 {
-    servers_set(probe->health->servers, probe->target.slot, up ? SERVER_UP : SERVER_DOWN,
-                (uint32_t)weight_of(probe));
+    struct servers_map *servers = probe->health->servers;
+    uint32_t weight_ppm = server_live_weight_ppm(&servers_live(servers)[probe->target.slot]);
+    servers_set(servers, probe->target.slot, up ? SERVER_UP : SERVER_DOWN, weight_ppm);
 }
 
 static void hear(struct probe *probe, bool success, const char *why)

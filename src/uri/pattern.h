@@ -61,6 +61,11 @@ struct pattern_groups {
     } at[pattern_groups_max];
 };
 
+static inline bool pattern_group_found(const struct pattern_groups *groups, size_t group)
+{
+    return group < groups->count && groups->at[group].from != UINT32_MAX;
+}
+
 /* subject: path.norm, or a canonical host. regex: the compiled pattern_regex(), NULL when
  * there is none. Both the regex and our own matcher draw on the budget.
  * *groups is written only on MATCH_YES. */

@@ -29,8 +29,10 @@ static void count_request(struct worker *worker, const struct serve_request *ask
 
 static struct span rule_identity(const struct snapshot *snapshot, uint32_t rule)
 {
-    return rule == SNAP_NONE ? (struct span){0}
-                             : snapshot_text(snapshot, snapshot_rule(snapshot, rule)->identity);
+    if (rule == SNAP_NONE) {
+        return (struct span){0};
+    }
+    return snapshot_text(snapshot, snapshot_rule(snapshot, rule)->identity);
 }
 
 /* Path and query as they were sent. In a target they stand together, with a '?' between;
