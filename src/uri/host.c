@@ -31,12 +31,6 @@ static bool is_name(struct span name)
     return label > 0 && name.len <= name_bytes_max;
 }
 
-static inline struct span without_last_dot(struct span name)
-{
-    bool dot = name.len > 0 && name.ptr[name.len - 1] == '.';
-    return span_slice(name, 0, name.len - dot);
-}
-
 /* The URL standard takes "0x7f.1" for 127.0.0.1, and "a%2eb" for "a.b". Nobody means that
  * in a configuration, and no Host field brings it. */
 static enum err config_name(struct span text, struct arena *arena, struct span *out)
@@ -49,8 +43,9 @@ static enum err config_name(struct span text, struct arena *arena, struct span *
     if (err != ERR_NONE) {
         return err;
     }
-    struct span name = without_last_dot(ascii);
-    if (!is_name(name) || (url_ends_in_number(name) && !span_eq(name, without_last_dot(text)))) {
+    struct span name = url_without_last_dot(ascii);
+    if (!is_name(name) ||
+        (url_ends_in_number(name) && !span_eq(name, url_without_last_dot(text)))) {
         return ERR_SYNTAX;
     }
     *out = name;
@@ -169,7 +164,7 @@ static __attribute__((noinline)) struct span name_bytes(struct span host, uint8_
  * span of NULL: no name. */
 static inline struct span request_name(struct span host, uint8_t *lower)
 {
-    host = without_last_dot(host);
+    host = url_without_last_dot(host);
     if (host.len == 0 || host.len > host_bytes_max || host.ptr[host.len - 1] == '.') {
         return (struct span){0};
     }

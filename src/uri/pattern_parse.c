@@ -104,22 +104,27 @@ static enum err add_piece(struct parser *p, const struct piece *piece)
     return ERR_NONE;
 }
 
+/* Takes the byte off the end of the last piece, when that has no modifier, and with it a
+ * piece that is nothing else. */
+static void drop_last_byte(struct pieces *pieces, struct span byte)
+{
+    struct piece *last = pieces->count > 0 ? &pieces->items[pieces->count - 1] : NULL;
+    if (last == NULL || last->modifier != PIECE_ONCE) {
+        return;
+    }
+    struct span *text = piece_is_group(last) ? &last->suffix : &last->value;
+    if (span_ends(*text, byte)) {
+        text->len -= byte.len;
+        pieces->count -= !piece_is_group(last) && text->len == 0;
+    }
+}
+
 /* Subjects hold no doubled slash, so a path's piece that ends with one before another that
  * begins with one would never match. */
 static void fold_slashes(struct pieces *pieces, struct span next)
 {
-    struct piece *last = pieces->count > 0 ? &pieces->items[pieces->count - 1] : NULL;
-    if (pieces->kind != PATTERN_PATH || last == NULL || last->modifier != PIECE_ONCE ||
-        !span_starts(next, SPAN("/"))) {
-        return;
-    }
-    struct span *text = piece_is_group(last) ? &last->suffix : &last->value;
-    if (!span_ends(*text, SPAN("/"))) {
-        return;
-    }
-    text->len--;
-    if (!piece_is_group(last) && text->len == 0) {
-        pieces->count--;
+    if (pieces->kind == PATTERN_PATH && span_starts(next, SPAN("/"))) {
+        drop_last_byte(pieces, SPAN("/"));
     }
 }
 
@@ -314,23 +319,6 @@ static bool is_address(struct span source)
                                span_starts(source, SPAN("\\[")));
 }
 
-/* Hosts of requests have no dot at their end. */
-static void drop_last_dot(struct pieces *pieces)
-{
-    struct piece *last = pieces->count > 0 ? &pieces->items[pieces->count - 1] : NULL;
-    if (pieces->kind != PATTERN_HOST || last == NULL || last->modifier != PIECE_ONCE) {
-        return;
-    }
-    struct span *text = piece_is_group(last) ? &last->suffix : &last->value;
-    if (!span_ends(*text, SPAN("."))) {
-        return;
-    }
-    text->len--;
-    if (!piece_is_group(last) && text->len == 0) {
-        pieces->count--;
-    }
-}
-
 enum err pattern_parse(enum pattern_kind kind, struct span source, struct arena *arena,
                        struct pieces *out, struct pattern_error *error)
 {
@@ -355,8 +343,8 @@ enum err pattern_parse(enum pattern_kind kind, struct span source, struct arena 
     if (parser.tokens.fault != NULL) {
         return complain(&parser, parser.tokens.fault_at, parser.tokens.fault);
     }
-    if (err == ERR_NONE) {
-        drop_last_dot(out);
+    if (err == ERR_NONE && kind == PATTERN_HOST) {
+        drop_last_byte(out, SPAN(".")); /* hosts of requests have none at their end */
     }
     return err;
 }

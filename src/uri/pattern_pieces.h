@@ -43,6 +43,11 @@ static inline bool piece_is_group(const struct piece *piece)
     return piece->kind != PIECE_FIXED;
 }
 
+static inline bool piece_repeats(const struct piece *piece)
+{
+    return piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_SOME_TIMES;
+}
+
 /* Whether ?, without a text that stands by it, makes the group optional: then it takes no
  * part rather than match nothing (ECMA-262, RepeatMatcher). */
 static inline bool piece_may_vanish(const struct piece *piece)

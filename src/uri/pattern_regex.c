@@ -58,19 +58,14 @@ static uint16_t captures_in(struct span regex)
     return count;
 }
 
-static bool repeats(const struct piece *piece)
-{
-    return piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_SOME_TIMES;
-}
-
 /* A group without a text that stands by it. */
 static void put_bare(struct buffer *out, const struct piece *piece, struct span value)
 {
-    put(out, repeats(piece) ? "((?:" : "(");
+    put(out, piece_repeats(piece) ? "((?:" : "(");
     buffer_put(out, value);
     put(out, ")");
     put_modifier(out, piece->modifier);
-    put(out, repeats(piece) ? ")" : "");
+    put(out, piece_repeats(piece) ? ")" : "");
 }
 
 /* The prefix and the suffix stand between the repeated values, and around all of them. */
@@ -94,7 +89,7 @@ static void put_group(struct buffer *out, const struct piece *piece, struct span
 {
     if (piece->prefix.len + piece->suffix.len == 0) {
         put_bare(out, piece, value);
-    } else if (repeats(piece)) {
+    } else if (piece_repeats(piece)) {
         put_repeated(out, piece, value);
     } else {
         put(out, "(?:");
@@ -150,7 +145,7 @@ struct span pattern_generate_regex(const struct pieces *pieces, struct arena *ar
             continue;
         }
         struct span value = value_of(pieces, piece);
-        bool twice = repeats(piece) && piece->prefix.len + piece->suffix.len > 0;
+        bool twice = piece_repeats(piece) && piece->prefix.len + piece->suffix.len > 0;
         captures[group++] = number;
         number = (uint16_t)(number + 1 + captures_in(value) * (twice ? 2 : 1));
         put_group(&out, piece, value);

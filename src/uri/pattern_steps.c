@@ -48,27 +48,39 @@ static uint16_t here(struct emitter *e)
     return (uint16_t)e->count;
 }
 
+/* What follows may be left out; end_optional says where it ends. */
+static struct pattern_step *begin_optional(struct emitter *e)
+{
+    struct pattern_step *split = emit(e, STEP_SPLIT);
+    split->yes = here(e);
+    return split;
+}
+
+/* Where it is left out, the group in it takes no part. */
+static void end_optional(struct emitter *e, struct pattern_step *split, uint8_t group)
+{
+    struct pattern_step *jump = emit(e, STEP_JUMP);
+    split->no = here(e);
+    emit_group(e, STEP_UNSET, group);
+    jump->yes = here(e);
+}
+
 /* "(X)?", "((?:X)*)" and the like. X* and X+ of a run come to the longest run first, one of
  * any bytes to the most first, as the turns are greedy whatever X is. */
 static void emit_bare(struct emitter *e, const struct piece *piece, uint8_t group)
 {
     bool any = piece->kind == PIECE_ANY;
-    bool greedy = piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_SOME_TIMES;
-    struct pattern_step *split = NULL;
-    if (piece->modifier == PIECE_OPTIONAL) {
-        split = emit(e, STEP_SPLIT);
-        split->yes = here(e);
-    }
+    bool optional = piece->modifier == PIECE_OPTIONAL;
+    struct pattern_step *split = optional ? begin_optional(e) : NULL;
     emit_group(e, STEP_BEGIN, group);
-    struct pattern_step *run = emit(e, any ? STEP_ANY : greedy ? STEP_RUN_LONG : STEP_RUN_SHORT);
+    struct pattern_step *run = emit(e, any                    ? STEP_ANY
+                                       : piece_repeats(piece) ? STEP_RUN_LONG
+                                                              : STEP_RUN_SHORT);
     /* An optional group does not match nothing. */
-    run->min = any ? split != NULL : piece->modifier != PIECE_ANY_TIMES;
+    run->min = any ? optional : piece->modifier != PIECE_ANY_TIMES;
     emit_group(e, STEP_FINISH, group);
-    if (split != NULL) {
-        struct pattern_step *jump = emit(e, STEP_JUMP);
-        split->no = here(e);
-        emit_group(e, STEP_UNSET, group);
-        jump->yes = here(e);
+    if (optional) {
+        end_optional(e, split, group);
     }
 }
 
@@ -81,17 +93,12 @@ static void emit_value(struct emitter *e, const struct piece *piece)
 /* "(?:prefix((?:X)(?:suffix prefix(?:X))*)suffix)?" and its simpler sisters. */
 static void emit_surrounded(struct emitter *e, const struct piece *piece, uint8_t group)
 {
-    bool repeated = piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_SOME_TIMES;
     bool optional = piece->modifier == PIECE_ANY_TIMES || piece->modifier == PIECE_OPTIONAL;
-    struct pattern_step *split = NULL;
-    if (optional) {
-        split = emit(e, STEP_SPLIT);
-        split->yes = here(e);
-    }
+    struct pattern_step *split = optional ? begin_optional(e) : NULL;
     emit_text(e, piece->prefix);
     emit_group(e, STEP_BEGIN, group);
     emit_value(e, piece);
-    if (repeated) {
+    if (piece_repeats(piece)) {
         uint16_t loop = here(e);
         struct pattern_step *again = emit(e, STEP_SPLIT);
         again->yes = here(e);
@@ -104,10 +111,7 @@ static void emit_surrounded(struct emitter *e, const struct piece *piece, uint8_
     emit_group(e, STEP_FINISH, group);
     emit_text(e, piece->suffix);
     if (optional) {
-        struct pattern_step *jump = emit(e, STEP_JUMP);
-        split->no = here(e);
-        emit_group(e, STEP_UNSET, group);
-        jump->yes = here(e);
+        end_optional(e, split, group);
     }
 }
 

@@ -33,14 +33,9 @@ static bool number_parse(struct span text, uint64_t *out)
     return true;
 }
 
-static struct span without_last_dot(struct span domain)
-{
-    return span_ends(domain, SPAN(".")) ? span_slice(domain, 0, domain.len - 1) : domain;
-}
-
 bool url_ends_in_number(struct span domain)
 {
-    struct span text = without_last_dot(domain);
+    struct span text = url_without_last_dot(domain);
     size_t from = text.len;
     while (from > 0 && text.ptr[from - 1] != '.') {
         from--;
@@ -56,7 +51,7 @@ bool url_ends_in_number(struct span domain)
 
 enum err url_ipv4_parse(struct span domain, struct arena *arena, struct span *out)
 {
-    struct span text = without_last_dot(domain);
+    struct span text = url_without_last_dot(domain);
     uint64_t parts[4];
     size_t count = 0;
     for (size_t from = 0; from <= text.len;) {

@@ -6,6 +6,13 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+/* A domain may end with one dot, which stands for the root. */
+static inline struct span url_without_last_dot(struct span domain)
+{
+    bool dot = domain.len > 0 && domain.ptr[domain.len - 1] == '.';
+    return span_slice(domain, 0, domain.len - dot);
+}
+
 /* Whether the last label is a number, so that the host must be an IPv4 address. */
 bool url_ends_in_number(struct span domain);
 /* "0x7f.1" is 127.0.0.1. ERR_SYNTAX: out of range or no numbers. */
