@@ -65,7 +65,8 @@ static bool read_response_status(struct load *load, const struct node *node, uin
     }
     if (status >= 300 && status < 400) {
         problems_error(load->problems, node->place,
-                       "%u is a redirect; write `to: URL` with `status: %u`", (unsigned)status,
+                       "%u is no status of an answer of its own; a redirect is written `to: URL`, "
+                       "with `status: 307` (the default), 308, 303, 302 or 301",
                        (unsigned)status);
         return false;
     }

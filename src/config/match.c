@@ -135,6 +135,18 @@ static bool method_unknown(struct load *load, const struct node *node)
     return false;
 }
 
+/* A list that was emptied must not turn a rule for a few into one for all. */
+static bool holds_any(struct load *load, const struct node *node)
+{
+    if (list_count(node) > 0) {
+        return true;
+    }
+    problems_error(load->problems, node->place,
+                   "`%.*s` is empty, and a rule without it holds for all; fill it, or take it away",
+                   SHOW(node->key->text));
+    return false;
+}
+
 static bool read_methods(struct load *load, const struct node *node, struct model_conditions *out)
 {
     bool good = true;
@@ -253,9 +265,11 @@ bool read_conditions(struct load *load, const struct node *const *at, struct mod
     const struct node *cookies = either(load, at[KEY_COOKIES], when[WHEN_COOKIES], &good);
     const struct node *clients = either(load, at[KEY_CLIENTS], when[WHEN_CLIENTS], &good);
     query = either(load, query, when[WHEN_QUERY], &good);
-    good = (methods == NULL || read_methods(load, methods, out)) && good;
+    good =
+        (methods == NULL || (holds_any(load, methods) && read_methods(load, methods, out))) && good;
     good = (cookies == NULL || read_tests(load, cookies, method_is_token, &out->cookies)) && good;
-    good = (clients == NULL || read_clients(load, clients, out)) && good;
+    good =
+        (clients == NULL || (holds_any(load, clients) && read_clients(load, clients, out))) && good;
     good = (query == NULL || read_tests(load, query, any_name, &out->query)) && good;
     if (when[WHEN_HEADERS] != NULL) {
         good = read_tests(load, when[WHEN_HEADERS], field_name_valid, &out->headers) && good;

@@ -74,6 +74,7 @@ static bool attach(struct builder *b, struct node *node)
         if (node->kind != NODE_SCALAR) {
             return fail(b, node->place, "a key must be a plain word; is a quote missing?");
         }
+        node->label = parent->label;
         *key = node;
         return true;
     }
