@@ -1,65 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Responses: what nghttp2 points into until it sends is copied once, into one piece of
- * memory a stream. Rules about fields are those of h1/encode.h. */
+/* Responses. Their header blocks are encoded here, by literals that no table of HPACK has to
+ * know: nghttp2 is given ":status: 200" alone, which it encodes in one octet without
+ * touching its table, and when that frame comes out its payload is exchanged (h2_frame).
+ * Frames, states, windows and their order remain its business. doc/internals/http2.md has
+ * the figures. Rules about fields are those of h1/encode.h. */
 #include "http/h2/internal.h"
 
 #include "http/field.h"
+#include "http/h2/hpack.h"
 
 #include <assert.h>
 
 enum {
-    line_max = 5 + response_fields_max, /* :status, date, location, content-type and -length */
     digits_max = 20,
-    spare_bytes = 32768, /* of the account, for what nghttp2 needs to go on */
+    block_bytes_max = 16384 - h2_prefix_max, /* one frame (RFC 9113, 4.2) */
+    spare_bytes = 32768,                     /* of the account, for what nghttp2 needs to go on */
 };
-
-struct lines {
-    nghttp2_nv nv[line_max];
-    size_t count;
-    uint8_t *at; /* where the next copy goes */
-};
-
-static inline void add_line(struct lines *lines, struct span name, struct span value)
-{
-    lines->nv[lines->count++] = (nghttp2_nv){
-        .name = (uint8_t *)name.ptr,
-        .value = (uint8_t *)value.ptr,
-        .namelen = name.len,
-        .valuelen = value.len,
-        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
-    };
-}
-
-static inline struct span copy(struct lines *lines, struct span octets)
-{
-    uint8_t *to = lines->at;
-    if (octets.len > 0) {
-        memcpy(to, octets.ptr, octets.len);
-    }
-    lines->at = to + octets.len;
-    return span_of(to, octets.len);
-}
-
-static struct span copy_lower(struct lines *lines, struct span name)
-{
-    uint8_t *to = lines->at;
-    for (size_t i = 0; i < name.len; i++) {
-        to[i] = ascii_lower(name.ptr[i]);
-    }
-    lines->at = to + name.len;
-    return span_of(to, name.len);
-}
-
-static struct span put_decimal(struct lines *lines, size_t number)
-{
-    uint8_t digits[digits_max];
-    size_t from = sizeof(digits);
-    do {
-        digits[--from] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return copy(lines, span_of(digits + from, sizeof(digits) - from));
-}
 
 /* Whether the name is written from a place of its own, or belongs to the connection (RFC
  * 9113, 8.2.2). */
@@ -99,43 +55,79 @@ static bool has_content(uint16_t status)
     return status != 204 && status != 205 && status != 304;
 }
 
-static void add_content_lines(struct lines *lines, const struct response *response)
+static uint8_t *put_decimal(uint8_t *at, enum hpack_name name, size_t number)
+{
+    uint8_t digits[digits_max];
+    size_t from = sizeof(digits);
+    do {
+        digits[--from] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return hpack_line(at, name, span_of(digits + from, sizeof(digits) - from));
+}
+
+/* The names of usual fields that the static table holds. */
+static enum hpack_name find_name(struct span name)
+{
+    switch (name.len) {
+    case 4:
+        return scan_is(name.ptr, "vary", 4) ? HPACK_VARY : HPACK_LITERAL;
+    case 11:
+        return scan_is(name.ptr, "retry-after", 11) ? HPACK_RETRY_AFTER : HPACK_LITERAL;
+    case 13:
+        return scan_is(name.ptr, "cache-control", 13) ? HPACK_CACHE_CONTROL : HPACK_LITERAL;
+    case 27:
+        return span_eq_ci(name, SPAN("access-control-allow-origin")) ? HPACK_ALLOW_ORIGIN
+                                                                     : HPACK_LITERAL;
+    default:
+        return HPACK_LITERAL;
+    }
+}
+
+static uint8_t *put_field(uint8_t *at, const struct field *field)
+{
+    if (!field_usable(field)) {
+        return at;
+    }
+    enum hpack_name name = find_name(field->name);
+    return name != HPACK_LITERAL ? hpack_line(at, name, field->value)
+                                 : hpack_named_line(at, field->name, field->value);
+}
+
+static uint8_t *put_content(uint8_t *at, const struct response *response)
 {
     if (has_content(response->status)) {
         if (response->content_type.len > 0 && field_value_valid(response->content_type)) {
-            add_line(lines, SPAN("content-type"), copy(lines, response->content_type));
+            at = hpack_line(at, HPACK_CONTENT_TYPE, response->content_type);
         }
-        add_line(lines, SPAN("content-length"), put_decimal(lines, response->body.len));
-    } else if (response->status == 205) {
-        add_line(lines, SPAN("content-length"), SPAN("0"));
+        return put_decimal(at, HPACK_CONTENT_LENGTH, response->body.len);
     }
+    return response->status == 205 ? put_decimal(at, HPACK_CONTENT_LENGTH, 0) : at;
 }
 
-static void add_lines(struct lines *lines, const struct response *response, const uint8_t *date)
+static uint8_t *put_block(uint8_t *at, const struct response *response, const uint8_t *date)
 {
-    add_line(lines, SPAN(":status"), put_decimal(lines, response->status));
+    at = put_decimal(at, HPACK_STATUS, response->status);
     if (date != NULL) {
-        add_line(lines, SPAN("date"), span_of(date, date_bytes));
+        at = hpack_line(at, HPACK_DATE, span_of(date, date_bytes));
     }
     if (response->location.len > 0) {
-        add_line(lines, SPAN("location"), copy(lines, response->location));
+        at = hpack_line(at, HPACK_LOCATION, response->location);
     }
     for (size_t i = 0; i < response->field_count; i++) {
-        const struct field *field = &response->fields[i];
-        if (field_usable(field)) {
-            struct span name = copy_lower(lines, field->name);
-            add_line(lines, name, copy(lines, field->value));
-        }
+        at = put_field(at, &response->fields[i]);
     }
-    add_content_lines(lines, response);
+    return put_content(at, response);
 }
 
-static size_t text_bytes(const struct response *response)
+static size_t block_bytes(const struct response *response)
 {
-    size_t bytes =
-        2 * digits_max + response->location.len + response->content_type.len + response->body.len;
+    size_t bytes = 2 * hpack_line_max(0, digits_max) + hpack_line_max(0, date_bytes) +
+                   hpack_line_max(0, response->location.len) +
+                   hpack_line_max(0, response->content_type.len);
     for (size_t i = 0; i < response->field_count; i++) {
-        bytes += response->fields[i].name.len + response->fields[i].value.len;
+        const struct field *field = &response->fields[i];
+        bytes += hpack_line_max(field->name.len, field->value.len);
     }
     return bytes;
 }
@@ -182,10 +174,17 @@ static struct h2_stream *new_stream(struct h2_session *session, const struct h2_
 }
 
 /* nghttp2 has no memory, or the client has reset the stream: the end of the connection. */
-static int submit(struct h2_session *session, struct h2_stream *stream, const struct lines *lines)
+static int submit(struct h2_session *session, struct h2_stream *stream)
 {
+    static const nghttp2_nv status = {
+        .name = (uint8_t *)":status",
+        .value = (uint8_t *)"200",
+        .namelen = 7,
+        .valuelen = 3,
+        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
+    };
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_body};
-    int error = nghttp2_submit_response(session->wire, stream->id, lines->nv, lines->count,
+    int error = nghttp2_submit_response(session->wire, stream->id, &status, 1,
                                         stream->body.len > 0 ? &provider : NULL);
     if (error == 0) {
         error = nghttp2_session_set_stream_user_data(session->wire, stream->id, stream);
@@ -194,21 +193,41 @@ static int submit(struct h2_session *session, struct h2_stream *stream, const st
     return error == 0 ? 0 : h2_fail(session, NGHTTP2_INTERNAL_ERROR);
 }
 
-static int send_response(struct h2_session *session, const struct response *response, bool last)
+static int send_response(struct h2_session *session, const struct response *response, size_t bytes,
+                         bool last)
 {
     const struct h2_head *head = session->head;
-    struct h2_stream *stream = new_stream(session, head, last, text_bytes(response));
+    bool has_body = head->request.method != METHOD_HEAD && has_content(response->status);
+    struct span body = has_body ? response->body : (struct span){0};
+    struct h2_stream *stream = new_stream(session, head, last, h2_prefix_max + bytes + body.len);
     if (stream == NULL) {
         return h2_reset_for_fault(session, head->stream_id, NGHTTP2_REFUSED_STREAM);
     }
-    struct lines lines;
-    lines.count = 0;
-    lines.at = stream->text;
-    add_lines(&lines, response, session->engine->options.date);
-    if (head->request.method != METHOD_HEAD && has_content(response->status)) {
-        stream->body = copy(&lines, response->body);
+    uint8_t *begin = stream->text + h2_prefix_max;
+    uint8_t *end = put_block(begin, response, session->engine->options.date);
+    assert((size_t)(end - begin) <= bytes);
+    stream->block = span_of(begin, (size_t)(end - begin));
+    stream->body = span_of(end, body.len);
+    if (body.len > 0) {
+        memcpy(end, body.ptr, body.len);
     }
-    return submit(session, stream, &lines);
+    return submit(session, stream);
+}
+
+struct span h2_frame(struct h2_stream *stream, struct span made)
+{
+    /* All but the last octet of nghttp2's block are changes of the table's size, which the
+     * client waits for (RFC 7541, 4.2). */
+    size_t updates = made.len - h2_frame_head_bytes - 1;
+    size_t length = updates + stream->block.len;
+    assert(made.ptr[made.len - 1] == (0x80 | HPACK_STATUS_200));
+    assert(h2_frame_head_bytes + updates <= h2_prefix_max);
+    uint8_t *at = (uint8_t *)stream->block.ptr - updates - h2_frame_head_bytes;
+    memcpy(at, made.ptr, h2_frame_head_bytes + updates);
+    at[0] = (uint8_t)(length >> 16);
+    at[1] = (uint8_t)(length >> 8);
+    at[2] = (uint8_t)length;
+    return span_of(at, h2_frame_head_bytes + length);
 }
 
 static void clear(struct response *response)
@@ -237,9 +256,10 @@ int h2_answer(struct h2_session *session, uint16_t bad_status, bool last)
     if (response->close) {
         h2_shutdown(session, session->now_ms);
     }
-    if (!scan_all_usual(response->location, 0x21)) {
-        struct response broken = {.status = 500};
-        return send_response(session, &broken, last);
+    size_t bytes = block_bytes(response);
+    if (!scan_all_usual(response->location, 0x21) || bytes > block_bytes_max) {
+        static const struct response broken = {.status = 500};
+        return send_response(session, &broken, block_bytes(&broken), last);
     }
-    return send_response(session, response, last);
+    return send_response(session, response, bytes, last);
 }

@@ -26,14 +26,18 @@ struct h2_engine {
     struct response response;
 };
 
+enum {
+    h2_frame_head_bytes = 9,
+    h2_prefix_max = 32, /* before a header block: its frame's head, changes of table size */
+};
+
 enum h2_stream_state {
     STREAM_ANSWERING, /* the answer, or a part of it, is in here */
     STREAM_ANSWERED,  /* it is in the output, but perhaps not in the kernel */
     STREAM_FLUSHED,
 };
 
-/* One request that was answered, and its answer as long as it waits: nghttp2 and this
- * session point into text. */
+/* One request that was answered, and its answer as long as it waits, in text. */
 struct h2_stream {
     struct h2_stream *next;
     struct h2_stream *prev;
@@ -42,7 +46,9 @@ struct h2_stream {
     bool body_open;     /* the client has not ended the stream */
     bool has_length;    /* it said Content-Length */
     bool reset;         /* we have */
+    bool closed;        /* only its HEADERS are still to be sent */
     uint32_t body_sent; /* of the answer */
+    struct span block;  /* the answer's fields, with h2_prefix_max octets before them */
     struct span body;
     uint64_t length;   /* what Content-Length said */
     uint64_t received; /* of the request's body */
@@ -57,8 +63,9 @@ struct h2_session {
     nghttp2_session *wire;
     struct h2_account account;
     struct h2_stream *streams;
-    struct h2_head *head; /* the header block under way */
-    struct span pending;  /* made by nghttp2, not yet in the output */
+    struct h2_head *head;      /* the header block under way */
+    struct span pending;       /* the frame under way, as far as it is not yet in the output */
+    struct h2_stream *leaving; /* whose HEADERS these are; outlives its place in streams */
     uint64_t now_ms;
     uint64_t next_ms;
     uint64_t waits_since_ms; /* for the preface, or for the end of a header block */
@@ -120,6 +127,9 @@ void h2_note_progress(const struct h2_session *session, struct h2_stream *stream
 /* Answers the request in the session's head. last: no body follows. What h2_fail gives, or
  * 0. */
 int h2_answer(struct h2_session *session, uint16_t bad_status, bool last);
+/* Exchanges the payload of a frame of HEADERS that nghttp2 made. Lives in the stream. */
+struct span h2_frame(struct h2_stream *stream, struct span made);
+
 /* An answer's stream has ended: what came of the request's body? */
 void h2_close_stream(struct h2_session *session, struct h2_stream *stream);
 

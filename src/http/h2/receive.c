@@ -270,15 +270,9 @@ static int on_stream_close(nghttp2_session *wire, int32_t stream_id, uint32_t co
     return 0;
 }
 
-/* Of streams, only those with an open body are of interest: the answer of the others ends
- * them. */
-static void note_answered(struct h2_session *session, const nghttp2_frame_hd *hd)
+static void note_answered(struct h2_session *session, struct h2_stream *stream, uint8_t flags)
 {
-    if (session->open_bodies == 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        return;
-    }
-    struct h2_stream *stream = h2_find_stream(session, hd->stream_id);
-    if (stream != NULL && stream->body_open) {
+    if (stream->body_open && (flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         stream->state = STREAM_ANSWERED;
         session->unflushed++;
     }
@@ -289,9 +283,14 @@ static int on_frame_send(nghttp2_session *wire, const nghttp2_frame *frame, void
     struct h2_session *session = user_data;
     struct h2_counters *counters = &session->engine->counters;
     switch (frame->hd.type) {
-    case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
-        note_answered(session, &frame->hd);
+        session->leaving = h2_find_stream(session, frame->hd.stream_id);
+        note_answered(session, session->leaving, frame->hd.flags);
+        break;
+    case NGHTTP2_DATA:
+        if (session->open_bodies > 0) {
+            note_answered(session, h2_find_stream(session, frame->hd.stream_id), frame->hd.flags);
+        }
         break;
     case NGHTTP2_RST_STREAM:
         counters->resets_sent++;

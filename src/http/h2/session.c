@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 enum {
-    frame_head_bytes = 9,
     pings_max = 1000, /* answers to PING and SETTINGS that wait */
     list_bytes_advertised = request_head_bytes_max + 32 * request_fields_max,
 };
@@ -152,12 +151,22 @@ struct h2_session *h2_new(struct h2_engine *engine, void *context, uint64_t now_
     return session;
 }
 
+static void let_go(struct h2_session *session)
+{
+    struct h2_stream *stream = session->leaving;
+    session->leaving = NULL;
+    if (stream != NULL && stream->closed) {
+        h2_release(&session->account, stream);
+    }
+}
+
 void h2_free(struct h2_session **session)
 {
     if (*session == NULL) {
         return;
     }
     nghttp2_session_del((*session)->wire);
+    let_go(*session);
     while ((*session)->streams != NULL) {
         h2_close_stream(*session, (*session)->streams);
     }
@@ -190,7 +199,10 @@ void h2_close_stream(struct h2_session *session, struct h2_stream *stream)
         counters->bodies_not_sent += stream->received == 0;
         counters->bodies_cut += stream->received > 0;
     }
-    h2_release(&session->account, stream);
+    stream->closed = true;
+    if (stream != session->leaving) {
+        h2_release(&session->account, stream);
+    }
 }
 
 int h2_fail(struct h2_session *session, uint32_t code)
@@ -258,10 +270,10 @@ void h2_receive(struct h2_session *session, struct span bytes, uint64_t now_ms)
 
 static uint8_t *put_frame_head(uint8_t *at, uint8_t length, uint8_t type)
 {
-    memset(at, 0, frame_head_bytes);
+    memset(at, 0, h2_frame_head_bytes);
     at[2] = length;
     at[3] = type;
-    return at + frame_head_bytes;
+    return at + h2_frame_head_bytes;
 }
 
 static uint8_t *put_word(uint8_t *at, uint32_t word)
@@ -288,14 +300,25 @@ static void write_fault(struct h2_session *session)
     session->engine->counters.goaways_sent++;
 }
 
+/* While nghttp2 makes a frame it says whose HEADERS they are, and may close the stream. */
+static ssize_t make_frame(struct h2_session *session)
+{
+    const uint8_t *bytes = NULL;
+    let_go(session);
+    ssize_t len = nghttp2_session_mem_send(session->wire, &bytes);
+    if (len > 0) {
+        struct span made = span_of(bytes, (size_t)len);
+        session->pending = session->leaving != NULL ? h2_frame(session->leaving, made) : made;
+    }
+    return len;
+}
+
 /* Fills pending. False: there is nothing to send. */
 static bool next_frame(struct h2_session *session)
 {
-    const uint8_t *bytes = NULL;
     if (!session->failed) {
-        ssize_t len = nghttp2_session_mem_send(session->wire, &bytes);
+        ssize_t len = make_frame(session);
         if (len >= 0) {
-            session->pending = span_of(bytes, (size_t)len);
             return len > 0;
         }
         h2_fail(session, fault_of(len));
