@@ -54,9 +54,6 @@ static uint8_t *worker_memory(struct counters_map *map, uint32_t worker)
     return map->memory + page_bytes + directory_bytes() + worker * worker_bytes();
 }
 
-/* The rule that stands in for all that found no slot. */
-static const struct span overflow_identity = {(const uint8_t *)"\0overflow", 9};
-
 enum err counters_create(uint32_t workers, int *fd_out)
 {
     assert(workers > 0 && workers <= counters_workers_max);
@@ -151,16 +148,5 @@ struct counters_rule *counters_rules(struct counters_map *map, uint32_t worker)
 
 enum err counters_slot(struct counters_map *map, struct span identity, uint32_t *slot_out)
 {
-    uint32_t slot;
-    /* Slot 0 must go to the overflow, whoever asks first. */
-    enum err err = directory_slot(&map->rules, overflow_identity, &slot);
-    if (err != ERR_NONE) {
-        return err;
-    }
-    assert(slot == counters_slot_overflow);
-    err = directory_slot(&map->rules, identity, &slot);
-    if (err == ERR_NONE) {
-        *slot_out = slot;
-    }
-    return err;
+    return directory_slot(&map->rules, identity, slot_out);
 }

@@ -11,9 +11,6 @@
 
 static const uint64_t magic = UINT64_C(0x3156525352544544); /* "DETRSRV1" */
 
-/* What stands in for all that found no slot. */
-static const struct span overflow_identity = {(const uint8_t *)"\0overflow", 9};
-
 struct servers_head {
     uint64_t magic;
     struct directory_head servers;
@@ -25,14 +22,15 @@ struct servers_map {
     struct directory servers;
 };
 
-static size_t directory_bytes(void)
+/* Where the words begin, behind the directory. */
+static size_t live_at(void)
 {
-    return pages_round(sizeof(uint64_t) * servers_max);
+    return page_bytes + pages_round(sizeof(uint64_t) * servers_max);
 }
 
 static size_t map_bytes(void)
 {
-    return page_bytes + directory_bytes() + pages_round(sizeof(struct server_live) * servers_max);
+    return live_at() + pages_round(sizeof(struct server_live) * servers_max);
 }
 
 enum err servers_create(int *fd_out)
@@ -43,13 +41,16 @@ enum err servers_create(int *fd_out)
     if (err != ERR_NONE) {
         return err;
     }
-    err = pages_map(fd, 0, page_bytes, true, &memory);
+    err = pages_map(fd, 0, map_bytes(), true, &memory);
     if (err != ERR_NONE) {
         close(fd);
         return err;
     }
+    struct servers_map map = {.memory = memory};
+    atomic_init(&servers_live(&map)[servers_slot_overflow].word,
+                server_live_word(SERVER_UP, server_weight_ppm_full));
     ((struct servers_head *)memory)->magic = magic;
-    pages_unmap(memory, page_bytes);
+    pages_unmap(memory, map_bytes());
     *fd_out = fd;
     return ERR_NONE;
 }
@@ -89,7 +90,7 @@ void servers_close(struct servers_map **map)
 
 struct server_live *servers_live(struct servers_map *map)
 {
-    return (struct server_live *)(void *)(map->memory + page_bytes + directory_bytes());
+    return (struct server_live *)(void *)(map->memory + live_at());
 }
 
 _Atomic uint64_t *servers_version(struct servers_map *map)
@@ -99,25 +100,13 @@ _Atomic uint64_t *servers_version(struct servers_map *map)
 
 /* The next free slot is made ready before it is given, so that a control that dies in
  * between leaves none behind that has no weight. */
-static enum err slot_of(struct servers_map *map, struct span identity, uint32_t *slot_out)
+enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out)
 {
-    uint32_t next = directory_count(&map->servers);
+    uint32_t next = directory_next(&map->servers);
     if (next < servers_max) {
         servers_set(map, next, SERVER_UP, server_weight_ppm_full);
     }
     return directory_slot(&map->servers, identity, slot_out);
-}
-
-enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out)
-{
-    uint32_t slot;
-    /* Slot 0 must go to the overflow, whoever asks first. */
-    enum err err = slot_of(map, overflow_identity, &slot);
-    if (err != ERR_NONE) {
-        return err;
-    }
-    assert(slot == servers_slot_overflow);
-    return slot_of(map, identity, slot_out);
 }
 
 void servers_set(struct servers_map *map, uint32_t slot, enum server_state state,
