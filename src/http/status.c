@@ -17,6 +17,11 @@ struct span status_reason(uint16_t status)
 #undef REASON
 }
 
+bool status_has_content(uint16_t status)
+{
+    return status >= 200 && status != 204 && status != 205 && status != 304;
+}
+
 bool status_redirects(uint16_t status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;

@@ -6,6 +6,7 @@
 
 #include "http/field.h"
 #include "http/scan.h"
+#include "http/status.h"
 #include "http/status_list.h"
 
 #include <assert.h>
@@ -120,15 +121,9 @@ static void put_connection(const struct response *response, const struct h1_enco
     }
 }
 
-/* RFC 9110, 15: 1xx, 204 and 304 have none by definition, 205 must not have any. */
-static bool has_content(uint16_t status)
-{
-    return status >= 200 && status != 204 && status != 205 && status != 304;
-}
-
 static void put_content_fields(const struct response *response, struct buffer *out)
 {
-    if (has_content(response->status)) {
+    if (status_has_content(response->status)) {
         if (response->content_type.len > 0 && field_value_valid(response->content_type)) {
             put_line(out, SPAN("Content-Type: "), response->content_type);
         }
@@ -156,7 +151,7 @@ static void put_response(const struct response *response, const struct h1_encodi
         put_connection(response, encoding, out);
     }
     buffer_put(out, SPAN("\r\n"));
-    if (!encoding->head && has_content(response->status)) {
+    if (!encoding->head && status_has_content(response->status)) {
         buffer_put(out, response->body);
     }
 }
