@@ -38,6 +38,14 @@ def reader_keys(source, table):
     return set(re.findall(r'"(\w+)"', body))
 
 
+def route_keys():
+    """Of the keys of rules, those that stand before what only detours have."""
+    header = (ROOT / "src/config/rule.h").read_text()
+    own = re.search(r"KEY_SITE = ROUTE_KEYS,.*?DETOUR_KEYS", header, re.S)[0]
+    words = re.findall(r'\[(KEY_\w+)\] = "(\w+)"', (ROOT / "src/config/rule.c").read_text())
+    return {word for key, word in words if not re.search(rf"\b{key}\b", own)}
+
+
 def schema_keys(definition):
     part = SCHEMA if definition is None else SCHEMA["$defs"][definition]
     return set((part["oneOf"][0] if "oneOf" in part else part)["properties"])
@@ -52,14 +60,15 @@ def main():
     if not problems(ROOT / "test/golden/config/bad/keys.yaml"):
         faults.append("bad/keys.yaml was taken")
     for source, table, definition in [("top.c", "top_keys", None), ("site.c", "site_keys", "site"),
-                                      ("rule.c", "route_keys", "route"),
-                                      ("rule.c", "detour_keys", "detour"),
+                                      ("rule.c", "rule_keys", "detour"),
                                       ("rule.c", "default_keys", "default"),
                                       ("rule.c", "rest_keys", "action"),
-                                      ("rule.c", "fallback_keys", "fallback"),
+                                      ("pool.c", "fallback_keys", "fallback"),
                                       ("pool.c", "pool_keys", "pool")]:
         if reader_keys(source, table) != schema_keys(definition):
             faults.append(f"{table}: {reader_keys(source, table) ^ schema_keys(definition)}")
+    if route_keys() != schema_keys("route"):
+        faults.append(f"routes: {route_keys() ^ schema_keys('route')}")
     print("\n".join(faults))
     return 1 if faults else 0
 
