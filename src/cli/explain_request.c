@@ -4,7 +4,6 @@
 #include "cli/explain.h"
 
 #include "http/field.h"
-#include "http/method.h"
 #include "http/status.h"
 #include "uri/host.h"
 
@@ -103,7 +102,7 @@ static int put_header(struct buffer *out, const char *text, bool *is_host_out)
     struct span line = span_cstr(text);
     size_t colon = span_find(line, 0, ':');
     struct span name = span_slice(line, 0, colon);
-    if (colon == line.len || !field_name_valid(name)) {
+    if (colon == line.len || !token_valid(name)) {
         return complain(command, "\"%s\" is no header; write it as 'Name: value'", text);
     }
     struct span value = span_trim(span_from(line, colon + 1));
@@ -140,7 +139,7 @@ static int put_request(struct buffer *out, const struct explain_options *options
                        const struct parts *parts, struct arena *arena)
 {
     struct span method = span_cstr(options->method);
-    if (!method_is_token(method)) {
+    if (!token_valid(method)) {
         return complain(command, "\"%s\" is no method", options->method);
     }
     buffer_put(out, method);

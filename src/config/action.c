@@ -74,11 +74,6 @@ static bool read_response_status(struct load *load, const struct node *node, uin
     return true;
 }
 
-static bool status_has_no_body(uint16_t status)
-{
-    return status == 204 || status == 205;
-}
-
 static const struct node *content_type_in(const struct node *headers)
 {
     if (!node_is(headers, NODE_MAP)) {
@@ -128,7 +123,7 @@ static bool read_respond(struct load *load, const struct node *node, struct mode
             good = read_refuse(load, at[RESPOND_BODY], "a body of at most 1 MiB");
         }
     }
-    if (at[RESPOND_BODY] != NULL && out->body.len > 0 && status_has_no_body(out->status)) {
+    if (at[RESPOND_BODY] != NULL && out->body.len > 0 && !status_has_content(out->status)) {
         problems_error(load->problems, at[RESPOND_BODY]->place,
                        "a response with status %u has no body; take `body` away", out->status);
         good = false;
@@ -307,7 +302,7 @@ static bool is_one_of(struct span name, const char *const *list, size_t count)
 
 static bool field_name_fits(struct load *load, const struct node *key)
 {
-    if (!field_name_valid(key->text)) {
+    if (!token_valid(key->text)) {
         problems_error(load->problems, key->place,
                        "\"%.*s\" is no name of a header field; letters, digits and '-' are",
                        SHOW(key->text));

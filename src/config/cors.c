@@ -3,7 +3,6 @@
 #include "config/rule.h"
 
 #include "http/field.h"
-#include "http/method.h"
 
 enum cors_key {
     CORS_ORIGINS,
@@ -76,7 +75,7 @@ static bool read_tokens(struct load *load, const struct node *node, struct span 
     char text[joined_bytes_max];
     struct buffer joined = buffer_over(text, sizeof(text));
     for (const struct node *item = list_first(node); item != NULL; item = list_next(node, item)) {
-        if (item->kind != NODE_SCALAR || !method_is_token(item->text)) {
+        if (item->kind != NODE_SCALAR || !token_valid(item->text)) {
             return read_refuse(load, item, "a name or a list of names");
         }
         if (joined.len > 0) {

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "config/time.h"
-#include "http/method.h"
+#include "http/field.h"
 
 /* ---- the window ---- */
 
@@ -69,7 +69,7 @@ static bool read_bypass_cookie(struct load *load, const struct node *node, struc
 {
     size_t equals = node->kind == NODE_SCALAR ? span_find(node->text, 0, '=') : 0;
     bool good = node->kind == NODE_SCALAR && equals > 0 && equals + 1 < node->text.len &&
-                method_is_token(span_slice(node->text, 0, equals)) &&
+                token_valid(span_slice(node->text, 0, equals)) &&
                 memchr(node->text.ptr, 0, node->text.len) == NULL;
     if (!good) {
         return read_refuse(load, node, "a cookie like `name=value`");

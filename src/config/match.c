@@ -155,7 +155,7 @@ static bool read_methods(struct load *load, const struct node *node, struct mode
         return false;
     }
     for (const struct node *item = list_first(node); item != NULL; item = list_next(node, item)) {
-        if (item->kind != NODE_SCALAR || !method_is_token(item->text)) {
+        if (item->kind != NODE_SCALAR || !token_valid(item->text)) {
             good = read_refuse(load, item, "a method like GET or a list of them");
             continue;
         }
@@ -267,12 +267,12 @@ bool read_conditions(struct load *load, const struct node *const *at, struct mod
     query = either(load, query, when[WHEN_QUERY], &good);
     good =
         (methods == NULL || (holds_any(load, methods) && read_methods(load, methods, out))) && good;
-    good = (cookies == NULL || read_tests(load, cookies, method_is_token, &out->cookies)) && good;
+    good = (cookies == NULL || read_tests(load, cookies, token_valid, &out->cookies)) && good;
     good =
         (clients == NULL || (holds_any(load, clients) && read_clients(load, clients, out))) && good;
     good = (query == NULL || read_tests(load, query, any_name, &out->query)) && good;
     if (when[WHEN_HEADERS] != NULL) {
-        good = read_tests(load, when[WHEN_HEADERS], field_name_valid, &out->headers) && good;
+        good = read_tests(load, when[WHEN_HEADERS], token_valid, &out->headers) && good;
     }
     return good;
 }

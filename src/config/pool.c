@@ -3,7 +3,6 @@
 #include "config/rule.h"
 
 #include "http/field.h"
-#include "http/method.h"
 #include "uri/url.h"
 
 enum pool_key {
@@ -206,7 +205,7 @@ static bool read_hash_map(struct load *load, const struct node *node, struct mod
     if (chosen == NULL || (at[0] != NULL && at[1] != NULL)) {
         return read_refuse(load, node, "one of {header: NAME} and {cookie: NAME}");
     }
-    if (chosen->kind != NODE_SCALAR || !method_is_token(chosen->text)) {
+    if (chosen->kind != NODE_SCALAR || !token_valid(chosen->text)) {
         return read_refuse(load, chosen, "a name");
     }
     pool->hash_key = at[0] != NULL ? HASH_HEADER : HASH_COOKIE;

@@ -150,7 +150,8 @@ bool field_value_valid(struct span value)
     return scan_value(value.ptr, end) == end;
 }
 
-bool field_name_valid(struct span name)
+bool token_valid(struct span text)
 {
-    return name.len > 0 && scan_token(name.ptr, name.ptr + name.len) == name.ptr + name.len;
+    const uint8_t *end = text.ptr + text.len;
+    return text.len > 0 && scan_token(text.ptr, end) == end;
 }

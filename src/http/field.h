@@ -27,4 +27,5 @@ bool accept_names_html(struct span accept);
 /* Whether value may stand in a field: no CR, LF, NUL or other control bytes than HTAB
  * (RFC 9110, 5.5). */
 bool field_value_valid(struct span value);
-bool field_name_valid(struct span name);
+/* Whether text is a token (RFC 9110, 5.6.2): the name of a field, a method, a cookie. */
+bool token_valid(struct span text);

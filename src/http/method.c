@@ -2,8 +2,6 @@
 /* Methods by name and back. */
 #include "http/method.h"
 
-#include "http/field.h"
-
 static const struct span names[METHOD_OTHER] = {
     [METHOD_GET] = {(const uint8_t *)"GET", 3},
     [METHOD_HEAD] = {(const uint8_t *)"HEAD", 4},
@@ -29,9 +27,4 @@ enum method method_find(struct span name)
 struct span method_name(enum method method)
 {
     return method < METHOD_OTHER ? names[method] : span_of(NULL, 0);
-}
-
-bool method_is_token(struct span name)
-{
-    return field_name_valid(name);
 }

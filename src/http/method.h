@@ -7,5 +7,3 @@
 enum method method_find(struct span name);
 /* The registered name; empty for METHOD_OTHER. */
 struct span method_name(enum method method);
-/* Whether name is a token (RFC 9110, 5.6.2). */
-bool method_is_token(struct span name);

@@ -61,7 +61,7 @@ static void check_spans(struct span head, const struct h1_head *parsed)
     assert(request->fields == parsed->fields && request->field_count <= request_fields_max);
     for (size_t i = 0; i < request->field_count; i++) {
         assert(inside(request->fields[i].name, head) && inside(request->fields[i].value, head));
-        assert(field_name_valid(request->fields[i].name));
+        assert(token_valid(request->fields[i].name));
         assert(field_value_valid(request->fields[i].value));
         assert(span_trim(request->fields[i].value).len == request->fields[i].value.len);
     }

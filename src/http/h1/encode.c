@@ -85,7 +85,7 @@ static void put_field(const struct field *field, struct buffer *out)
 {
     struct span name = field->name;
     struct span value = field->value;
-    if (!field_name_valid(name) || is_reserved(name) || !field_value_valid(value)) {
+    if (!token_valid(name) || is_reserved(name) || !field_value_valid(value)) {
         return;
     }
     uint8_t *at = buffer_reserve(out, name.len + value.len + 4);

@@ -8,6 +8,7 @@
 
 #include "http/field.h"
 #include "http/h2/hpack.h"
+#include "http/status.h"
 
 #include <assert.h>
 
@@ -45,14 +46,7 @@ static bool is_reserved(struct span name)
 
 static bool field_usable(const struct field *field)
 {
-    return field_name_valid(field->name) && !is_reserved(field->name) &&
-           field_value_valid(field->value);
-}
-
-/* RFC 9110, 15. */
-static bool has_content(uint16_t status)
-{
-    return status != 204 && status != 205 && status != 304;
+    return token_valid(field->name) && !is_reserved(field->name) && field_value_valid(field->value);
 }
 
 static uint8_t *put_decimal(uint8_t *at, enum hpack_name name, size_t number)
@@ -96,7 +90,7 @@ static uint8_t *put_field(uint8_t *at, const struct field *field)
 
 static uint8_t *put_content(uint8_t *at, const struct response *response)
 {
-    if (has_content(response->status)) {
+    if (status_has_content(response->status)) {
         if (response->content_type.len > 0 && field_value_valid(response->content_type)) {
             at = hpack_line(at, HPACK_CONTENT_TYPE, response->content_type);
         }
@@ -197,7 +191,7 @@ static int send_response(struct h2_session *session, const struct response *resp
                          bool last)
 {
     const struct h2_head *head = session->head;
-    bool has_body = head->request.method != METHOD_HEAD && has_content(response->status);
+    bool has_body = head->request.method != METHOD_HEAD && status_has_content(response->status);
     struct span body = has_body ? response->body : (struct span){0};
     struct h2_stream *stream = new_stream(session, head, last, h2_prefix_max + bytes + body.len);
     if (stream == NULL) {

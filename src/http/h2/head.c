@@ -3,6 +3,8 @@
  * same by blocks of octets, and know what HTTP/1.1 would have answered. */
 #include "http/h2/head.h"
 
+#include "http/field.h"
+#include "http/field.h"
 #include "http/method.h"
 
 #include <assert.h>
@@ -302,7 +304,7 @@ static uint16_t finish_method(struct h2_head *head)
     if (head->method.len > request_method_bytes_max) {
         return 501;
     }
-    if (!method_is_token(head->method)) {
+    if (!token_valid(head->method)) {
         return 400;
     }
     head->request.method_name = head->method;

@@ -156,14 +156,14 @@ static void values_and_names_are_checked_octet_by_octet(void **state)
                 memset(text, 'a', len);
                 text[at] = (uint8_t)c;
                 if (field_value_valid(span_of(text, len)) != value ||
-                    field_name_valid(span_of(text, len)) != token) {
+                    token_valid(span_of(text, len)) != token) {
                     fail_msg("octet %u at %zu of %zu", c, at, len);
                 }
             }
         }
     }
     assert_true(field_value_valid(span_of(NULL, 0)));
-    assert_false(field_name_valid(span_of(NULL, 0)));
+    assert_false(token_valid(span_of(NULL, 0)));
 }
 
 int main(void)

@@ -50,9 +50,6 @@ static void methods_have_one_spelling(void **state)
     assert_int_equal(method_find(SPAN("GETS")), METHOD_OTHER);
     assert_int_equal(method_find(SPAN("")), METHOD_OTHER);
     assert_int_equal(method_name(METHOD_OTHER).len, 0);
-    assert_true(method_is_token(SPAN("M-SEARCH")));
-    assert_false(method_is_token(SPAN("A B")));
-    assert_false(method_is_token(SPAN("")));
 }
 
 static void dates_are_written_in_one_form(void **state)
