@@ -37,11 +37,16 @@ def own_network():
         pytest.skip("needs a network namespace of its own")
 
 
-@pytest.fixture
-def folder():
-    """A folder that other users can look into too."""
+def new_folder():
+    """One that other users can look into too."""
     path = Path(tempfile.mkdtemp(prefix="detour-test-"))
     path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def folder():
+    path = new_folder()
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
@@ -59,30 +64,24 @@ def shared_detour():
 
 
 def servers():
-    started, folders = [], []
+    started = []
 
-    def start(config, **kwargs):
-        path = Path(tempfile.mkdtemp(prefix="detour-test-"))
-        path.chmod(0o755)
-        folders.append(path)
-        server = Detour.__new__(Detour)
+    def start(config, wait=True, **kwargs):
+        server = Detour(config, new_folder(), **kwargs)
         started.append(server)
-        server.__init__(config, path, **kwargs)
+        server.start(wait)
         return server
 
     yield start
     problems = []
     for server in started:
-        if getattr(server, "process", None) is None:
-            continue
         try:
             print(f"{server.folder}:\n{server.stderr()}")  # pytest shows it when the test failed
             server.stop()
         except AssertionError as e:
             problems.append(str(e))
             server.kill()
-    for path in folders:
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(server.folder, ignore_errors=True)
     assert not problems, "\n".join(problems)
 
 

@@ -343,9 +343,7 @@ def rfc3339(seconds):
 class Detour:
     """A `detour serve`. A configuration without `listen` gets one on a free port."""
 
-    def __init__(
-        self, config, folder, workers=2, metrics=False, log=None, wait=True, program=BINARY, prepare=None, **values
-    ):
+    def __init__(self, config, folder, workers=2, metrics=False, log=None, program=BINARY, prepare=None, **values):
         """prepare: called in the new process before it becomes the program."""
         self.program, self.prepare = program, prepare
         self.folder = Path(folder)
@@ -361,7 +359,6 @@ class Detour:
         self.stderr_path = self.folder / "stderr"
         self.expected_exit = 0
         self.write(config)
-        self.start(wait)
 
     # Configuration
 

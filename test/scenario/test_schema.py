@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 from detourlib import ROOT, run
+from test_cli import SITE
 
 SCHEMA = ROOT / "doc" / "detour.schema.json"
 
@@ -42,22 +43,18 @@ def scenarios():
     return found
 
 
-class Values(dict):
-    """What stands for $NAME while nobody serves."""
-
-    KNOWN = {
-        "PORT": "8307", "SECOND": "8308", "DIR": "/run/detour", "TARGET": "https://b.example", "ADDRESS": "127.0.0.1:8307",
-        "WHERE": "b", "SERVERS": '{name: s, url: "https://s.example"}', "FROM": "2030-01-01T00:00:00Z",
-        "UNTIL": "2030-01-02T00:00:00Z", "LOCALFROM": "2030-01-01T00:00:00 Europe/Berlin",
-        "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
-    }
-
-    def __missing__(self, key):
-        return self.KNOWN[key]
+# What stands for $NAME while nobody serves.
+VALUES = {
+    "PORT": "8307", "SECOND": "8308", "DIR": "/run/detour", "TARGET": "https://b.example", "ADDRESS": "127.0.0.1:8307",
+    "WHERE": "b", "SERVERS": '{name: s, url: "https://s.example"}', "FROM": "2030-01-01T00:00:00Z",
+    "UNTIL": "2030-01-02T00:00:00Z", "LOCALFROM": "2030-01-01T00:00:00 Europe/Berlin",
+    "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
+    "END": "2030-01-02T00:00:00Z",
+}
 
 
 def whole(text):
-    text = string.Template(text).substitute(Values())
+    text = string.Template(text).substitute(VALUES)
     if not re.search(r"^listen:", text, re.M):
         text = 'listen: ["http://127.0.0.1:8307"]\n' + text
     return text
@@ -92,7 +89,6 @@ def test_check_accepts_what_the_scenarios_serve(folder, text):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-SITE = "listen: [http://127.0.0.1:8307]\nsites:\n  - name: a\n    hosts: [a.example]\n    routes:\n"
 BAD = {
     "unknown key": "listen: [http://127.0.0.1:8307]\nsites: []\nsights: 1\n",
     "sites is no list": "listen: [http://127.0.0.1:8307]\nsites: {}\n",
