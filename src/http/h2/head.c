@@ -4,7 +4,6 @@
 #include "http/h2/head.h"
 
 #include "http/field.h"
-#include "http/field.h"
 #include "http/method.h"
 
 #include <assert.h>
