@@ -9,7 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { backlog = 4096 /* the kernel clips it to net.core.somaxconn */, port_default = 80 };
+enum {
+    backlog = 4096, /* the kernel clips it to net.core.somaxconn */
+    port_http = 80,
+    port_https = 443,
+};
 
 static enum err set_unix(struct span path, struct listener *out, const char **reason)
 {
@@ -44,7 +48,8 @@ static void set_v6(const uint8_t bytes[16], uint16_t port, struct listener *out)
 }
 
 /* Splits host and port; the host keeps its brackets. */
-static bool split_port(struct span authority, struct span *host, uint16_t *port)
+static bool split_port(struct span authority, uint16_t scheme_port, struct span *host,
+                       uint16_t *port)
 {
     size_t host_end = 0;
     if (authority.len > 0 && authority.ptr[0] == '[') {
@@ -56,7 +61,7 @@ static bool split_port(struct span authority, struct span *host, uint16_t *port)
         host_end = span_find(authority, 0, ':');
     }
     *host = span_slice(authority, 0, host_end);
-    *port = port_default;
+    *port = scheme_port;
     if (host_end == authority.len) {
         return true;
     }
@@ -75,7 +80,7 @@ static enum err set_tcp(struct span authority, struct listener *out, const char 
     struct span host;
     uint16_t port;
     uint8_t bytes[16];
-    if (!split_port(authority, &host, &port)) {
+    if (!split_port(authority, out->secure ? port_https : port_http, &host, &port)) {
         *reason = "a port from 1 to 65535 belongs at the end: http://127.0.0.1:8307";
         return ERR_SYNTAX;
     }
@@ -101,9 +106,9 @@ static enum err set_tcp(struct span authority, struct listener *out, const char 
 
 enum err listener_parse(struct span text, struct listener *out, const char **reason)
 {
-    struct listener listener = {0};
-    if (!span_starts(text, SPAN("http://"))) {
-        *reason = "a listener begins with http://, as in http://0.0.0.0:8307";
+    struct listener listener = {.secure = span_starts(text, SPAN("https://"))};
+    if (!listener.secure && !span_starts(text, SPAN("http://"))) {
+        *reason = "a listener begins with http:// or https://, as in http://0.0.0.0:8307";
         return ERR_SYNTAX;
     }
     if (text.len >= listener_text_max || memchr(text.ptr, 0, text.len) != NULL ||
@@ -111,7 +116,7 @@ enum err listener_parse(struct span text, struct listener *out, const char **rea
         *reason = "a listener has at most 255 bytes and no space in it";
         return ERR_SYNTAX;
     }
-    struct span rest = span_from(text, strlen("http://"));
+    struct span rest = span_from(text, strlen(listener.secure ? "https://" : "http://"));
     bool local = span_starts(rest, SPAN("unix:"));
     if (!local && rest.len > 0 && rest.ptr[rest.len - 1] == '/') {
         rest.len--;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An address to listen on: "http://0.0.0.0:8307", "http://[::]:8307",
+/* An address to listen on: "http://0.0.0.0:8307", "https://[::]:8443",
  * "http://unix:/run/detour/http.sock", with options. */
 #pragma once
 
@@ -29,8 +29,9 @@ struct listener {
     } address;
 };
 
-/* "http://" is the only scheme so far. ERR_SYNTAX: *reason says why (static text). A name
- * other than "localhost" is not looked up: an address is asked for. */
+/* "https://" makes it secure; a port that is not given is the scheme's. ERR_SYNTAX: *reason
+ * says why (static text). A name other than "localhost" is not looked up: an address is
+ * asked for. */
 enum err listener_parse(struct span text, struct listener *out, const char **reason);
 
 /* One line of text for a message, without a newline, and back. */

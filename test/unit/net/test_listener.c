@@ -15,6 +15,7 @@ struct parse_case {
     const char *text;
     const char *address; /* NULL: refused */
     uint16_t port;
+    bool secure;
     const char *kept; /* as it is called; NULL: as it was given */
 };
 
@@ -29,7 +30,11 @@ static const struct parse_case parse_cases[] = {
     {.text = "http://[2001:db8::1]", .address = "2001:db8::1", .port = 80},
     {.text = "http://localhost:99", .address = "127.0.0.1", .port = 99},
     {.text = "http://unix:/run/d.sock", .address = "/run/d.sock"},
-    {.text = "https://0.0.0.0:8443"},
+    {.text = "https://0.0.0.0:8443", .address = "0.0.0.0", .port = 8443, .secure = true},
+    {.text = "https://[::]", .address = "::", .port = 443, .secure = true},
+    {.text = "https://unix:/run/d.sock", .address = "/run/d.sock", .secure = true},
+    {.text = "https:/0.0.0.0:8443"},
+    {.text = "httpss://0.0.0.0:8443"},
     {.text = "0.0.0.0:8307"},
     {.text = "http://"},
     {.text = "http://example.com:80"},
@@ -86,6 +91,7 @@ static void parses_and_refuses(void **state)
         }
         assert_string_equal(address_of(&listener, room, &port), c->address);
         assert_int_equal(port, c->port);
+        assert_int_equal(listener.secure, c->secure);
         assert_string_equal(listener.text, c->kept != NULL ? c->kept : c->text);
     }
 }
@@ -101,7 +107,7 @@ static struct listener parsed(const char *text)
 static void lines_come_back(void **state)
 {
     for (int proxy = 0; proxy < 2; proxy++) {
-        struct listener listener = parsed("http://[::1]:8307");
+        struct listener listener = parsed("https://[::1]:8307");
         struct listener back;
         char line[listener_line_max];
         listener.proxy_protocol = proxy == 1;
