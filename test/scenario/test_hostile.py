@@ -185,7 +185,8 @@ def test_backtracking_expressions_are_bounded(server):
 def test_random_bytes_get_a_4xx_or_nothing(server):
     rng = random.Random(307)
     seeds = [request_bytes("POST", "/r/x?y", {"Cookie": "a=b", "Accept": "*/*"}, b"body")] * 3
-    seeds += [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 50]
+    # The first is cut off: whole, it begins HTTP/2, and the answer is no text.
+    seeds += [b"PRI * HTTP/2.0\r\n\r\nSM\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 50]
     with Probe(server) as probe:
         for _ in range(400):
             data = bytearray(rng.choice(seeds))
