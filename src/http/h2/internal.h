@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of a session share. session.c holds its life, receive.c what nghttp2 calls
- * for frames that arrive, answer.c makes responses, late.c watches the time. Private to h2/. */
+/* What the parts of a session share. session.c holds its life, frames.c looks at
+ * frames before nghttp2 does, receive.c hears what nghttp2 tells, answer.c makes responses,
+ * late.c watches the time. Private to h2/. */
 #pragma once
 
 #include "http/h2/head.h"
@@ -72,7 +73,11 @@ struct h2_session {
     uint64_t goaway_ms;      /* when the second GOAWAY of a shutdown is due */
     struct h2_budget resets;
     struct h2_budget noise;
-    uint32_t block_bytes; /* of the header block under way, as sent */
+    uint32_t skip; /* octets until the next frame's head */
+    uint8_t frame_head[h2_frame_head_bytes];
+    uint8_t frame_head_len; /* of the head under way */
+    bool in_block;          /* a header block waits for its CONTINUATION */
+    uint32_t block_bytes;   /* of the header block under way, as sent */
     uint32_t block_frames;
     uint32_t open_bodies; /* streams with body_open */
     uint32_t unflushed;   /* of them, in STREAM_ANSWERED */
@@ -116,6 +121,8 @@ int h2_fail(struct h2_session *session, uint32_t code);
 int h2_reset_for_fault(struct h2_session *session, int32_t stream_id, uint32_t code);
 /* Of an upload that nobody waits for any more. */
 void h2_reset_late(struct h2_session *session, struct h2_stream *stream);
+/* Of an error of nghttp2's. */
+uint32_t h2_fault_of(ssize_t error);
 /* One more reset that the client brought about. What h2_fail gives, or 0. */
 int h2_count_reset(struct h2_session *session);
 
@@ -135,4 +142,5 @@ void h2_close_stream(struct h2_session *session, struct h2_stream *stream);
 
 struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t stream_id);
 
+void h2_frames_init(struct h2_session *session);
 void h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);

@@ -1,99 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What arrives: header blocks become requests, bodies are counted, and who sends too much
- * of what brings nothing is told to calm down. */
+/* What nghttp2 tells of frames that arrived or were sent: header blocks become requests,
+ * bodies are counted. */
 #include "http/h2/internal.h"
 
 #include <stdlib.h>
 
-enum {
-    block_bytes_max = 32768,   /* of a header block, as sent, with its CONTINUATIONs */
-    block_frames_max = 16,     /* CONTINUATIONs of a block */
-    data_bytes_worthy = 64,    /* DATA frames of less are noise */
-    padded_bytes_worthy = 512, /* … and padded ones */
-    noise_forgiven = 4,        /* by each request: WINDOW_UPDATE for its answer, and the like */
-};
-
-int h2_count_reset(struct h2_session *session)
-{
-    const struct h2_options *options = &session->engine->options;
-    return h2_take(&session->resets, options->resets_max, options->resets_per_s, session->now_ms)
-               ? 0
-               : h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-static int count_noise(struct h2_session *session)
-{
-    const struct h2_options *options = &session->engine->options;
-    return h2_take(&session->noise, options->noise_max, options->noise_per_s, session->now_ms)
-               ? 0
-               : h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
+enum { noise_forgiven = 4 }; /* by each request: WINDOW_UPDATE for its answer, and the like */
 
 static void forgive_noise(struct h2_session *session)
 {
     uint32_t max = session->engine->options.noise_max;
     uint32_t left = session->noise.left + noise_forgiven;
     session->noise.left = left < max ? left : max;
-}
-
-/* RFC 9113, 5.1: after END_STREAM or RST_STREAM of the client's nothing may come. After
- * a reset of ours it may have been under way: then nghttp2 throws it away. */
-static bool is_closed(const struct h2_session *session, const nghttp2_frame_hd *hd)
-{
-    return hd->stream_id <= session->last_id && hd->stream_id > session->lenient_id &&
-           (hd->stream_id & 1) != 0 && h2_find_stream(session, hd->stream_id) == NULL;
-}
-
-static int begin_headers_frame(struct h2_session *session, const nghttp2_frame_hd *hd)
-{
-    session->block_bytes = (uint32_t)hd->length;
-    session->block_frames = 0;
-    if (is_closed(session, hd)) {
-        return h2_fail(session, NGHTTP2_STREAM_CLOSED);
-    }
-    if (hd->stream_id > session->last_id) {
-        session->last_id = hd->stream_id;
-    }
-    return 0;
-}
-
-static int begin_continuation(struct h2_session *session, const nghttp2_frame_hd *hd)
-{
-    session->block_bytes += (uint32_t)hd->length;
-    session->block_frames++;
-    return session->block_bytes > block_bytes_max || session->block_frames > block_frames_max
-               ? h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM)
-               : 0;
-}
-
-static int begin_data(struct h2_session *session, const nghttp2_frame_hd *hd)
-{
-    size_t worthy =
-        (hd->flags & NGHTTP2_FLAG_PADDED) != 0 ? padded_bytes_worthy : data_bytes_worthy;
-    if (is_closed(session, hd)) {
-        return h2_fail(session, NGHTTP2_STREAM_CLOSED);
-    }
-    return hd->length < worthy && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0 ? count_noise(session)
-                                                                             : 0;
-}
-
-static int on_begin_frame(nghttp2_session *wire, const nghttp2_frame_hd *hd, void *user_data)
-{
-    struct h2_session *session = user_data;
-    if (hd->type == NGHTTP2_CONTINUATION) {
-        return begin_continuation(session, hd);
-    }
-    if (session->head != NULL) {
-        h2_drop_head(session); /* its stream was reset while the block was under way */
-    }
-    switch (hd->type) {
-    case NGHTTP2_HEADERS:
-        return begin_headers_frame(session, hd);
-    case NGHTTP2_DATA:
-        return begin_data(session, hd);
-    default:
-        return count_noise(session);
-    }
 }
 
 static struct h2_head *take_head(struct h2_session *session)
@@ -129,6 +47,9 @@ void h2_drop_head(struct h2_session *session)
 static int on_begin_headers(nghttp2_session *wire, const nghttp2_frame *frame, void *user_data)
 {
     struct h2_session *session = user_data;
+    if (session->head != NULL) {
+        h2_drop_head(session);
+    }
     session->head = take_head(session);
     if (session->head == NULL) {
         return h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -306,7 +227,6 @@ static int on_frame_send(nghttp2_session *wire, const nghttp2_frame *frame, void
 
 void h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks)
 {
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);

@@ -145,6 +145,7 @@ struct h2_session *h2_new(struct h2_engine *engine, void *context, uint64_t now_
         .resets = {.left = options->resets_max, .counted_ms = now_ms},
         .noise = {.left = options->noise_max, .counted_ms = now_ms},
     };
+    h2_frames_init(session);
     if (open_wire(session) != 0) {
         h2_free(&session);
     }
@@ -219,9 +220,6 @@ static int reset(struct h2_session *session, int32_t stream_id, uint32_t code)
     if (stream_id > session->lenient_id) {
         session->lenient_id = stream_id;
     }
-    if (session->head != NULL && session->head->trailers && session->head->stream_id == stream_id) {
-        session->head->malformed = true; /* nothing of it will be used */
-    }
     return nghttp2_submit_rst_stream(session->wire, NGHTTP2_FLAG_NONE, stream_id, code) == 0
                ? 0
                : h2_fail(session, NGHTTP2_INTERNAL_ERROR);
@@ -237,9 +235,12 @@ void h2_reset_late(struct h2_session *session, struct h2_stream *stream)
 {
     stream->reset = true;
     reset(session, stream->id, NGHTTP2_NO_ERROR);
+    if (session->head != NULL && session->head->stream_id == stream->id) {
+        h2_drop_head(session); /* its trailers were under way; nghttp2 will not speak of them */
+    }
 }
 
-static uint32_t fault_of(ssize_t error)
+uint32_t h2_fault_of(ssize_t error)
 {
     switch (error) {
     case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
@@ -250,21 +251,6 @@ static uint32_t fault_of(ssize_t error)
         return NGHTTP2_ENHANCE_YOUR_CALM;
     default:
         return NGHTTP2_INTERNAL_ERROR;
-    }
-}
-
-void h2_receive(struct h2_session *session, struct span bytes, uint64_t now_ms)
-{
-    session->now_ms = now_ms;
-    if (session->failed || bytes.len == 0) {
-        return;
-    }
-    ssize_t taken = nghttp2_session_mem_recv(session->wire, bytes.ptr, bytes.len);
-    if (taken < 0) {
-        h2_fail(session, fault_of(taken));
-    }
-    if (session->head != NULL) {
-        h2_schedule(session, session->waits_since_ms + session->engine->options.head_ms);
     }
 }
 
@@ -321,7 +307,7 @@ static bool next_frame(struct h2_session *session)
         if (len >= 0) {
             return len > 0;
         }
-        h2_fail(session, fault_of(len));
+        h2_fail(session, h2_fault_of(len));
     }
     if (session->fault_written) {
         return false;

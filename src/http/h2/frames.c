@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The heads of frames are looked at before nghttp2 takes the bytes: for frames that it
+ * passes over in silence, and for those that cost more than they bring. */
+#include "http/h2/internal.h"
+
+enum {
+    preface_bytes = 24,
+    block_bytes_max = 32768,   /* of a header block, as sent, with its CONTINUATIONs */
+    block_frames_max = 16,     /* CONTINUATIONs of a block */
+    data_bytes_worthy = 64,    /* DATA frames of less are noise */
+    padded_bytes_worthy = 512, /* … and padded ones */
+};
+
+struct frame_head {
+    uint32_t length;
+    uint8_t type;
+    uint8_t flags;
+    int32_t stream_id;
+};
+
+static struct frame_head decode(const uint8_t *at)
+{
+    return (struct frame_head){
+        .length = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2],
+        .type = at[3],
+        .flags = at[4],
+        .stream_id = (int32_t)((uint32_t)(at[5] & 0x7f) << 24 | (uint32_t)at[6] << 16 |
+                               (uint32_t)at[7] << 8 | at[8]),
+    };
+}
+
+int h2_count_reset(struct h2_session *session)
+{
+    const struct h2_options *options = &session->engine->options;
+    return h2_take(&session->resets, options->resets_max, options->resets_per_s, session->now_ms)
+               ? 0
+               : h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static void count_noise(struct h2_session *session)
+{
+    const struct h2_options *options = &session->engine->options;
+    if (!h2_take(&session->noise, options->noise_max, options->noise_per_s, session->now_ms)) {
+        h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+}
+
+static void feed(struct h2_session *session, const uint8_t *from, const uint8_t *to)
+{
+    if (session->failed || from == to) {
+        return;
+    }
+    ssize_t taken = nghttp2_session_mem_recv(session->wire, from, (size_t)(to - from));
+    if (taken < 0) {
+        h2_fail(session, h2_fault_of(taken));
+    }
+}
+
+/* Whether a stream that the client has named before is over. RFC 9113, 5.1: after
+ * END_STREAM or RST_STREAM of the client's neither HEADERS nor DATA may come. After a
+ * reset of ours they may have been under way: then nghttp2 throws them away. */
+static bool is_closed(const struct h2_session *session, const struct frame_head *head)
+{
+    return head->stream_id > session->lenient_id && (head->stream_id & 1) != 0 &&
+           h2_find_stream(session, head->stream_id) == NULL;
+}
+
+static void look_at_headers(struct h2_session *session, const struct frame_head *head)
+{
+    session->block_bytes = head->length;
+    session->block_frames = 0;
+    session->in_block = (head->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
+    if (head->stream_id > session->last_id) {
+        session->last_id = head->stream_id;
+    }
+}
+
+static void look_at_continuation(struct h2_session *session, const struct frame_head *head)
+{
+    session->block_bytes += head->length;
+    session->block_frames++;
+    session->in_block = (head->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
+    if (session->block_bytes > block_bytes_max || session->block_frames > block_frames_max) {
+        h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
+}
+
+static void look_at_data(struct h2_session *session, const struct frame_head *head)
+{
+    bool padded = (head->flags & NGHTTP2_FLAG_PADDED) != 0;
+    if (head->length < (padded ? padded_bytes_worthy : data_bytes_worthy) &&
+        (head->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        count_noise(session);
+    }
+}
+
+/* Whether what came before must be known to nghttp2 first. */
+static bool names_old_stream(const struct h2_session *session, const struct frame_head *head)
+{
+    return head->type <= NGHTTP2_HEADERS && head->stream_id <= session->last_id &&
+           !session->in_block;
+}
+
+static void look_at(struct h2_session *session, const struct frame_head *head)
+{
+    if (head->type == NGHTTP2_CONTINUATION) {
+        look_at_continuation(session, head);
+    } else if (session->in_block) {
+        return; /* nghttp2 ends the connection */
+    } else if (head->type == NGHTTP2_HEADERS) {
+        look_at_headers(session, head);
+    } else if (head->type == NGHTTP2_DATA) {
+        look_at_data(session, head);
+    } else {
+        count_noise(session);
+        if (head->type == NGHTTP2_PRIORITY && head->stream_id == 0) {
+            h2_fail(session, NGHTTP2_PROTOCOL_ERROR); /* 6.3; nghttp2 ignores them all */
+        }
+    }
+}
+
+void h2_frames_init(struct h2_session *session)
+{
+    session->skip = preface_bytes;
+}
+
+/* Takes octets of a frame's head; true: it is complete. */
+static bool take_frame_head(struct h2_session *session, const uint8_t **at, const uint8_t *end)
+{
+    size_t need = h2_frame_head_bytes - session->frame_head_len;
+    size_t len = (size_t)(end - *at) < need ? (size_t)(end - *at) : need;
+    memcpy(session->frame_head + session->frame_head_len, *at, len);
+    *at += len;
+    session->frame_head_len = len == need ? 0 : (uint8_t)(session->frame_head_len + len);
+    return len == need;
+}
+
+void h2_receive(struct h2_session *session, struct span bytes, uint64_t now_ms)
+{
+    const uint8_t *at = bytes.ptr;
+    const uint8_t *fed = at;
+    const uint8_t *end = at + bytes.len;
+    session->now_ms = now_ms;
+    while (at < end && !session->failed) {
+        const uint8_t *begin = at;
+        if (session->skip > 0) {
+            size_t len = (size_t)(end - at) < session->skip ? (size_t)(end - at) : session->skip;
+            session->skip -= (uint32_t)len;
+            at += len;
+        } else if (take_frame_head(session, &at, end)) {
+            struct frame_head head = decode(session->frame_head);
+            session->skip = head.length;
+            if (names_old_stream(session, &head)) {
+                feed(session, fed, begin);
+                fed = begin;
+                if (is_closed(session, &head)) {
+                    h2_fail(session, NGHTTP2_STREAM_CLOSED);
+                }
+            }
+            look_at(session, &head);
+        }
+    }
+    feed(session, fed, at);
+    if (session->head != NULL) {
+        h2_schedule(session, session->waits_since_ms + session->engine->options.head_ms);
+    }
+}
