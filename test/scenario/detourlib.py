@@ -689,10 +689,7 @@ class Target:
             def any(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if "chunked" in (self.headers.get("Transfer-Encoding") or ""):
-                    while size := int(self.rfile.readline(), 16):
-                        body += self.rfile.read(size)
-                        self.rfile.readline()
-                    self.rfile.readline()
+                    body = b"".join(self.chunks())
                 seen.append((self.command, self.path, body, dict(self.headers)))
                 answer = json.dumps([self.command, self.path, len(body)]).encode()
                 self.send_response(200)
@@ -700,6 +697,12 @@ class Target:
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+            def chunks(self):
+                while size := int(self.rfile.readline(), 16):
+                    yield self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
 
             do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = any
 
