@@ -58,7 +58,7 @@ static void note_success(struct sink *sink, size_t bytes)
     sink->retry_at_ns = 0;
 }
 
-/* A slow disk, or a pipe that nobody reads, is no hang: the successor would wait as long,
+/* A slow disk, or a socket that nobody reads, is no hang: the successor would wait as long,
  * without what is in the buffer. */
 static ssize_t write_with_patience(struct sink *sink)
 {

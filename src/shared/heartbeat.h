@@ -15,7 +15,7 @@ enum {
     heartbeat_patience_s = 10,
     heartbeat_patience_work_s = 300, /* to read and compile the largest configuration */
 };
-/* For a disk, or whoever reads a pipe. */
+/* For a disk, or whoever reads the other end. */
 static const uint32_t heartbeat_patience_endless_s = UINT32_MAX;
 
 /* Gives a sign; the next one comes within patience_s. */

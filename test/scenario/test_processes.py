@@ -2,7 +2,6 @@
 """The lives of the processes: whoever dies is replaced within 100 ms and nobody else
 notices; SIGTERM lets go gently; what cannot run says why in one line."""
 
-import contextlib
 import os
 import random
 import re
@@ -260,31 +259,24 @@ def test_a_control_that_is_busy_is_left_in_peace(detour):
 
 
 @pytest.mark.slow
-def test_a_logger_that_waits_for_its_reader_is_left_in_peace(detour, folder):
-    pipe = folder / "log"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        server = detour(f"access_log: {pipe}\n" + CONFIG, workers=1)
+def test_a_logger_that_waits_for_its_reader_is_left_in_peace(detour):
+    """Standard output is a socket, as systemd gives one: a write waits until somebody reads."""
+    reader, writer = socket.socketpair()
+    writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    with reader, writer:
+        server = detour('access_log: "-"\n' + CONFIG, workers=1, prepare=lambda: os.dup2(writer.fileno(), 1))
         logger = server.logger_pid()
-        count = 1000  # more than a pipe holds
+        count = 1000  # more than the socket holds
         with server.connect() as c:
             for i in range(count):
                 assert c.send(request_bytes("GET", f"/{i}")).response().status == 307
         time.sleep(20)
         assert server.logger_pid() == logger
+        reader.settimeout(FOREVER)
         seen = b""
-
-        def all_there():
-            nonlocal seen
-            with contextlib.suppress(BlockingIOError):
-                seen += os.read(reader, 1 << 20)
-            return f'"/{count - 1}"'.encode() in seen
-
-        wait_until(all_there, what="the last line")
+        while f'"/{count - 1}"'.encode() not in seen:
+            seen += reader.recv(1 << 20)
         assert all(f'"/{i}"'.encode() in seen for i in range(count))
-    finally:
-        os.close(reader)
 
 
 def test_a_sighup_that_control_did_not_live_to_hear(detour):
@@ -327,8 +319,8 @@ def test_the_only_worker_is_back_after_each_kill(detour, count):
         wait_until(lambda: server.worker_pids() != [victim], what="the end of the victim")
         assert server.get(f"/{i}").location == f"https://b.example/{i}"
         waits.append(time.monotonic() - moment)
+        assert waits[-1] < BACK_MS / 1000 * SLACK, waits
         time.sleep(rng.random() * 0.03)
-    assert max(waits) < BACK_MS / 1000 * SLACK, sorted(waits)[-10:]
     assert sorted(waits)[count // 2] < BACK_MS / 1000 * 2
 
 
@@ -350,9 +342,9 @@ def test_kills_at_random(detour, count):
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda: len(processes()) == 5 and victim not in processes(), what="its return")
             waits.append(time.monotonic() - kills[-1])
+            assert waits[-1] < BACK_MS / 1000 * SLACK, waits
             time.sleep(rng.random() * 0.03)
     assert len(kills) == count
-    assert max(waits) < BACK_MS / 1000 * SLACK, sorted(waits)[-10:]
     probe.assert_healthy(except_at=kills)
     # Control, which was killed as often as each of the others, does its work.
     server.reload(CONFIG.replace("b.example", "c.example"))
