@@ -193,10 +193,22 @@ struct model_limits {
     uint32_t drain_timeout_ms;
 };
 
+/* The files of one certificate, as paths that are relative to the configuration's file. */
+struct model_certificate {
+    struct span certificate;
+    struct span key;  /* the same file when the configuration names none */
+    struct span ocsp; /* empty: nothing to staple */
+    struct place certificate_place;
+    struct place key_place;
+    struct place ocsp_place;
+};
+
 struct model {
     const struct listener *listeners;
     size_t listener_count;
-    uint32_t workers; /* 0: one for each core */
+    const struct model_certificate *certificates;
+    size_t certificate_count; /* at least 1 if a listener is secure */
+    uint32_t workers;         /* 0: one for each core */
     const struct cidr *trusted_proxies;
     size_t trusted_proxy_count;
     bool redirect_by;       /* X-Redirect-By with the rule's name */

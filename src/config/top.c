@@ -2,10 +2,12 @@
 /* The top level of the file, and the order in which its parts are read. */
 #include "config/rule.h"
 
+#include "config/tls.h"
 #include "uri/location.h"
 
 enum top_key {
     TOP_LISTEN,
+    TOP_TLS,
     TOP_WORKERS,
     TOP_SITES,
     TOP_POOLS,
@@ -19,8 +21,9 @@ enum top_key {
     TOP_KEYS
 };
 static const char *const top_keys[TOP_KEYS] = {
-    "listen",          "workers",    "sites",   "pools",       "detours", "trusted_proxies",
-    "allowed_targets", "access_log", "metrics", "redirect_by", "limits"};
+    "listen",     "tls",     "workers",         "sites",
+    "pools",      "detours", "trusted_proxies", "allowed_targets",
+    "access_log", "metrics", "redirect_by",     "limits"};
 
 enum limit_key {
     LIMIT_HEADER,
@@ -158,6 +161,11 @@ static bool read_metrics(struct load *load, const struct node *node)
     if (!parse_listener(load, at[0], &listener) || !good) {
         return false;
     }
+    if (listener.secure) {
+        return read_refuse(load, at[0],
+                           "an address that begins with http://, since metrics are "
+                           "served in clear");
+    }
     if (!public && !is_local(&listener)) {
         problems_error(load->problems, at[0]->place,
                        "metrics on %s would be open to others; listen on 127.0.0.1 or a unix "
@@ -289,6 +297,7 @@ static void read_top(struct load *load, const struct node *root)
         return;
     }
     read_listen(load, at[TOP_LISTEN]);
+    read_tls(load, at[TOP_LISTEN], at[TOP_TLS]);
     if (at[TOP_WORKERS] != NULL) {
         read_workers(load, at[TOP_WORKERS]);
     }
