@@ -37,12 +37,12 @@ int h2_count_reset(struct h2_session *session)
                : h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-static void count_noise(struct h2_session *session)
+static uint32_t count_noise(struct h2_session *session)
 {
     const struct h2_options *options = &session->engine->options;
-    if (!h2_take(&session->noise, options->noise_max, options->noise_per_s, session->now_ms)) {
-        h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
-    }
+    return h2_take(&session->noise, options->noise_max, options->noise_per_s, session->now_ms)
+               ? NGHTTP2_NO_ERROR
+               : NGHTTP2_ENHANCE_YOUR_CALM;
 }
 
 static void feed(struct h2_session *session, const uint8_t *from, const uint8_t *to)
@@ -65,7 +65,8 @@ static bool is_closed(const struct h2_session *session, const struct frame_head 
            h2_find_stream(session, head->stream_id) == NULL;
 }
 
-static void look_at_headers(struct h2_session *session, const struct frame_head *head)
+/* These give what is wrong with the connection: NGHTTP2_NO_ERROR in most cases. */
+static uint32_t look_at_headers(struct h2_session *session, const struct frame_head *head)
 {
     session->block_bytes = head->length;
     session->block_frames = 0;
@@ -73,25 +74,26 @@ static void look_at_headers(struct h2_session *session, const struct frame_head 
     if (head->stream_id > session->last_id) {
         session->last_id = head->stream_id;
     }
+    return NGHTTP2_NO_ERROR;
 }
 
-static void look_at_continuation(struct h2_session *session, const struct frame_head *head)
+static uint32_t look_at_continuation(struct h2_session *session, const struct frame_head *head)
 {
     session->block_bytes += head->length;
     session->block_frames++;
     session->in_block = (head->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
-    if (session->block_bytes > block_bytes_max || session->block_frames > block_frames_max) {
-        h2_fail(session, NGHTTP2_ENHANCE_YOUR_CALM);
-    }
+    return session->block_bytes > block_bytes_max || session->block_frames > block_frames_max
+               ? NGHTTP2_ENHANCE_YOUR_CALM
+               : NGHTTP2_NO_ERROR;
 }
 
-static void look_at_data(struct h2_session *session, const struct frame_head *head)
+static uint32_t look_at_data(struct h2_session *session, const struct frame_head *head)
 {
     bool padded = (head->flags & NGHTTP2_FLAG_PADDED) != 0;
-    if (head->length < (padded ? padded_bytes_worthy : data_bytes_worthy) &&
-        (head->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        count_noise(session);
-    }
+    return head->length < (padded ? padded_bytes_worthy : data_bytes_worthy) &&
+                   (head->flags & NGHTTP2_FLAG_END_STREAM) == 0
+               ? count_noise(session)
+               : NGHTTP2_NO_ERROR;
 }
 
 /* Whether what came before must be known to nghttp2 first. */
@@ -101,21 +103,22 @@ static bool names_old_stream(const struct h2_session *session, const struct fram
            !session->in_block;
 }
 
-static void look_at(struct h2_session *session, const struct frame_head *head)
+static uint32_t look_at(struct h2_session *session, const struct frame_head *head)
 {
-    if (head->type == NGHTTP2_CONTINUATION) {
-        look_at_continuation(session, head);
-    } else if (session->in_block) {
-        return; /* nghttp2 ends the connection */
-    } else if (head->type == NGHTTP2_HEADERS) {
-        look_at_headers(session, head);
-    } else if (head->type == NGHTTP2_DATA) {
-        look_at_data(session, head);
-    } else {
-        count_noise(session);
-        if (head->type == NGHTTP2_PRIORITY && head->stream_id == 0) {
-            h2_fail(session, NGHTTP2_PROTOCOL_ERROR); /* 6.3; nghttp2 ignores them all */
-        }
+    if (session->in_block && head->type != NGHTTP2_CONTINUATION) {
+        return NGHTTP2_NO_ERROR; /* nghttp2 ends the connection */
+    }
+    switch (head->type) {
+    case NGHTTP2_CONTINUATION:
+        return look_at_continuation(session, head);
+    case NGHTTP2_HEADERS:
+        return look_at_headers(session, head);
+    case NGHTTP2_DATA:
+        return look_at_data(session, head);
+    case NGHTTP2_PRIORITY: /* nghttp2 ignores them all (RFC 9113, 6.3) */
+        return head->stream_id == 0 ? NGHTTP2_PROTOCOL_ERROR : count_noise(session);
+    default:
+        return count_noise(session);
     }
 }
 
@@ -135,12 +138,37 @@ static bool take_frame_head(struct h2_session *session, const uint8_t **at, cons
     return len == need;
 }
 
+/* begin is where the head of the frame begins, as far as it is in these bytes. Gives how
+ * far nghttp2 was fed. */
+static const uint8_t *judge(struct h2_session *session, const uint8_t *fed, const uint8_t *begin)
+{
+    struct frame_head head = decode(session->frame_head);
+    session->skip = head.length;
+    if (names_old_stream(session, &head)) {
+        feed(session, fed, begin);
+        fed = begin;
+        if (is_closed(session, &head)) {
+            h2_fail(session, NGHTTP2_STREAM_CLOSED);
+            return fed;
+        }
+    }
+    uint32_t fault = look_at(session, &head);
+    if (fault != NGHTTP2_NO_ERROR) {
+        feed(session, fed, begin);
+        h2_fail(session, fault);
+    }
+    return fed;
+}
+
 void h2_receive(struct h2_session *session, struct span bytes, uint64_t now_ms)
 {
     const uint8_t *at = bytes.ptr;
     const uint8_t *fed = at;
     const uint8_t *end = at + bytes.len;
     session->now_ms = now_ms;
+    if (nghttp2_session_want_read(session->wire) == 0) {
+        return; /* GOAWAY has gone out */
+    }
     while (at < end && !session->failed) {
         const uint8_t *begin = at;
         if (session->skip > 0) {
@@ -148,16 +176,7 @@ void h2_receive(struct h2_session *session, struct span bytes, uint64_t now_ms)
             session->skip -= (uint32_t)len;
             at += len;
         } else if (take_frame_head(session, &at, end)) {
-            struct frame_head head = decode(session->frame_head);
-            session->skip = head.length;
-            if (names_old_stream(session, &head)) {
-                feed(session, fed, begin);
-                fed = begin;
-                if (is_closed(session, &head)) {
-                    h2_fail(session, NGHTTP2_STREAM_CLOSED);
-                }
-            }
-            look_at(session, &head);
+            fed = judge(session, fed, begin);
         }
     }
     feed(session, fed, at);

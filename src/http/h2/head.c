@@ -146,17 +146,22 @@ static void add_pseudo(struct h2_head *head, enum h2_pseudo which, struct span v
     *place = value;
 }
 
+static inline bool is(struct span name, const char *word, size_t len)
+{
+    return memcmp(name.ptr, word, len) == 0;
+}
+
 static void note_pseudo(struct h2_head *head, struct span name, struct span value)
 {
-    if (head->trailers || head->field_count > 0 || head->cookie != NULL) {
+    if (head->trailers || head->field_count > 0) {
         head->malformed = true;
-    } else if (span_eq(name, SPAN(":path"))) {
+    } else if (name.len == 5 && is(name, ":path", 5)) {
         add_pseudo(head, PSEUDO_PATH, value, &head->path);
-    } else if (span_eq(name, SPAN(":method"))) {
+    } else if (name.len == 7 && is(name, ":method", 7)) {
         add_pseudo(head, PSEUDO_METHOD, value, &head->method);
-    } else if (span_eq(name, SPAN(":scheme"))) {
+    } else if (name.len == 7 && is(name, ":scheme", 7)) {
         add_pseudo(head, PSEUDO_SCHEME, value, &head->scheme);
-    } else if (span_eq(name, SPAN(":authority"))) {
+    } else if (name.len == 10 && is(name, ":authority", 10)) {
         add_pseudo(head, PSEUDO_AUTHORITY, value, &head->authority);
     } else {
         head->malformed = true;
@@ -168,15 +173,15 @@ static bool is_connection_specific(struct span name, struct span value)
 {
     switch (name.len) {
     case 2:
-        return memcmp(name.ptr, "te", 2) == 0 && !span_eq_ci(value, SPAN("trailers"));
+        return is(name, "te", 2) && !span_eq_ci(value, SPAN("trailers"));
     case 7:
-        return memcmp(name.ptr, "upgrade", 7) == 0;
+        return is(name, "upgrade", 7);
     case 10:
-        return memcmp(name.ptr, "connection", 10) == 0 || memcmp(name.ptr, "keep-alive", 10) == 0;
+        return is(name, "connection", 10) || is(name, "keep-alive", 10);
     case 16:
-        return memcmp(name.ptr, "proxy-connection", 16) == 0;
+        return is(name, "proxy-connection", 16);
     case 17:
-        return memcmp(name.ptr, "transfer-encoding", 17) == 0;
+        return is(name, "transfer-encoding", 17);
     default:
         return false;
     }
@@ -289,7 +294,7 @@ static bool lacks_pseudo(const struct h2_head *head)
     if (head->too_large) {
         return false;
     }
-    if (span_eq(head->method, SPAN("CONNECT"))) {
+    if (head->method.len == 7 && is(head->method, "CONNECT", 7)) {
         return (head->pseudo & needed) != PSEUDO_METHOD || head->authority.len == 0;
     }
     return (head->pseudo & needed) != needed;
@@ -324,9 +329,8 @@ static uint16_t split_path(struct h2_head *head)
     if (stop < end) {
         request->query = span_of(stop + 1, (size_t)(end - stop) - 1);
     }
-    return *from == '/' || (span_eq(head->path, SPAN("*")) && request->method == METHOD_OPTIONS)
-               ? 0
-               : 400;
+    bool is_star = head->path.len == 1 && *from == '*' && request->method == METHOD_OPTIONS;
+    return *from == '/' || is_star ? 0 : 400;
 }
 
 static uint16_t finish_path(struct h2_head *head)
@@ -340,10 +344,12 @@ static uint16_t finish_path(struct h2_head *head)
 
 static uint16_t finish_scheme(struct h2_head *head)
 {
-    if (!span_eq_ci(head->scheme, SPAN("https")) && !span_eq_ci(head->scheme, SPAN("http"))) {
+    struct span scheme = head->scheme;
+    if (!(scheme.len == 5 && scan_is(scheme.ptr, "https", 5)) &&
+        !(scheme.len == 4 && scan_is(scheme.ptr, "http", 4))) {
         return 400;
     }
-    head->request.absolute_scheme = head->scheme;
+    head->request.absolute_scheme = scheme;
     return 0;
 }
 

@@ -104,7 +104,7 @@ void h2_tick(struct h2_session *session, uint64_t now_ms)
 {
     session->now_ms = now_ms;
     session->next_ms = UINT64_MAX;
-    if (!session->failed) {
+    if (!session->failed && nghttp2_session_want_read(session->wire) != 0) {
         tick_streams(session);
         tick_waiting(session);
         tick_shutdown(session);

@@ -146,8 +146,7 @@ static const struct row rows[] = {
      {HEAD_POST(1),
       {DATA, PADDED, 1,
        B("\x02"
-         "ab" +
-         0),
+         "ab"),
        0}},
      ANSWER,
      307},
