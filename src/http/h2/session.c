@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Engines and sessions: their beginning and end, bytes in and bytes out. */
+#include "http/h2/session.h"
+
 #include "http/h2/internal.h"
 
 #include <stdlib.h>

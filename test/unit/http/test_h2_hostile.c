@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP/2 under floods, and its uploads: what is bounded, counted, and when resets go. */
-#include "h2_peer.h"
+#include "h2_blocks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,19 +10,6 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define B(text)                                   \
-    {                                             \
-        (const uint8_t *)(text), sizeof(text) - 1 \
-    }
-#define AUTHORITY \
-    "\x01\x09"    \
-    "a.example"
-#define GET "\x82\x86\x84" AUTHORITY
-#define POST "\x83\x86\x84" AUTHORITY
-#define LENGTH(value_len, value) \
-    "\0\x0e"                     \
-    "content-length" value_len value
 
 static const struct span get = B(GET);
 static const struct span post = B(POST);
