@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/json.h"
 #include "compile/compile.h"
+#include "control/certificates.h"
 #include "net/message.h"
 
 #include <stdio.h>
@@ -102,7 +103,7 @@ static int report(const struct check_options *asked, const struct configuration 
 {
     const struct problems *problems = &configuration->problems;
     size_t warnings = problems->count - problems->error_count;
-    bool good = configuration->model != NULL && (warnings == 0 || !asked->strict);
+    bool good = problems->error_count == 0 && (warnings == 0 || !asked->strict);
     if (asked->json) {
         int status = print_json(problems);
         return status != exit_ok || good ? status : exit_errors;
@@ -127,7 +128,7 @@ static int check(const struct check_options *asked)
         return status;
     }
     enum err err = ERR_NONE;
-    if (configuration->model != NULL) {
+    if (configuration->model != NULL && certificates_load(configuration, now_ns)) {
         err = try_out(configuration, now_ns);
     }
     status = err == ERR_NONE

@@ -2,6 +2,8 @@
 /* From a file to a model, and what follows from it. */
 #include "control/configuration.h"
 
+#include "control/certificates.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -111,6 +113,7 @@ void configuration_free(struct configuration **configuration)
     if (c->log_fd >= 0) {
         close(c->log_fd);
     }
+    certificates_free(c);
     arena_fini(&c->arena);
     free(c);
     *configuration = NULL;

@@ -8,12 +8,16 @@
 
 enum { config_bytes_max = 64 << 20 };
 
+struct tls_certificate;
+
 struct configuration {
     struct arena arena;
     struct problems problems;
     const struct model *model; /* NULL: it has errors */
     struct span text;
-    int log_fd; /* the access log, opened; -1: none */
+    int log_fd;                            /* the access log, opened; -1: none */
+    struct tls_certificate **certificates; /* loaded, until they are sealed */
+    size_t certificate_count;
     struct metrics_rule *rules;
     size_t rule_count;
     struct metrics_server *servers;

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/alarm.h"
+#include "control/certificates.h"
+#include "control/confine.h"
 #include "control/observe.h"
 #include "control/probes.h"
 #include "control/publish.h"
@@ -23,11 +25,15 @@
 
 enum { status_errors = 1, status_could_not_run = 2, cores_max = 256 };
 
+/* With three keys, one that seals and two that open, a ticket is good for 24 hours. */
+static const double ticket_rotation_s = 12 * 3600;
+
 struct control {
     struct ev_loop *loop;
     ev_io channel;
     ev_timer heartbeat;
     struct alarm alarm;
+    ev_timer rotation; /* of the keys that seal tickets */
     struct observe *observe;
     struct health *health; /* NULL until the pages are mapped */
     const char *path;
@@ -43,6 +49,8 @@ struct control {
     uint64_t generation;
     struct counters_map *counters;
     struct servers_map *servers;
+    int tls_fd;      /* what workers make their TLS contexts of; -1: none */
+    int tls_next_fd; /* the candidate's */
     int exit_status;
     struct channel_buffer buffer;
 };
@@ -141,7 +149,11 @@ static void ask_listeners(struct control *c)
 /* Checks the candidate's text and, when it is good, sets it on its way. */
 static void advance(struct control *c)
 {
-    bool good = configuration_load(c->candidate, clock_wall_ns());
+    int64_t now_ns = clock_wall_ns();
+    bool good = configuration_load(c->candidate, now_ns);
+    if (good && !c->from_text) {
+        good = certificates_load(c->candidate, now_ns);
+    }
     if (!c->from_text || !good) {
         problems_print(&c->candidate->problems, stderr);
         fflush(stderr);
@@ -199,6 +211,7 @@ static void on_welcome(struct control *c, struct message *message)
     int text_fd = message_take_fd(message, 0);
     if (text_fd >= 0) {
         begin_last_good(c, text_fd);
+    c->tls_fd = message_take_fd(message, 1);
         close(text_fd);
     } else {
         begin_reload(c);
@@ -225,6 +238,34 @@ static enum err map_pages(struct control *c, const struct message *message)
 
 /* Compiles and sends. text_fd: -1 when only the clock has moved on. */
 static enum err publish(struct control *c, struct configuration *configuration, int text_fd,
+/* The workers have it before the snapshot whose listeners need it. */
+static void send_tls(struct control *c, int fd)
+{
+    struct message message = {.type = MESSAGE_TLS, .fd_count = fd >= 0, .fds = {fd}};
+    if (fd >= 0 || c->tls_fd >= 0) {
+        send_message(c, &message);
+    }
+    if (c->tls_fd >= 0) {
+        close(c->tls_fd);
+    }
+    c->tls_fd = fd;
+}
+
+static void on_rotation(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct control *c = timer->data;
+    int fd;
+    if (c->tls_fd < 0) {
+        return;
+    }
+    enum err err = certificates_rotate(c->tls_fd, &fd);
+    if (err != ERR_NONE) {
+        log_error("cannot change the keys of session tickets: %s", io_text(err));
+        return;
+    }
+    send_tls(c, fd);
+}
+
                         int log_fd)
 {
     int64_t now = clock_wall_ns();
@@ -243,6 +284,10 @@ static enum err publish(struct control *c, struct configuration *configuration, 
     counter_set(&counters_common(c->counters)->snapshot_time_ns, (uint64_t)now);
     send_message(c, &message);
     close(message.fds[0]);
+    if (text_fd >= 0) {
+        send_tls(c, c->tls_next_fd);
+        c->tls_next_fd = -1;
+    }
     c->generation++;
     c->alarm_missed = false;
     alarm_set(&c->alarm, configuration_next_edge(configuration->model, now));
@@ -255,13 +300,21 @@ static enum err publish_candidate(struct control *c)
         return publish(c, c->candidate, -1, -1);
     }
     int text_fd;
-    enum err err = publish_sealed("detour-config", c->candidate->text, &text_fd);
+    enum err err = certificates_seal(c->candidate, c->tls_fd, &c->tls_next_fd);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = publish_sealed("detour-config", c->candidate->text, &text_fd);
     if (err == ERR_NONE) {
         err = publish(c, c->candidate, text_fd, c->candidate->log_fd);
         close(text_fd);
     }
     return err;
 }
+    if (c->tls_next_fd >= 0) {
+        close(c->tls_next_fd); /* it was not published */
+        c->tls_next_fd = -1;
+    }
 
 static void say_published(struct control *c)
 {
@@ -323,6 +376,7 @@ static void on_listening(struct control *c, struct message *message)
     }
 }
 
+    certificates_free(c->current);
 static void on_refused(struct control *c, const struct message *message)
 {
     if (c->candidate != NULL && message->generation == c->question) {
@@ -473,3 +527,8 @@ int control_main(const char *config_path)
     fini(c);
     return status;
 }
+    c->tls_fd = -1;
+    c->tls_next_fd = -1;
+    ev_timer_init(&c->rotation, on_rotation, ticket_rotation_s, ticket_rotation_s);
+    c->rotation.data = c;
+    ev_timer_start(c->loop, &c->rotation);

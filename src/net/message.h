@@ -4,15 +4,15 @@
  * SOCK_SEQPACKET pair (net/channel.h), so that a message arrives whole or not at all;
  * descriptors travel with it. A child finds its channel at descriptor 3.
  *
- *   control ──LISTEN SNAPSHOT FAILED───────────▶ supervisor
+ *   control ──LISTEN TLS SNAPSHOT FAILED───────▶ supervisor
  *   control ◀─WELCOME LISTENING REFUSED ACK
  *             RELOAD DRAIN────────────────────── supervisor
- *   worker  ◀─WELCOME SNAPSHOT LISTEN DRAIN───── supervisor
+ *   worker  ◀─WELCOME TLS SNAPSHOT LISTEN DRAIN─ supervisor
  *   worker  ──ACK──────────────────────────────▶ supervisor
  *   logger  ◀─WELCOME LOG DRAIN───────────────── supervisor
  *
- * A worker's life: WELCOME, SNAPSHOT (answered with ACK), LISTEN; after that SNAPSHOT and
- * LISTEN as often as it pleases the supervisor, each replacing what was before; DRAIN;
+ * A worker's life: WELCOME, TLS, SNAPSHOT (answered with ACK), LISTEN; after that TLS,
+ * SNAPSHOT and LISTEN as often as it pleases the supervisor, each replacing what was before; DRAIN;
  * exit 0. A new snapshot always comes before the listeners that need it. The end of the
  * channel (ERR_CLOSED) means that the supervisor is gone: exit at once. */
 #pragma once
@@ -31,7 +31,7 @@ enum message_type {
      * To the logger: number is the count of workers; descriptors the same.
      * To control: number is the count of workers that run already, 0 for the first start;
      * generation is the newest snapshot's; with the descriptor of the last good text of
-     * the configuration if there is one. */
+     * the configuration if there is one, and that of the newest TLS if there is one. */
     MESSAGE_WELCOME = 1,
 
     /* From control: number is the count of workers (heard the first time only); generation
@@ -69,6 +69,12 @@ enum message_type {
     /* To the logger: the file to append to, as a descriptor; without one there is nothing
      * to log. */
     MESSAGE_LOG,
+    /* From control: certificates, private keys and ticket keys (tls/material.h) as a sealed
+     * memfd, before the SNAPSHOT whose listeners need them, and when the ticket keys were
+     * changed; without a descriptor TLS is not used any more. The supervisor keeps the memfd
+     * and does not look into it.
+     * To a worker: the same. Connections to come begin with it. */
+    MESSAGE_TLS,
 };
 
 /* Descriptors of a WELCOME to workers and the logger. */

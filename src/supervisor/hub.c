@@ -36,6 +36,15 @@ static void send_snapshot(struct supervisor *s, struct child *worker)
     child_send(worker, &message);
 }
 
+static void send_tls(struct supervisor *s, struct child *worker)
+{
+    struct message message = {.type = MESSAGE_TLS};
+    if (s->tls_fd >= 0) {
+        add_fd(&message, s->tls_fd);
+    }
+    child_send(worker, &message);
+}
+
 static void send_listeners(struct supervisor *s, struct child *worker)
 {
     char room[sockets_text_max];
@@ -60,6 +69,9 @@ static void welcome_control(struct supervisor *s)
         .type = MESSAGE_WELCOME, .number = s->worker_count, .generation = s->generation};
     if (s->text_fd >= 0) {
         add_fd(&message, s->text_fd);
+        if (s->tls_fd >= 0) {
+            add_fd(&message, s->tls_fd);
+        }
     }
     child_send(&s->control, &message);
     /* What its predecessor was told and did not live to hear. What it heard may be what
@@ -83,6 +95,7 @@ void hub_welcome(struct supervisor *s, struct child *child)
     }
     child_send(child, &message);
     if (worker) {
+        send_tls(s, child);
         send_snapshot(s, child);
         send_listeners(s, child);
     } else {
@@ -219,6 +232,20 @@ static void on_snapshot(struct supervisor *s, struct message *message)
     }
 }
 
+static void on_tls(struct supervisor *s, struct message *message)
+{
+    if (message->fd_count > 0 && !is_sealed(message->fds[0])) {
+        log_error("control sent certificates that cannot be used");
+        return;
+    }
+    replace_fd(&s->tls_fd, message_take_fd(message, 0));
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        if (s->workers[i].pid != 0) {
+            send_tls(s, &s->workers[i]);
+        }
+    }
+}
+
 static void announce(const struct supervisor *s)
 {
     char list[1024] = "";
@@ -260,6 +287,9 @@ static void from_control(struct supervisor *s, struct message *message)
         break;
     case MESSAGE_SNAPSHOT:
         on_snapshot(s, message);
+        break;
+    case MESSAGE_TLS:
+        on_tls(s, message);
         break;
     case MESSAGE_FAILED:
         s->exit_status = (int)message->number;

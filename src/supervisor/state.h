@@ -39,6 +39,7 @@ struct supervisor {
     int text_fd;
     int log_fd;
     uint32_t drain_timeout_ms;
+    int tls_fd; /* -1: none */
     uint64_t acked;    /* the newest generation that all workers have acknowledged */
     bool announced;    /* "serving" was said */
     bool reload_asked; /* a SIGHUP came, and control's sign of life was this one */

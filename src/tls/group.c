@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 /* Mozilla's intermediate configuration, without DHE. The client chooses, since it knows
@@ -13,6 +14,15 @@ static const char suites_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128
                                  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char suites_1_3[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+void tls_init(void)
+{
+    uint8_t byte;
+    OPENSSL_init_ssl(0, NULL);
+    SSL_CTX_free(SSL_CTX_new(TLS_server_method()));
+    RAND_priv_bytes(&byte, sizeof(byte));
+    ERR_clear_error();
+}
 
 static bool set_protocol(SSL_CTX *ssl)
 {

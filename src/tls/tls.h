@@ -33,6 +33,11 @@ enum {
     tls_close_bytes_max = 64,
 };
 
+/* Makes the library read and make what it keeps for the life of the process (its
+ * configuration, algorithms, random state). To be called where files can still be opened;
+ * what is made later opens none. */
+void tls_init(void);
+
 /* Makes a context of an encoded struct tls_material (tls/material.h), which may be wiped
  * afterwards. ERR_SYNTAX: it is damaged, has no certificate, or one that the library
  * refuses; *reason is a static text. ERR_MEMORY. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A new snapshot: mapped, checked, its expressions compiled, then swapped in. This runs
- * between two events of the loop, and a request is answered within one event, so nothing
+/* New certificates, and a new snapshot: mapped, checked, its expressions compiled, then swapped in.
+ * This runs between two events of the loop, and a request is answered within one event, so nothing
  * reads the old one any more when it is unmapped. */
 #include "worker/internal.h"
 
@@ -127,8 +127,13 @@ static enum err set_up_server(struct worker *worker, const struct snap_limits *w
         server_set_limits(worker->server, &limits);
         return ERR_NONE;
     }
-    return server_new(worker->loop, &limits, handle_request, worker, worker->counters,
-                      &worker->server);
+    enum err err = server_new(worker->loop, &limits, handle_request, worker, worker->counters,
+                              &worker->server);
+    if (err == ERR_NONE) {
+        server_set_tls(worker->server, worker->tls);
+        worker->tls = NULL;
+    }
+    return err;
 }
 
 static void swap_in(struct worker *worker, struct worker_snapshot *made)
@@ -179,4 +184,33 @@ void adopt_snapshot(struct worker *worker, struct message *message)
     }
     log_error("snapshot %llu is not used: %s", (unsigned long long)message->generation,
               err_text(err));
+}
+
+static enum err load_tls(int fd, struct tls_context **out, const char **reason)
+{
+    struct span block;
+    enum err err = map_sealed(fd, &block);
+    if (err != ERR_NONE) {
+        *reason = err_text(err);
+        return err;
+    }
+    err = tls_context_new(block, out, reason);
+    munmap((void *)(uintptr_t)block.ptr, block.len);
+    return err;
+}
+
+void adopt_tls(struct worker *worker, struct message *message)
+{
+    struct tls_context *made = NULL;
+    const char *reason = NULL;
+    if (message->fd_count > 0 && load_tls(message->fds[0], &made, &reason) != ERR_NONE) {
+        log_error("the new certificates are not used: %s", reason);
+        return;
+    }
+    if (worker->server != NULL) {
+        server_set_tls(worker->server, made);
+        return;
+    }
+    tls_context_free(&worker->tls);
+    worker->tls = made;
 }

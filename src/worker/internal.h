@@ -12,6 +12,7 @@
 #include "shared/ring.h"
 #include "shared/servers.h"
 #include "snapshot/snapshot.h"
+#include "tls/tls.h"
 
 /* A snapshot and what was made of it. */
 struct worker_snapshot {
@@ -42,6 +43,7 @@ struct worker {
     struct listener listeners[message_fds_max];
     size_t listener_count;
 
+    struct tls_context *tls; /* until there is a server to give it to */
     struct worker_snapshot current;
     struct decide_context decide;
     struct answer_scratch answer;
@@ -54,6 +56,8 @@ struct worker {
  * cannot be used is reported in the log, and the one in use stays. */
 void adopt_snapshot(struct worker *worker, struct message *message);
 void drop_snapshot(struct worker_snapshot *dropped);
+/* Begins new connections with the certificates of this message. */
+void adopt_tls(struct worker *worker, struct message *message);
 
 /* handle.c */
 

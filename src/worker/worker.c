@@ -160,6 +160,9 @@ static enum err obey(struct worker *worker, struct message *message)
     case MESSAGE_SNAPSHOT:
         adopt_snapshot(worker, message);
         return ERR_NONE;
+    case MESSAGE_TLS:
+        adopt_tls(worker, message);
+        return ERR_NONE;
     case MESSAGE_DRAIN:
         drain(worker);
         return ERR_NONE;
@@ -235,6 +238,7 @@ static void fini(struct worker *worker)
 int worker_main(void)
 {
     log_role("worker");
+    tls_init(); /* here files can still be opened */
     struct worker *worker = calloc(1, sizeof(*worker));
     struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (worker == NULL || loop == NULL) {
