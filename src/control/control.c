@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "control/alarm.h"
 #include "control/certificates.h"
-#include "control/confine.h"
 #include "control/observe.h"
 #include "control/probes.h"
 #include "control/publish.h"
