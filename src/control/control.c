@@ -46,10 +46,10 @@ struct control {
     uint64_t question; /* number of the LISTEN that the candidate waits for */
 
     uint64_t generation;
-    struct counters_map *counters;
-    struct servers_map *servers;
     int tls_fd;      /* what workers make their TLS contexts of; -1: none */
     int tls_next_fd; /* the candidate's */
+    struct counters_map *counters;
+    struct servers_map *servers;
     int exit_status;
     struct channel_buffer buffer;
 };
@@ -208,9 +208,9 @@ static void on_welcome(struct control *c, struct message *message)
     c->generation = message->generation;
     c->first = message->fd_count == 0;
     int text_fd = message_take_fd(message, 0);
+    c->tls_fd = message_take_fd(message, 1);
     if (text_fd >= 0) {
         begin_last_good(c, text_fd);
-    c->tls_fd = message_take_fd(message, 1);
         close(text_fd);
     } else {
         begin_reload(c);
@@ -235,8 +235,6 @@ static enum err map_pages(struct control *c, const struct message *message)
     return err;
 }
 
-/* Compiles and sends. text_fd: -1 when only the clock has moved on. */
-static enum err publish(struct control *c, struct configuration *configuration, int text_fd,
 /* The workers have it before the snapshot whose listeners need it. */
 static void send_tls(struct control *c, int fd)
 {
@@ -265,6 +263,8 @@ static void on_rotation(struct ev_loop *loop, ev_timer *timer, int events)
     send_tls(c, fd);
 }
 
+/* Compiles and sends. text_fd: -1 when only the clock has moved on. */
+static enum err publish(struct control *c, struct configuration *configuration, int text_fd,
                         int log_fd)
 {
     int64_t now = clock_wall_ns();
@@ -281,12 +281,12 @@ static void on_rotation(struct ev_loop *loop, ev_timer *timer, int events)
         return err;
     }
     counter_set(&counters_common(c->counters)->snapshot_time_ns, (uint64_t)now);
-    send_message(c, &message);
-    close(message.fds[0]);
     if (text_fd >= 0) {
         send_tls(c, c->tls_next_fd);
         c->tls_next_fd = -1;
     }
+    send_message(c, &message);
+    close(message.fds[0]);
     c->generation++;
     c->alarm_missed = false;
     alarm_set(&c->alarm, configuration_next_edge(configuration->model, now));
@@ -308,12 +308,12 @@ static enum err publish_candidate(struct control *c)
         err = publish(c, c->candidate, text_fd, c->candidate->log_fd);
         close(text_fd);
     }
-    return err;
-}
     if (c->tls_next_fd >= 0) {
         close(c->tls_next_fd); /* it was not published */
         c->tls_next_fd = -1;
     }
+    return err;
+}
 
 static void say_published(struct control *c)
 {
@@ -360,6 +360,7 @@ static void on_listening(struct control *c, struct message *message)
     configuration_free(&c->current);
     c->current = c->candidate;
     c->candidate = NULL;
+    certificates_free(c->current);
     if (c->current->log_fd >= 0) {
         close(c->current->log_fd); /* the supervisor has it */
         c->current->log_fd = -1;
@@ -375,7 +376,6 @@ static void on_listening(struct control *c, struct message *message)
     }
 }
 
-    certificates_free(c->current);
 static void on_refused(struct control *c, const struct message *message)
 {
     if (c->candidate != NULL && message->generation == c->question) {
@@ -510,6 +510,8 @@ int control_main(const char *config_path)
     log_role("control");
     c->path = config_path;
     c->alarm.fd = -1;
+    c->tls_fd = -1;
+    c->tls_next_fd = -1;
     c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
         observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE) {
@@ -519,6 +521,9 @@ int control_main(const char *config_path)
     ev_io_init(&c->channel, on_channel, channel_fd, EV_READ);
     c->channel.data = c;
     ev_io_start(c->loop, &c->channel);
+    ev_timer_init(&c->rotation, on_rotation, ticket_rotation_s, ticket_rotation_s);
+    c->rotation.data = c;
+    ev_timer_start(c->loop, &c->rotation);
     ev_timer_init(&c->heartbeat, on_heartbeat, 0., heartbeat_pause_ms / 1000.);
     c->heartbeat.data = c;
     ev_run(c->loop, 0);
@@ -526,8 +531,3 @@ int control_main(const char *config_path)
     fini(c);
     return status;
 }
-    c->tls_fd = -1;
-    c->tls_next_fd = -1;
-    ev_timer_init(&c->rotation, on_rotation, ticket_rotation_s, ticket_rotation_s);
-    c->rotation.data = c;
-    ev_timer_start(c->loop, &c->rotation);

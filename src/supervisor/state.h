@@ -37,9 +37,9 @@ struct supervisor {
     uint64_t generation;
     int snapshot_fd;
     int text_fd;
+    int tls_fd; /* -1: none */
     int log_fd;
     uint32_t drain_timeout_ms;
-    int tls_fd; /* -1: none */
     uint64_t acked;    /* the newest generation that all workers have acknowledged */
     bool announced;    /* "serving" was said */
     bool reload_asked; /* a SIGHUP came, and control's sign of life was this one */
