@@ -146,6 +146,6 @@ int cli_check(int argc, char **argv)
                                      {"json", no_argument, &asked.json, true},
                                      {"help", no_argument, NULL, 'h'},
                                      {0}};
-    int status = options_read(argc, argv, options, usage, &asked.path);
+    int status = options_read(argc, argv, options, usage, NULL, &asked.path);
     return asked.path != NULL ? check(&asked) : status;
 }

@@ -39,11 +39,15 @@ const char *config_path_default(void)
 }
 
 int options_read(int argc, char **argv, const struct option *options, const char *usage,
-                 const char **path_out)
+                 const char **values, const char **path_out)
 {
     const char *path = NULL;
     int option;
     while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
+        if (option >= option_values) {
+            values[option - option_values] = optarg;
+            continue;
+        }
         switch (option) {
         case 'c':
             path = optarg;

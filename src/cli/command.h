@@ -25,9 +25,12 @@ int complain_option(int argc, char **argv, int result);
 const char *config_path_default(void);
 
 /* Reads the command line of a command that takes -c FILE, -h, flags that getopt_long sets by
- * itself, and no words. *path_out is left alone when the usage or a complaint was printed. */
+ * itself, and no words. The text of an option whose val is option_values + i goes into
+ * values[i] (NULL: there are none). *path_out is left alone when the usage or a complaint
+ * was printed. */
+enum { option_values = 256 };
 int options_read(int argc, char **argv, const struct option *options, const char *usage,
-                 const char **path_out);
+                 const char **values, const char **path_out);
 
 /* Reads and checks a file as serve does. *out is filled, whether it has errors or not
  * (model NULL), when exit_ok is returned; else the reason has been printed. */

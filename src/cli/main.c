@@ -16,19 +16,26 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+/* The supervisor's words: what to give up, and for control the file. */
 static int run_control(int argc, char **argv)
 {
-    return argc == 2 ? control_main(argv[1]) : exit_could_not_run;
+    struct sandbox_policy policy;
+    bool good = argc == 3 && sandbox_policy_decode(argv[1], &policy) == ERR_NONE;
+    return good ? control_main(&policy, argv[2]) : exit_could_not_run;
 }
 
 static int run_logger(int argc, char **argv)
 {
-    return logger_main();
+    struct sandbox_policy policy;
+    bool good = argc == 2 && sandbox_policy_decode(argv[1], &policy) == ERR_NONE;
+    return good ? logger_main(&policy) : exit_could_not_run;
 }
 
 static int run_worker(int argc, char **argv)
 {
-    return worker_main();
+    struct sandbox_policy policy;
+    bool good = argc == 2 && sandbox_policy_decode(argv[1], &policy) == ERR_NONE;
+    return good ? worker_main(&policy) : exit_could_not_run;
 }
 
 static int run_help(int argc, char **argv);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "control/alarm.h"
 #include "control/certificates.h"
+#include "control/confine.h"
 #include "control/observe.h"
 #include "control/probes.h"
 #include "control/publish.h"
@@ -36,6 +37,8 @@ struct control {
     struct observe *observe;
     struct health *health; /* NULL until the pages are mapped */
     const char *path;
+    const struct sandbox_policy *policy;
+    bool confined; /* the sandbox was entered */
 
     bool first;        /* nothing is served yet: a failure ends the program */
     bool from_text;    /* the candidate is the last good text, not the file */
@@ -341,6 +344,19 @@ static void begin_probes(struct control *c)
     }
 }
 
+/* Before the first byte of the network is read. What a later configuration names outside
+ * of these paths needs a restart. False: it must not go on. */
+static bool confine(struct control *c)
+{
+    if (!c->confined && control_confine(c->policy, c->path, c->current->model) != ERR_NONE) {
+        log_error("cannot give up privileges: %s", strerror(errno));
+        finish(c, status_could_not_run);
+        return false;
+    }
+    c->confined = true;
+    return true;
+}
+
 static void on_listening(struct control *c, struct message *message)
 {
     if (c->candidate == NULL || message->generation != c->question) {
@@ -364,6 +380,9 @@ static void on_listening(struct control *c, struct message *message)
     if (c->current->log_fd >= 0) {
         close(c->current->log_fd); /* the supervisor has it */
         c->current->log_fd = -1;
+    }
+    if (!confine(c)) {
+        return;
     }
     begin_probes(c);
     const struct model *model = c->current->model;
@@ -503,11 +522,12 @@ static void fini(struct control *c)
     ev_loop_destroy(c->loop);
 }
 
-int control_main(const char *config_path)
+int control_main(const struct sandbox_policy *policy, const char *config_path)
 {
     static struct control control; /* the buffer is too large for a stack */
     struct control *c = &control;
     log_role("control");
+    c->policy = policy;
     c->path = config_path;
     c->alarm.fd = -1;
     c->tls_fd = -1;

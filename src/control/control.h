@@ -5,6 +5,8 @@
  * have, and its successor goes on from the last good text. */
 #pragma once
 
-/* `detour _control config_path`, with its channel at descriptor 3. Returns the exit
+#include "sandbox/sandbox.h"
+
+/* `detour _control POLICY config_path`, with its channel at descriptor 3. Returns the exit
  * status. */
-int control_main(const char *config_path);
+int control_main(const struct sandbox_policy *policy, const char *config_path);

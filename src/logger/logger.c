@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -237,13 +238,18 @@ static void fini(struct logger *l)
     free(l);
 }
 
-int logger_main(void)
+int logger_main(const struct sandbox_policy *policy)
 {
     struct logger *l = calloc(1, sizeof(*l));
     if (l == NULL) {
         return 1;
     }
     log_role("logger");
+    if (sandbox_enter(policy, SANDBOX_LOGGER, NULL, 0) != ERR_NONE) {
+        log_error("cannot give up privileges: %s", strerror(errno));
+        free(l);
+        return 1;
+    }
     l->bell = -1;
     l->sink.fd = -1;
     while (!l->gone && !l->draining) {

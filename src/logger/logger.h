@@ -4,5 +4,7 @@
  * the schedule (doc/decisions/0003-logger-process.md). */
 #pragma once
 
-/* `detour _logger`, with its channel at descriptor 3. Returns the exit status. */
-int logger_main(void);
+#include "sandbox/sandbox.h"
+
+/* `detour _logger POLICY`, with its channel at descriptor 3. Returns the exit status. */
+int logger_main(const struct sandbox_policy *policy);

@@ -46,7 +46,7 @@ static bool reclaim(struct server *server)
 static void open_spare(struct server *server)
 {
     if (server->spare_fd < 0) {
-        server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        server->spare_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     }
 }
 

@@ -80,7 +80,7 @@ static const char *own_program(char *room, size_t size)
     return access(room, X_OK) == 0 ? room : inode;
 }
 
-static void run(const struct child *child, int channel, const char *argument, pid_t parent)
+static void run(int channel, const char *const *arguments, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) {
@@ -88,7 +88,6 @@ static void run(const struct child *child, int channel, const char *argument, pi
     }
     set_signals();
     take_channel(channel);
-    const char *arguments[] = {"detour", subcommand(child->role), argument, NULL};
     char room[4096];
     const char *program = own_program(room, sizeof(room));
     execv(program, (char *const *)(uintptr_t)arguments);
@@ -96,8 +95,9 @@ static void run(const struct child *child, int channel, const char *argument, pi
     _exit(exit_no_exec);
 }
 
-enum err child_start(struct child *child, const char *argument)
+enum err child_start(struct child *child, const char *policy, const char *argument)
 {
+    const char *arguments[] = {"detour", subcommand(child->role), policy, argument, NULL};
     int theirs;
     pid_t parent = getpid();
     enum err err = channel_pair(&child->channel, &theirs);
@@ -107,7 +107,7 @@ enum err child_start(struct child *child, const char *argument)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        run(child, theirs, argument, parent);
+        run(theirs, arguments, parent);
     }
     int why = errno;
     close(theirs);

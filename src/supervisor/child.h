@@ -29,9 +29,10 @@ void child_init(struct child *child, enum child_role role, uint32_t index);
 /* "worker 3"; the text is static. */
 const char *child_name(const struct child *child);
 
-/* argument: the configuration's path for control, NULL for the others. ERR_IO: there is no
- * process, errno says why. The child dies with this process. */
-enum err child_start(struct child *child, const char *argument);
+/* policy: what it is to give up, as text (sandbox/sandbox.h). argument: the configuration's path
+ * for control, NULL for the others. ERR_IO: there is no process, errno says why. The child dies
+ * with this process. */
+enum err child_start(struct child *child, const char *policy, const char *argument);
 /* SIGKILL, if it runs. */
 void child_kill(struct child *child);
 /* ERR_CLOSED when it does not run. A child that does not read its channel is killed. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "net/channel.h"
+#include "sandbox/sandbox.h"
 #include "shared/counters.h"
 #include "supervisor/child.h"
 #include "supervisor/sockets.h"
@@ -18,6 +19,7 @@ struct supervisor {
     enum supervisor_phase phase;
     int exit_status; /* -1: go on */
     const char *config_path;
+    char policy_text[sandbox_text_max];
     int epoll;
     int signals;
 

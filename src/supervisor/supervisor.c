@@ -62,7 +62,7 @@ void supervisor_start(struct supervisor *s, struct child *child)
     bool control = child->role == CHILD_CONTROL; /* it compiles before its first sign */
     watch_begin(&child->watch, supervisor_sign(s, child),
                 control ? heartbeat_patience_work_s : heartbeat_patience_s);
-    enum err err = child_start(child, control ? s->config_path : NULL);
+    enum err err = child_start(child, s->policy_text, control ? s->config_path : NULL);
     if (err != ERR_NONE) {
         log_error("cannot start %s: %s", child_name(child), strerror(errno));
         child_ended(child);
@@ -361,7 +361,7 @@ static enum err watch_signals(struct supervisor *s)
                                                                                           : ERR_IO;
 }
 
-static void init(struct supervisor *s, const char *config_path)
+static void init(struct supervisor *s, const char *config_path, const struct sandbox_policy *policy)
 {
     *s = (struct supervisor){.exit_status = -1,
                              .config_path = config_path,
@@ -371,6 +371,7 @@ static void init(struct supervisor *s, const char *config_path)
                              .tls_fd = -1,
                              .log_fd = -1,
                              .next_tick_ns = clock_monotonic_ns() + tick_ns};
+    sandbox_policy_encode(policy, s->policy_text);
     child_init(&s->control, CHILD_CONTROL, 0);
     child_init(&s->logger, CHILD_LOGGER, 0);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -396,7 +397,7 @@ static void fini(struct supervisor *s)
     free(s->workers);
 }
 
-int supervisor_main(const char *config_path)
+int supervisor_main(const char *config_path, const struct sandbox_policy *policy)
 {
     struct supervisor *s = malloc(sizeof(*s));
     if (s == NULL) {
@@ -406,7 +407,7 @@ int supervisor_main(const char *config_path)
     open_standard_fds();
     log_role("supervisor");
     raise_descriptor_limit();
-    init(s, config_path);
+    init(s, config_path, policy);
     while (s->exit_status < 0) {
         turn(s);
     }

@@ -8,7 +8,9 @@
  * ends at once. */
 #pragma once
 
-/* `detour serve -c config_path`. Returns the status to exit with: 0 after a drain, 1 when
- * the first configuration has errors, 2 when it could not be run; in both cases the reason
- * is on standard error. */
-int supervisor_main(const char *config_path);
+#include "sandbox/sandbox.h"
+
+/* `detour serve -c config_path`; policy: what its children give up. Returns the status to exit
+ * with: 0 after a drain, 1 when the first configuration has errors, 2 when it could not be run; in
+ * both cases the reason is on standard error. */
+int supervisor_main(const char *config_path, const struct sandbox_policy *policy);

@@ -235,10 +235,15 @@ static void fini(struct worker *worker)
     free(worker);
 }
 
-int worker_main(void)
+int worker_main(const struct sandbox_policy *policy)
 {
     log_role("worker");
     tls_init(); /* here files can still be opened */
+    raise_descriptor_limit();
+    if (sandbox_enter(policy, SANDBOX_WORKER, NULL, 0) != ERR_NONE) {
+        log_error("cannot give up privileges: %s", strerror(errno));
+        return exit_could_not_run;
+    }
     struct worker *worker = calloc(1, sizeof(*worker));
     struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (worker == NULL || loop == NULL) {
@@ -248,7 +253,6 @@ int worker_main(void)
     }
     worker->loop = loop;
     worker->bell_fd = -1;
-    raise_descriptor_limit();
     begin_signals(worker);
     ev_io_init(&worker->channel, on_message, channel_fd, EV_READ);
     worker->channel.data = worker;

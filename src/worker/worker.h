@@ -5,6 +5,8 @@
  * request. */
 #pragma once
 
-/* `detour _worker`, started by the supervisor. Returns the status to exit with: 0 after a
+#include "sandbox/sandbox.h"
+
+/* `detour _worker POLICY`, started by the supervisor. Returns the status to exit with: 0 after a
  * drain or when the supervisor has gone, 2 when it could not begin. */
-int worker_main(void);
+int worker_main(const struct sandbox_policy *policy);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The layers of the sandbox, one a file. */
+#pragma once
+
+#include "sandbox/sandbox.h"
+
+/* privileges.c: the user, and root's capabilities. ERR_IO: errno says why. */
+enum err privileges_drop(const struct sandbox_policy *policy, enum sandbox_role role);
+
+/* landlock.c: files and TCP by Landlock. ERR_IO: the kernel has none of it, or refuses. */
+enum err landlock_enter(const struct sandbox_path *paths, size_t path_count, bool may_connect);
+
+/* filter.c: system calls by seccomp. ERR_IO: the kernel has none of it, or refuses. */
+enum err filter_enter(enum sandbox_mode mode, enum sandbox_role role);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Landlock (landlock(7)): whatever the kernel knows how to take away is taken away, but
+ * for the paths that are named. The C library has no functions for it. */
+#include "sandbox/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Of later versions than the headers of Debian 12 know; the numbers are the kernel's. */
+enum {
+    abi_refer = 2,
+    abi_truncate = 3,
+    abi_net = 4,
+    abi_ioctl = 5,
+    abi_scope = 6,
+};
+static const uint64_t fs_refer = UINT64_C(1) << 13;
+static const uint64_t fs_truncate = UINT64_C(1) << 14;
+static const uint64_t fs_ioctl_dev = UINT64_C(1) << 15;
+static const uint64_t net_bind_tcp = UINT64_C(1) << 0;
+static const uint64_t net_connect_tcp = UINT64_C(1) << 1;
+static const uint64_t scope_abstract_unix = UINT64_C(1) << 0;
+static const uint64_t scope_signal = UINT64_C(1) << 1;
+
+struct ruleset {
+    uint64_t fs;
+    uint64_t net;
+    uint64_t scoped;
+};
+
+static const uint64_t file_read = LANDLOCK_ACCESS_FS_READ_FILE;
+static const uint64_t folder_read = LANDLOCK_ACCESS_FS_READ_DIR;
+static const uint64_t file_write = LANDLOCK_ACCESS_FS_WRITE_FILE | UINT64_C(1) << 14;
+static const uint64_t folder_write = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+
+/* The first version's thirteen rights, and those that came later. */
+static struct ruleset all_of(int abi, bool may_connect)
+{
+    struct ruleset all = {.fs = (UINT64_C(1) << 13) - 1};
+    all.fs |= abi >= abi_refer ? fs_refer : 0;
+    all.fs |= abi >= abi_truncate ? fs_truncate : 0;
+    all.fs |= abi >= abi_ioctl ? fs_ioctl_dev : 0;
+    if (abi >= abi_net) {
+        all.net = net_bind_tcp | (may_connect ? 0 : net_connect_tcp);
+    }
+    if (abi >= abi_scope) {
+        all.scoped = scope_abstract_unix | scope_signal;
+    }
+    return all;
+}
+
+/* An older kernel takes a shorter struct. */
+static size_t ruleset_bytes(int abi)
+{
+    return abi >= abi_scope ? 24 : abi >= abi_net ? 16 : 8;
+}
+
+static enum err allow(int ruleset, const struct sandbox_path *path, uint64_t handled)
+{
+    int fd = open(path->path, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
+        return ERR_NONE;
+    }
+    struct stat status;
+    bool folder = fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+    uint64_t rights = file_read | (path->write ? file_write : 0);
+    if (folder) {
+        rights |= folder_read | (path->write ? folder_write : 0);
+    }
+    struct landlock_path_beneath_attr rule = {.allowed_access = rights & handled, .parent_fd = fd};
+    long result = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    int why = errno;
+    close(fd);
+    errno = why;
+    return result == 0 ? ERR_NONE : ERR_IO;
+}
+
+enum err landlock_enter(const struct sandbox_path *paths, size_t path_count, bool may_connect)
+{
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 1) {
+        return ERR_IO;
+    }
+    struct ruleset all = all_of((int)abi, may_connect);
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, ruleset_bytes((int)abi), 0);
+    if (ruleset < 0) {
+        return ERR_IO;
+    }
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < path_count && err == ERR_NONE; i++) {
+        err = allow(ruleset, &paths[i], all.fs);
+    }
+    if (err == ERR_NONE && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
+        err = ERR_IO;
+    }
+    int why = errno;
+    close(ruleset);
+    errno = why;
+    return err;
+}

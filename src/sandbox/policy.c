@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What the operator asked for, as text and back. */
+#include "sandbox/sandbox.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const modes[] = {
+    [SANDBOX_OFF] = "off", [SANDBOX_DENY] = "deny", [SANDBOX_KILL] = "kill"};
+
+static bool read_mode(const char *text, enum sandbox_mode *out)
+{
+    for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+        if (strcmp(text, modes[i]) == 0) {
+            *out = (enum sandbox_mode)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_number(const char *text, char stop, unsigned long *out, const char **end)
+{
+    char *at;
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    *out = strtoul(text, &at, 10);
+    *end = at;
+    return *at == stop && *out < UINT32_MAX;
+}
+
+/* A name that the system knows, or a number; a number without an entry is its own group. */
+static bool read_user(const char *text, struct sandbox_policy *out)
+{
+    unsigned long number = 0;
+    const char *end;
+    bool numeric = read_number(text, 0, &number, &end);
+    const struct passwd *entry = numeric ? getpwuid((uid_t)number) : getpwnam(text);
+    if (entry == NULL && !numeric) {
+        return false;
+    }
+    out->uid = entry != NULL ? entry->pw_uid : (uid_t)number;
+    out->gid = entry != NULL ? entry->pw_gid : (gid_t)number;
+    return true;
+}
+
+enum err sandbox_policy_read(const char *mode, const char *user, struct sandbox_policy *out,
+                             const char **reason)
+{
+    struct sandbox_policy policy = {.mode = SANDBOX_DENY};
+    if (mode != NULL && !read_mode(mode, &policy.mode)) {
+        *reason = "the sandbox is off, deny or kill";
+        return ERR_SYNTAX;
+    }
+    bool root = geteuid() == 0;
+    if (user != NULL && !read_user(user, &policy)) {
+        *reason = "there is no such user";
+        return ERR_SYNTAX;
+    }
+    if (user != NULL && !root && policy.uid != geteuid()) {
+        *reason = "only root can become another user";
+        return ERR_IO;
+    }
+    if (user == NULL && root && !read_user("nobody", &policy)) {
+        *reason = "there is no user nobody to become: name one";
+        return ERR_SYNTAX;
+    }
+    *out = root ? policy : (struct sandbox_policy){.mode = policy.mode};
+    return ERR_NONE;
+}
+
+void sandbox_policy_encode(const struct sandbox_policy *policy, char out[sandbox_text_max])
+{
+    snprintf(out, sandbox_text_max, "%s:%u:%u", modes[policy->mode], policy->uid, policy->gid);
+}
+
+enum err sandbox_policy_decode(const char *text, struct sandbox_policy *out)
+{
+    char mode[8];
+    const char *colon = strchr(text, ':');
+    if (colon == NULL || (size_t)(colon - text) >= sizeof(mode)) {
+        return ERR_SYNTAX;
+    }
+    memcpy(mode, text, (size_t)(colon - text));
+    mode[colon - text] = 0;
+    struct sandbox_policy policy;
+    unsigned long uid;
+    unsigned long gid;
+    const char *end;
+    if (!read_mode(mode, &policy.mode) || !read_number(colon + 1, ':', &uid, &end) ||
+        !read_number(end + 1, 0, &gid, &end)) {
+        return ERR_SYNTAX;
+    }
+    policy.uid = (uid_t)uid;
+    policy.gid = (gid_t)gid;
+    *out = policy;
+    return ERR_NONE;
+}

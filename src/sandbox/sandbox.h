@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process gives up before it hears the network: its user, new privileges, the file
+ * system, outgoing connections, and the system calls that its role does not need. Each
+ * layer stands alone, and a kernel without one of them costs a warning, not the start. */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum sandbox_mode {
+    SANDBOX_OFF,  /* keep everything */
+    SANDBOX_DENY, /* a system call that is not on the list fails with EPERM */
+    SANDBOX_KILL, /* … ends the process */
+};
+
+/* The supervisor's choice for all its children. */
+struct sandbox_policy {
+    enum sandbox_mode mode;
+    uid_t uid; /* workers and logger become this user; 0: they stay who they are */
+    gid_t gid;
+};
+
+/* mode: "off", "deny" or "kill"; NULL is "deny". user: a name or a number; NULL is
+ * "nobody" for root and nothing for others. ERR_SYNTAX: there is no such mode or user;
+ * ERR_IO: only root can become somebody else. *reason is a static text. */
+enum err sandbox_policy_read(const char *mode, const char *user, struct sandbox_policy *out,
+                             const char **reason);
+
+/* As one word on a command line, and back. ERR_SYNTAX: none of ours. */
+enum { sandbox_text_max = 48 };
+void sandbox_policy_encode(const struct sandbox_policy *policy, char out[sandbox_text_max]);
+enum err sandbox_policy_decode(const char *text, struct sandbox_policy *out);
+
+enum sandbox_role {
+    SANDBOX_WORKER,  /* its descriptors, and nothing by name */
+    SANDBOX_LOGGER,  /* as a worker, without sockets */
+    SANDBOX_CONTROL, /* named files, and connections to the servers it probes */
+};
+
+/* A file or a folder with all that is below it. One that does not exist counts for
+ * nothing. */
+struct sandbox_path {
+    const char *path;
+    bool write;
+};
+
+/* Enters it for good. paths: for control; others have none. ERR_IO: the user could not be
+ * changed or privileges not be given up, and the process must end; what else is missing
+ * is reported in the log. After it the process must not count on a file, a socket or a
+ * user that it has not got yet. */
+enum err sandbox_enter(const struct sandbox_policy *policy, enum sandbox_role role,
+                       const struct sandbox_path *paths, size_t path_count);
