@@ -133,6 +133,7 @@ static void begin_linger(struct conn *conn)
         return;
     }
     conn_drop_held(conn);
+    input_batch(conn, false);
     conn->state = CONN_LINGER;
     conn->skipped_bytes = 0;
     conn->linger_began_ms = (uint32_t)conn_server(conn)->now_ms;

@@ -21,7 +21,8 @@
 #include "tls/tls.h"
 
 enum {
-    read_bytes = 65536, /* asked for at once */
+    read_bytes = 65536,    /* asked for at once */
+    batch_bytes = 1 << 19, /* that the kernel gathers of a fast body before it wakes us */
     input_bytes_max = request_head_bytes_max + read_bytes + tls_plain_extra,
     output_bytes = 65536, /* gathered before they are sent */
     requests_per_turn = 64,
@@ -55,6 +56,7 @@ enum wait {
     WAIT_BODY,
     WAIT_LINGER,
     WAIT_STREAMS, /* HTTP/2: for whatever is due next */
+    WAIT_BATCH,   /* as WAIT_BODY or WAIT_LINGER, while the kernel gathers */
     WAIT_TURN,    /* for nothing: it has had its share of this turn */
     WAIT_RUN,     /* those of WAIT_TURN that are being served in this one */
     WAITS,
@@ -118,6 +120,7 @@ struct conn {
     uint8_t wait;  /* enum wait */
     uint8_t next;  /* enum next, while there is something pending */
     uint8_t fate;  /* enum fate */
+    bool batched;  /* the kernel gathers batch_bytes before it wakes us */
     bool ended;    /* the client has said that nothing more comes */
     bool broken;   /* a send failed: nothing more can be said */
 };
@@ -227,6 +230,8 @@ void protocol_answer(struct conn *conn, const struct request *request, uint16_t 
 /* Reads what is there and serves it. False: nothing was there, and the connection stands
  * as it was. */
 bool input_read(struct conn *conn);
+/* Whether the kernel gathers batch_bytes before it wakes us, or wakes us for each. */
+void input_batch(struct conn *conn, bool wanted);
 /* Serves bytes as they came from the socket, behind the header of the PROXY protocol. */
 void input_take(struct conn *conn, struct span bytes);
 

@@ -9,6 +9,7 @@ enum {
     tick_ms_max = 250,
     tick_ms_min = 10,
     streams_ms = 100, /* between two looks at what is due in an HTTP/2 connection */
+    batch_ms = 250,   /* for the kernel to gather batch_bytes */
 };
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -93,6 +94,8 @@ static uint32_t timeout_ms(const struct server *server, enum wait wait)
         return min_u32(limits->linger_idle_ms, limits->linger_time_ms);
     case WAIT_STREAMS:
         return streams_ms;
+    case WAIT_BATCH:
+        return batch_ms;
     case WAIT_TURN:
     case WAIT_RUN:
     case WAITS:
@@ -147,6 +150,10 @@ static void expire(struct conn *conn)
         timeout_enter(conn, WAIT_STREAMS);
         conn_settle(conn, http2_tick(conn), (struct span){0});
         return;
+    case WAIT_BATCH:
+        input_batch(conn, false);
+        timeout_enter(conn, conn->state == CONN_LINGER ? WAIT_LINGER : WAIT_BODY);
+        return;
     case WAIT_LINGER:
     case WAIT_TURN:
     case WAIT_RUN:
@@ -176,7 +183,7 @@ void timeout_sweep(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)revents;
     server_wake(server);
     read_clock(server);
-    for (enum wait wait = WAIT_IDLE; wait <= WAIT_STREAMS; wait++) {
+    for (enum wait wait = WAIT_IDLE; wait <= WAIT_BATCH; wait++) {
         sweep_list(server, wait);
     }
     if (server->connection_count == 0) {

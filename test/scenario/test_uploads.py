@@ -362,6 +362,24 @@ def test_a_body_that_goes_on_slowly_is_never_cut(tight, wire):
 
 
 @every_stream
+@pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}], ids=["body", "after the end"])
+def test_a_fast_body_that_becomes_slow_is_never_cut(start, wire, headers):
+    """The kernel gathers what is fast; what is too little for that is progress all the same."""
+    server = start("{time: 10s, idle: 1s}")
+    trickle = 30
+    with no_reset(server), outcome(server, drained=1), wire.connect(server) as c:
+        c.begin(8 * MB + trickle * 2000, headers=headers).data(8 * MB)
+        for _ in range(trickle):
+            c.send(PIECE[:2000])
+            time.sleep(0.1)
+        assert c.status() == 307
+        if headers:
+            at_end(c)
+        else:
+            c.assert_open()
+
+
+@every_stream
 def test_a_body_below_the_least_progress_is_cut_within_10_s(server, wire):
     """Some bytes all the time, but too few: what a slow attack does."""
     with no_reset(server), outcome(server, cut=1), wire.connect(server) as c:
