@@ -15,7 +15,7 @@
 enum {
     digits_max = 20,
     block_bytes_max = 16384 - h2_prefix_max, /* one frame (RFC 9113, 4.2) */
-    spare_bytes = 32768,                     /* of the account, for what nghttp2 needs to go on */
+    spare_bytes = 16384, /* of the account, beside a head: nghttp2 goes on with these */
 };
 
 /* Whether the name is written from a place of its own, or belongs to the connection (RFC
@@ -146,7 +146,10 @@ static ssize_t read_body(nghttp2_session *wire, int32_t stream_id, uint8_t *out,
 static struct h2_stream *new_stream(struct h2_session *session, const struct h2_head *head,
                                     bool last, size_t text_len)
 {
-    struct h2_stream *stream = h2_alloc(&session->account, sizeof(*stream) + text_len);
+    size_t size = sizeof(struct h2_stream) + text_len;
+    struct h2_stream *stream = h2_account_has(&session->account, size + spare_bytes)
+                                   ? h2_alloc(&session->account, size)
+                                   : NULL;
     if (stream == NULL) {
         return NULL;
     }

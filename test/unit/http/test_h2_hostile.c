@@ -404,13 +404,15 @@ static void test_memory(void **state)
     peer_hello(peer);
     peer->answer.body = span_of(body, sizeof(body));
     peer_frame(peer, SETTINGS, 0, 0, (struct span)B("\0\4\0\0\0\0"));
+    int answered = 0;
     for (uint32_t i = 0; i < 40; i++) {
         peer_frame(peer, HEADERS, WHOLE, 2 * i + 1, get);
+        answered += peer_status(peer, 2 * i + 1) == 307;
     }
     assert_int_equal(peer_goaway(peer), -1);
     assert_int_equal(peer_status(peer, 1), 307);
     assert_int_equal(peer_reset(peer, 79), REFUSED_STREAM);
-    assert_in_range(peer->requests, 5, 13);
+    assert_in_range(answered, 5, 13);
     peer_frame(peer, SETTINGS, 0, 0, (struct span)B("\0\4\0\1\0\0"));
     peer_frame(peer, WINDOW_UPDATE, 0, 0, (struct span)B("\0\x0f\0\0"));
     assert_true(peer_ended(peer, 1));
