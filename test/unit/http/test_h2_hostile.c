@@ -422,6 +422,46 @@ static void test_memory(void **state)
     free(peer);
 }
 
+static void answer_simply(void *context, const struct request *request, uint16_t bad_status,
+                          struct response *response)
+{
+    response->status = 307;
+    response->body = SPAN("moved");
+}
+
+/* Each allocation fails in turn: the connection ends in order, or never begins. */
+static void test_no_memory(void **state)
+{
+    static const struct frame frames[] = {
+        {SETTINGS, 0, 0, {0}, 0},
+        {HEADERS, WHOLE, 1, B(GET), 0},
+        {HEADERS, END_HEADERS, 3, B(POST), 0},
+        {PING, 0, 0, B("12345678"), 0},
+        {RST_STREAM, 0, 3, B("\0\0\0\x08"), 0},
+    };
+    uint8_t bytes[256];
+    uint8_t output[1024];
+    int began = 0;
+    int answered = 0;
+    for (uint32_t max = 100; max < 80000; max += 61) {
+        struct h2_options options = {.memory_bytes_max = max};
+        struct h2_engine *engine = h2_engine_new(&options, answer_simply);
+        struct h2_session *session = h2_new(engine, NULL, 0);
+        for (size_t i = 0; session != NULL && i < sizeof(frames) / sizeof(frames[0]); i++) {
+            struct buffer out = buffer_over(output, sizeof(output));
+            h2_receive(session, i == 0 ? SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") : SPAN(""), 0);
+            h2_receive(session, span_of(bytes, frame_put(&frames[i], bytes)), 0);
+            assert_false(h2_send(session, &out));
+        }
+        began += session != NULL;
+        answered += h2_engine_counters(engine)->requests == 2;
+        h2_free(&session);
+        h2_engine_free(&engine);
+    }
+    assert_in_range(began, 100, 1300);
+    assert_in_range(answered, 100, began - 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_trickling_window),
         cmocka_unit_test(test_slow_head),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
