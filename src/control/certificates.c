@@ -30,11 +30,11 @@ struct files {
     struct file parts[3]; /* by enum tls_part */
 };
 
-static const char *path_of(struct configuration *c, struct span path)
+const char *certificates_path(struct arena *arena, const char *config_path, struct span path)
 {
-    const char *slash = strrchr(c->problems.file, '/');
-    int folder_len = path.ptr[0] == '/' || slash == NULL ? 0 : (int)(slash - c->problems.file) + 1;
-    return arena_printf(&c->arena, "%.*s%.*s", folder_len, c->problems.file, SPAN_ARG(path));
+    const char *slash = strrchr(config_path, '/');
+    int folder_len = path.ptr[0] == '/' || slash == NULL ? 0 : (int)(slash - config_path) + 1;
+    return arena_printf(arena, "%.*s%.*s", folder_len, config_path, SPAN_ARG(path));
 }
 
 static enum err read_whole(int fd, struct file *out)
@@ -72,7 +72,7 @@ static enum err read_path(const char *path, struct file *out)
 static bool read_part(struct configuration *c, struct span path, struct place place,
                       struct file *out)
 {
-    const char *full = path_of(c, path);
+    const char *full = certificates_path(&c->arena, c->problems.file, path);
     enum err err = full != NULL ? read_path(full, out) : ERR_MEMORY;
     if (err == ERR_NONE) {
         return true;
