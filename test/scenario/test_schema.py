@@ -12,6 +12,7 @@ import pytest
 import yaml
 from detourlib import ROOT, run
 from test_cli import SITE
+from test_tls import make
 
 SCHEMA = ROOT / "doc" / "detour.schema.json"
 
@@ -49,7 +50,7 @@ VALUES = {
     "WHERE": "b", "SERVERS": '{name: s, url: "https://s.example"}', "FROM": "2030-01-01T00:00:00Z",
     "UNTIL": "2030-01-02T00:00:00Z", "LOCALFROM": "2030-01-01T00:00:00 Europe/Berlin",
     "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
-    "END": "2030-01-02T00:00:00Z",
+    "END": "2030-01-02T00:00:00Z", "SECURE": "8443", "TLS_PORT": "8443", "FILES": ".", "LINGERING": "{}", "LONG": "long",
 }
 
 
@@ -85,8 +86,19 @@ def test_examples_are_valid(schema, path):
 def test_check_accepts_what_the_scenarios_serve(folder, text):
     file = folder / "detour.yaml"
     file.write_text(whole(text))
+    make_files(folder, file.read_text())
     done = run("check", "-c", file)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def make_files(folder, text):
+    """What it names as certificates and keys: each has both."""
+    names = set(re.findall(r"\b(?:cert|key): ([^,}\s]+\.(?:pem|key))", text))
+    if names:
+        make(folder, "one", ["a.example"])
+        both = (folder / "one.pem").read_text() + (folder / "one.key").read_text()
+        for name in names:
+            (folder / name).write_text(both)
 
 
 BAD = {
