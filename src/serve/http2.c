@@ -2,8 +2,13 @@
 /* HTTP/2 over a connection: what http/h2 does, in this loop's turns (RFC 9113). */
 #include "serve/internal.h"
 
-/* Of one connection, before the others have theirs. */
-enum { flushes_per_turn = 8 };
+enum {
+    flushes_per_turn = 8, /* of one connection, before the others have theirs */
+    /* As large as it may be: a body takes no memory here, and a client may have stopped
+     * reading with the answer. curl 7.88 that follows a redirect then sends its body to
+     * the end, and would wait for ever for window that it does not look for. */
+    body_window_bytes = INT32_MAX,
+};
 
 static void on_request(void *context, const struct request *request, uint16_t bad_status,
                        struct response *response)
@@ -27,6 +32,8 @@ bool http2_begin(struct conn *conn)
     struct server *server = conn_server(conn);
     if (server->h2 == NULL) {
         struct h2_options options = {
+            .stream_window_bytes = body_window_bytes,
+            .window_bytes = body_window_bytes,
             .drain_bytes = server->limits.linger_bytes,
             .drain_ms = server->limits.linger_time_ms,
             .stall_ms = server->limits.write_timeout_ms,
