@@ -103,7 +103,8 @@ static int report(const struct check_options *asked, const struct configuration 
 {
     const struct problems *problems = &configuration->problems;
     size_t warnings = problems->count - problems->error_count;
-    bool good = problems->error_count == 0 && (warnings == 0 || !asked->strict);
+    bool good = configuration->model != NULL && problems->error_count == 0 &&
+                (warnings == 0 || !asked->strict);
     if (asked->json) {
         int status = print_json(problems);
         return status != exit_ok || good ? status : exit_errors;

@@ -90,7 +90,7 @@ static void date_text(int64_t time_s, char out[date_text_max])
     time_t time = (time_t)time_s;
     if (gmtime_r(&time, &parts) == NULL ||
         strftime(out, date_text_max, "%Y-%m-%d %H:%M UTC", &parts) == 0) {
-        strcpy(out, "an unknown time");
+        snprintf(out, date_text_max, "an unknown time");
     }
 }
 

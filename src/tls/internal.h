@@ -79,7 +79,7 @@ struct chain {
     X509 *first;
     STACK_OF(X509) * issuers;
 };
-/* ERR_SYNTAX: not certificates, one after the other. */
+/* ERR_SYNTAX: not certificates, one after the other, or the first has no usable key. */
 enum err chain_init(struct chain *chain, struct span der);
 void chain_fini(struct chain *chain);
 
@@ -107,4 +107,4 @@ BIO_METHOD *stream_bio_new(void);
 int hello_name(SSL *ssl, int *alert, void *unused);
 int hello_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                const unsigned char *offered, unsigned offered_len, void *unused);
-int hello_staple(SSL *ssl, void *group);
+int hello_staple(SSL *ssl, void *from);

@@ -38,14 +38,14 @@ enum {
  * what is made later opens none. */
 void tls_init(void);
 
-/* Makes a context of an encoded struct tls_material (tls/material.h), which may be wiped
+/* Makes a context of an encoded struct tls_material (tls/material.h); block may be wiped
  * afterwards. ERR_SYNTAX: it is damaged, has no certificate, or one that the library
  * refuses; *reason is a static text. ERR_MEMORY. */
-enum err tls_context_new(struct span material, struct tls_context **out, const char **reason);
+enum err tls_context_new(struct span block, struct tls_context **out, const char **reason);
 /* One more owner; gives the same context. */
 struct tls_context *tls_context_hold(struct tls_context *context);
 /* One owner less. Takes NULL, and nulls the caller's pointer. */
-void tls_context_free(struct tls_context **context);
+void tls_context_free(struct tls_context **owner);
 
 enum tls_result {
     TLS_OK,
@@ -56,7 +56,7 @@ enum tls_result {
 /* http2: whether ALPN offers h2. NULL: no memory. */
 struct tls_stream *tls_stream_new(struct tls_context *context, bool http2);
 /* Takes NULL. Sends nothing: see tls_close. */
-void tls_stream_free(struct tls_stream **stream);
+void tls_stream_free(struct tls_stream **owner);
 
 /* Takes all of cipher, in whatever pieces it arrives. Appends plaintext to plain, which
  * must have room for cipher.len + tls_plain_extra, and what is to be sent (handshake,

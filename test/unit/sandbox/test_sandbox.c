@@ -220,9 +220,8 @@ static void root_is_given_up(void **state)
     if (pid == 0) {
         struct sandbox_policy policy = {.mode = SANDBOX_KILL, .uid = 65534, .gid = 65534};
         char byte = sandbox_enter(&policy, SANDBOX_WORKER, NULL, 0) == ERR_NONE ? 'y' : 'n';
-        ssize_t done = write(entered[1], &byte, 1);
-        done = read(leave[0], &byte, 1);
-        _exit(done == 1 ? 0 : 1);
+        bool done = write(entered[1], &byte, 1) == 1 && read(leave[0], &byte, 1) == 1;
+        _exit(done ? 0 : 1);
     }
     char byte = 0;
     assert_int_equal(read(entered[0], &byte, 1), 1);
