@@ -81,7 +81,8 @@ enum err chain_init(struct chain *chain, struct span der)
             X509_free(issuer);
         }
     }
-    if (!good) {
+    /* A certificate whose key is of no known kind can be read, but has no key. */
+    if (!good || X509_get0_pubkey(chain->first) == NULL) {
         ERR_clear_error();
         chain_fini(chain);
         return ERR_SYNTAX;
