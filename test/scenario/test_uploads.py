@@ -9,6 +9,7 @@ import http.client
 import json
 import re
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 import conftest
 import pytest
 from detourlib import FOREVER, SLACK, Probe, Target, free_port, parse_all, request_bytes, wait_until
-from uploadlib import HTTP1, HTTP2, HTTP2_CLEAR, PIECE, TLS, Resets
+from uploadlib import HTTP1, HTTP2, HTTP2_CLEAR, PIECE, TLS, Resets, make_certificate
 
 MB = 1_000_000
 SIZE = 50 * MB
@@ -25,17 +26,20 @@ MANY = 100
 VERY_MANY = 1000
 
 CONFIG = """
-listen: ["http://127.0.0.1:$PORT"]
+listen: ["http://127.0.0.1:$PORT", "https://127.0.0.1:$TLS_PORT"]
+tls: {certificates: [{cert: $FILES/cert.pem, key: $FILES/key.pem}]}
 limits: {lingering: $LINGERING}
 sites:
   - name: a
-    hosts: [a.example, 127.0.0.1]
+    hosts: [a.example, 127.0.0.1, localhost]
     routes:
       - {name: rest, path: "/r/*", to: "https://b.example/{+0}"}
       - {name: follow, path: "/f/*", to: "$TARGET/{+0}"}
+      - {name: back, path: /back, to: "http://localhost:$PORT/gone"}
+      - {name: gone, path: /gone, respond: {status: 410}}
 """
 
-WIRES = [HTTP1, HTTP2_CLEAR]
+WIRES = [HTTP1, TLS, HTTP2, HTTP2_CLEAR]
 STREAMS = [wire for wire in WIRES if not wire.h2]  # no frames: a body ends where the next head begins
 FOLLOWED = [wire for wire in WIRES if wire != HTTP2_CLEAR]  # curl would ask the target in the same way
 
@@ -61,9 +65,13 @@ def arrived():
 
 
 @pytest.fixture(scope="module")
-def start(shared_detour, arrived):
+def start(shared_detour, arrived, tmp_path_factory):
+    files = tmp_path_factory.mktemp("tls")
+    make_certificate(files)
+
     def start(lingering="{}"):
-        return shared_detour(CONFIG, metrics=True, TARGET=arrived.url, TLS_PORT=free_port(), LINGERING=lingering)
+        values = {"TARGET": arrived.url, "FILES": files, "TLS_PORT": free_port(), "LINGERING": lingering}
+        return shared_detour(CONFIG, metrics=True, **values)
 
     return start
 
@@ -286,7 +294,7 @@ def send_for_ever(c, rate=None):
     """Until the server has had enough. Gives how many bytes went, and how long it took."""
     begin, sent = time.monotonic(), 0
     piece = PIECE if rate is None else PIECE[: rate // 10]
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLZeroReturnError):
         while time.monotonic() - begin < FOREVER:
             c.send(piece)
             sent += len(piece)
@@ -547,21 +555,29 @@ def arrival(arrived, path):
     return found
 
 
+FILE_WAYS = [("--data-binary", "POST"), ("-T", "PUT")]
+
+
 @followed_wire
-def test_curl_follows_and_all_arrives(server, wire, big, arrived):
-    for i in range(3):
+@pytest.mark.parametrize("expect", ["Expect:", "Expect: 100-continue"])
+@pytest.mark.parametrize("way, method", FILE_WAYS)
+def test_curl_follows_and_all_arrives(server, wire, big, arrived, way, method, expect):
+    for _ in range(3):
         with no_reset(server):
-            got = curl(server, wire, "-L", "-H", "Expect:", "--data-binary", f"@{big}", path=f"/f/{wire.name}{i}")
-        assert got[:1] + (got[1][:3],) == (0, "200"), got
-        assert arrival(arrived, f"/{wire.name}{i}") == ("POST", SIZE)
+            source = f"@{big}" if way == "--data-binary" else big
+            got = curl(server, wire, "-L", "-H", expect, way, source, path="/f/curl")
+        assert got[0] == 0 and got[1].startswith("200"), got
+        assert arrival(arrived, "/curl") == (method, SIZE)
 
 
-@followed_wire
-def test_curl_follows_with_expect(server, wire, big, arrived):
+def test_curl_follows_at_its_leisure(server, big):
+    """Some versions, when they follow, send the first body to its end without reading. To
+    another host, since curl 7.88 cannot use such a connection twice."""
+    ways = [["-T", str(big)], ["--data-binary", f"@{big}"], ["-T", str(big), "--limit-rate", "50M"]]
     with no_reset(server):
-        got = curl(server, wire, "-L", "-H", "Expect: 100-continue", "-T", big, path=f"/f/e{wire.name}")
-    assert got[:1] + (got[1][:3],) == (0, "200"), got
-    assert arrival(arrived, f"/e{wire.name}") == ("PUT", SIZE)
+        for way in ways * 4:
+            got = curl(server, HTTP2_CLEAR, "-L", "-H", "Expect:", *way, path="/back")
+            assert got[0] == 0 and got[1].startswith("410"), got
 
 
 def test_python_follows_and_all_arrives(server, arrived):

@@ -41,6 +41,14 @@ HTTP2 = Wire("http2", ("--http2", "-k"), tls=True, h2=True)
 HTTP2_CLEAR = Wire("http2-clear", ("--http2-prior-knowledge",), h2=True)
 
 
+def make_certificate(folder):
+    """For a.example and 127.0.0.1, in PEM: cert.pem and key.pem."""
+    command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -days 30 -subj /CN=a.example"
+    names = ["-addext", "subjectAltName=DNS:a.example,IP:127.0.0.1"]
+    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    subprocess.run([*command.split(), *names, *files], check=True, stderr=subprocess.DEVNULL)
+
+
 def seal(sock, protocol):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
