@@ -9,6 +9,7 @@ enum {
     block_frames_max = 16,     /* CONTINUATIONs of a block */
     data_bytes_worthy = 64,    /* DATA frames of less are noise */
     padded_bytes_worthy = 512, /* … and padded ones */
+    priority_bytes = 5,        /* of the payload of PRIORITY */
 };
 
 struct frame_head {
@@ -18,14 +19,19 @@ struct frame_head {
     int32_t stream_id;
 };
 
+static int32_t decode_stream_id(const uint8_t *at)
+{
+    return (int32_t)((uint32_t)(at[0] & 0x7f) << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
+                     at[3]);
+}
+
 static struct frame_head decode(const uint8_t *at)
 {
     return (struct frame_head){
         .length = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2],
         .type = at[3],
         .flags = at[4],
-        .stream_id = (int32_t)((uint32_t)(at[5] & 0x7f) << 24 | (uint32_t)at[6] << 16 |
-                               (uint32_t)at[7] << 8 | at[8]),
+        .stream_id = decode_stream_id(at + 5),
     };
 }
 
@@ -96,6 +102,15 @@ static uint32_t look_at_data(struct h2_session *session, const struct frame_head
                : NGHTTP2_NO_ERROR;
 }
 
+/* nghttp2 ignores them all, since we have said that we do (RFC 9113, 6.3). What depends on
+ * itself was an error before (RFC 7540, 5.3.1), and whoever still sends them keeps to that. */
+static uint32_t look_at_priority(struct h2_session *session, const struct frame_head *head)
+{
+    bool on_itself = head->length == priority_bytes &&
+                     decode_stream_id(session->frame_head + h2_frame_head_bytes) == head->stream_id;
+    return head->stream_id == 0 || on_itself ? NGHTTP2_PROTOCOL_ERROR : count_noise(session);
+}
+
 /* Whether what came before must be known to nghttp2 first. */
 static bool names_old_stream(const struct h2_session *session, const struct frame_head *head)
 {
@@ -115,8 +130,8 @@ static uint32_t look_at(struct h2_session *session, const struct frame_head *hea
         return look_at_headers(session, head);
     case NGHTTP2_DATA:
         return look_at_data(session, head);
-    case NGHTTP2_PRIORITY: /* nghttp2 ignores them all (RFC 9113, 6.3) */
-        return head->stream_id == 0 ? NGHTTP2_PROTOCOL_ERROR : count_noise(session);
+    case NGHTTP2_PRIORITY:
+        return look_at_priority(session, head);
     default:
         return count_noise(session);
     }
@@ -127,15 +142,31 @@ void h2_frames_init(struct h2_session *session)
     session->skip = preface_bytes;
 }
 
-/* Takes octets of a frame's head; true: it is complete. */
+/* How many octets of a frame are looked at: its head, and what PRIORITY depends on. */
+static size_t octets_to_judge(const struct h2_session *session)
+{
+    const uint8_t *head = session->frame_head;
+    return session->frame_head_len < h2_frame_head_bytes || head[3] != NGHTTP2_PRIORITY ||
+                   decode(head).length != priority_bytes
+               ? h2_frame_head_bytes
+               : sizeof(session->frame_head);
+}
+
+/* False: it takes more octets to judge the frame. */
 static bool take_frame_head(struct h2_session *session, const uint8_t **at, const uint8_t *end)
 {
-    size_t need = h2_frame_head_bytes - session->frame_head_len;
-    size_t len = (size_t)(end - *at) < need ? (size_t)(end - *at) : need;
-    memcpy(session->frame_head + session->frame_head_len, *at, len);
-    *at += len;
-    session->frame_head_len = len == need ? 0 : (uint8_t)(session->frame_head_len + len);
-    return len == need;
+    size_t wanted;
+    while ((wanted = octets_to_judge(session)) > session->frame_head_len) {
+        size_t need = wanted - session->frame_head_len;
+        size_t len = (size_t)(end - *at) < need ? (size_t)(end - *at) : need;
+        if (len == 0) {
+            return false;
+        }
+        memcpy(session->frame_head + session->frame_head_len, *at, len);
+        *at += len;
+        session->frame_head_len = (uint8_t)(session->frame_head_len + len);
+    }
+    return true;
 }
 
 /* begin is where the head of the frame begins, as far as it is in these bytes. Gives how
@@ -143,7 +174,8 @@ static bool take_frame_head(struct h2_session *session, const uint8_t **at, cons
 static const uint8_t *judge(struct h2_session *session, const uint8_t *fed, const uint8_t *begin)
 {
     struct frame_head head = decode(session->frame_head);
-    session->skip = head.length;
+    session->skip = head.length - (session->frame_head_len - h2_frame_head_bytes);
+    session->frame_head_len = 0;
     if (names_old_stream(session, &head)) {
         feed(session, fed, begin);
         fed = begin;

@@ -74,7 +74,8 @@ struct h2_session {
     struct h2_budget resets;
     struct h2_budget noise;
     uint32_t skip; /* octets until the next frame's head */
-    uint8_t frame_head[h2_frame_head_bytes];
+    /* With what PRIORITY depends on. */
+    uint8_t frame_head[h2_frame_head_bytes + 4];
     uint8_t frame_head_len; /* of the head under way */
     bool in_block;          /* a header block waits for its CONTINUATION */
     uint32_t block_bytes;   /* of the header block under way, as sent */

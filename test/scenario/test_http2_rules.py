@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: MIT
+"""RFC 9113 and 7541 against the server as it is: each MUST on a server is a row of what is
+sent and what has to come back, in clear and over TLS. Whatever is survived is followed by a
+request that must be answered."""
+
+import itertools
+
+import pytest
+from detourlib import FOREVER, SLACK, free_port
+from h2lib import (
+    ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, FLOW_CONTROL_ERROR,
+    FRAME_SIZE_ERROR, GOAWAY, HAS_PRIORITY, HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, PADDED, PING, PREFACE, PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM,
+    RST_STREAM, SETTINGS, STREAM_CLOSED, WHOLE, WINDOW_UPDATE, Http2, block, client_context, frame, literal, prefixed,
+    settings, word,
+)
+from uploadlib import make_certificate
+
+CONFIG = """
+listen: ["http://127.0.0.1:$PORT", "https://127.0.0.1:$SECURE"]
+tls: {certificates: [{cert: $FILES/cert.pem, key: $FILES/key.pem}]}
+limits: {header_timeout: 1s}
+sites:
+  - name: a
+    hosts: [a.example]
+    routes:
+      - {name: long, path: /long, respond: {status: 410, body: "$LONG"}}
+      - {name: any, path: "/*", to: "https://b.example/{+0}"}
+"""
+LONG = "0123456789" * 400
+
+
+@pytest.fixture(scope="module")
+def server(shared_detour, tmp_path_factory):
+    files = tmp_path_factory.mktemp("tls")
+    make_certificate(files)
+    return shared_detour(CONFIG, metrics=True, SECURE=free_port(), FILES=files, LONG=LONG)
+
+
+def connect(server, wire, **kwargs):
+    if wire == "clear":
+        return Http2(server.address, **kwargs)
+    return Http2((server.host, server.values["SECURE"]), tls=client_context(), **kwargs)
+
+
+WIRES = {"clear": "http", "tls": "https"}
+every_wire = pytest.mark.parametrize("wire", WIRES)
+
+# What must come back: an answer to stream 1, a reset of it (or the same as an error of the
+# connection, which 5.4.2 leaves to the server), the end of the connection.
+ANSWERED, RESET, ENDED = "answered", "reset", "ended"
+
+
+def huffman(bits):
+    """The end of a field whose value is these bits, as Huffman says they are a string."""
+    octets = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return literal("a", "")[:-1] + prefixed(len(octets), 7, 0x80) + octets
+
+
+def rows(scheme):
+    """Each gives its name, the bytes behind the client's SETTINGS, what comes back, and a code."""
+    method, path = literal(":method", "GET"), literal(":path", "/x")
+    scheme, authority = literal(":scheme", scheme), literal(":authority", "a.example")
+    get = method + scheme + path + authority
+    post = literal(":method", "POST") + scheme + path + authority
+    head, field = literal(":method", "HEAD") + scheme + path + authority, literal("a", "b")
+    open_1, ask_1 = frame(HEADERS, END_HEADERS, 1, post), frame(HEADERS, WHOLE, 1, get)
+    body_1, reset_1 = frame(DATA, END_STREAM, 1, b"body"), frame(RST_STREAM, 0, 1, word(CANCEL))
+    begun_1 = frame(HEADERS, END_STREAM, 1, get)
+    ping = frame(PING, 0, 0, b"12345678")
+
+    def asked(fields, flags=WHOLE):
+        return frame(HEADERS, flags, 1, fields)
+
+    def length(text, flags=END_HEADERS):
+        return asked(post + literal("content-length", text), flags)
+
+    yield from [
+        # Whatever a client may do
+        ("a GET", ask_1, ANSWERED, 307),
+        ("a HEAD", asked(head), ANSWERED, 307),
+        ("a POST with a body", open_1 + body_1, ANSWERED, 307),
+        ("a POST with trailers", open_1 + frame(DATA, 0, 1, b"x") + asked(field), ANSWERED, 307),
+        ("a POST whose body never ends", open_1, ANSWERED, 307),
+        ("5.1 WINDOW_UPDATE on a half-closed stream", ask_1 + frame(WINDOW_UPDATE, 0, 1, word(100)), ANSWERED, 307),
+        ("5.1 PRIORITY on a half-closed stream", ask_1 + frame(PRIORITY, 0, 1, word(0) + b"\x10"), ANSWERED, 307),
+        ("5.1 PRIORITY on a stream to come", frame(PRIORITY, 0, 9, word(0) + b"\x10") + ask_1, ANSWERED, 307),
+        ("6.2 HEADERS with a priority", asked(word(0) + b"\xff" + get, WHOLE | HAS_PRIORITY), ANSWERED, 307),
+        ("6.2 HEADERS with an exclusive one", asked(word(0x80000000) + b"\0" + get, WHOLE | HAS_PRIORITY), ANSWERED, 307),
+        ("6.2 HEADERS with padding", asked(b"\x04" + get + b"\0" * 4, WHOLE | PADDED), ANSWERED, 307),
+        ("6.2 HEADERS that are all padding but for the fields",
+         asked(b"\xff" + get + b"\0" * 255, WHOLE | PADDED), ANSWERED, 307),
+        ("6.1 DATA with padding", open_1 + frame(DATA, END_STREAM | PADDED, 1, b"\x02ab\0\0"), ANSWERED, 307),
+        ("6.1 DATA of nothing but padding", open_1 + frame(DATA, END_STREAM | PADDED, 1, b"\x02\0\0"), ANSWERED, 307),
+        ("6.1 DATA of nothing", open_1 + frame(DATA, END_STREAM, 1), ANSWERED, 307),
+        ("6.10 one CONTINUATION",
+         frame(HEADERS, END_STREAM, 1, get[:9]) + frame(CONTINUATION, END_HEADERS, 1, get[9:]), ANSWERED, 307),
+        ("6.10 several CONTINUATIONs, one of them empty",
+         frame(HEADERS, END_STREAM, 1, get[:9]) + frame(CONTINUATION, 0, 1, get[9:20]) + frame(CONTINUATION, 0, 1)
+         + frame(CONTINUATION, END_HEADERS, 1, get[20:]), ANSWERED, 307),
+        ("6.10 HEADERS of nothing, then all in CONTINUATION",
+         frame(HEADERS, END_STREAM, 1) + frame(CONTINUATION, END_HEADERS, 1, get), ANSWERED, 307),
+
+        # 3.4 the preface
+        ("3.4 a PING before SETTINGS", None, ENDED, PROTOCOL_ERROR),
+
+        # 4.1 format
+        ("4.1 an unknown type", frame(0x16, 0, 0, b"\0" * 8) + ask_1, ANSWERED, 307),
+        ("4.1 an unknown type on a stream", open_1 + frame(0xff, 0xff, 1, b"\0" * 8) + body_1, ANSWERED, 307),
+        ("4.1 an unknown type on an idle stream", frame(0xff, 0xff, 9, b"\0" * 8) + ask_1, ANSWERED, 307),
+        ("4.1 undefined flags of PING", frame(PING, 0x16, 0, b"12345678") + ask_1, ANSWERED, 307),
+        ("4.1 undefined flags of HEADERS", asked(get, WHOLE | 0xd2 & ~PADDED), ANSWERED, 307),
+        ("4.1 the reserved bit of PING", frame(PING, 0, 0x80000000, b"12345678") + ask_1, ANSWERED, 307),
+        ("4.1 the reserved bit of HEADERS", frame(HEADERS, WHOLE, 0x80000001, get), ANSWERED, 307),
+        ("6.9 the reserved bit of WINDOW_UPDATE",
+         frame(WINDOW_UPDATE, 0, 0, word(0x80000001)) + ask_1, ANSWERED, 307),
+
+        # 4.2 sizes
+        ("4.2 DATA of 16,384 octets", open_1 + frame(DATA, END_STREAM, 1, b"x" * 16384), ANSWERED, 307),
+        ("4.2 DATA of 16,385 octets", open_1 + frame(DATA, END_STREAM, 1, b"x" * 16385), ENDED, FRAME_SIZE_ERROR),
+        ("4.2 HEADERS of 16,385 octets", asked(get.ljust(16385, b"\x86")), ENDED, FRAME_SIZE_ERROR),
+        ("4.2 SETTINGS of 16,386 octets", frame(SETTINGS, 0, 0, b"\xff\xff\0\0\0\0" * 2731), ENDED, FRAME_SIZE_ERROR),
+        ("4.2 an unknown frame of 16,385 octets", frame(0xff, 0, 0, b"x" * 16385), ENDED, FRAME_SIZE_ERROR),
+        ("4.2 a frame of 16 MiB, said only", frame(DATA, 0, 1, b"", 0xffffff), ENDED, FRAME_SIZE_ERROR),
+
+        # 4.3 header blocks, and RFC 7541
+        ("4.3 a header block that is none", asked(b"\xff\xff\xff\xff\xff\xff\xff"), ENDED, COMPRESSION_ERROR),
+        ("4.3 a header block that is cut off", asked(get[:-3]), ENDED, COMPRESSION_ERROR),
+        ("4.3 PRIORITY in a header block",
+         begun_1 + frame(PRIORITY, 0, 1, word(0) + b"\x10"), ENDED, PROTOCOL_ERROR),
+        ("4.3 PING in a header block", begun_1 + ping, ENDED, PROTOCOL_ERROR),
+        ("4.3 DATA in a header block", begun_1 + frame(DATA, END_STREAM, 1, b"x"), ENDED, PROTOCOL_ERROR),
+        ("4.3 RST_STREAM in a header block", begun_1 + reset_1, ENDED, PROTOCOL_ERROR),
+        ("4.3 SETTINGS in a header block", begun_1 + settings(), ENDED, PROTOCOL_ERROR),
+        ("4.3 HEADERS of another stream in a header block", begun_1 + frame(HEADERS, WHOLE, 3, get), ENDED, PROTOCOL_ERROR),
+        ("4.3 a bad block of trailers", open_1 + asked(b"\xff\xff\xff\xff\xff\xff\xff"), ENDED, COMPRESSION_ERROR),
+        ("HPACK 2.3.3 an index beyond the tables", asked(get + b"\xc6"), ENDED, COMPRESSION_ERROR),
+        ("HPACK 2.3.3 a name's index beyond the tables", asked(get + b"\x7f\x10\x01b"), ENDED, COMPRESSION_ERROR),
+        ("HPACK 4.2 a table size behind the fields", asked(get + b"\x20"), ENDED, COMPRESSION_ERROR),
+        ("HPACK 5.1 an integer without end", asked(get + b"\x7f" + b"\xff" * 20), ENDED, COMPRESSION_ERROR),
+        ("HPACK 5.2 a string longer than its block", asked(get + b"\0\x01a\x7fb"), ENDED, COMPRESSION_ERROR),
+        ("HPACK 5.2 Huffman", asked(get + huffman("00011" + "111")), ANSWERED, 307),
+        ("HPACK 5.2 padding of eight bits", asked(get + huffman("00011" + "111" + "1" * 8)), ENDED, COMPRESSION_ERROR),
+        ("HPACK 5.2 padding of zeroes", asked(get + huffman("00011" + "000")), ENDED, COMPRESSION_ERROR),
+        ("HPACK 5.2 an end of string", asked(get + huffman("1" * 32)), ENDED, COMPRESSION_ERROR),
+        ("HPACK 6.1 a field of the static table", asked(b"\x82" + scheme + path + authority), ANSWERED, 307),
+        ("HPACK 6.1 index 0", asked(get + b"\x80"), ENDED, COMPRESSION_ERROR),
+        ("HPACK 6.2.1 a field that stays, and is named again", asked(get + b"\x40\x01a\x01b" + b"\xbe" * 3), ANSWERED, 307),
+        ("HPACK 6.2.2 a name of the static table", asked(get + b"\x0f\x2b\x01b"), ANSWERED, 307),
+        ("HPACK 6.2.3 a field that is never indexed", asked(get + b"\x10\x01a\x01b"), ANSWERED, 307),
+        ("HPACK 6.3 a table of no size", asked(b"\x20" + get), ANSWERED, 307),
+        ("HPACK 6.3 two sizes", asked(b"\x20\x3f\xe1\x1f" + get), ANSWERED, 307),
+        ("HPACK 6.3 a size beyond 4,096", asked(b"\x3f\xe2\x1f" + get), ENDED, COMPRESSION_ERROR),
+
+        # 5.1 states
+        ("5.1 DATA on an idle stream", frame(DATA, END_STREAM, 1, b"x"), ENDED, PROTOCOL_ERROR),
+        ("5.1 RST_STREAM on an idle stream", reset_1, ENDED, PROTOCOL_ERROR),
+        ("5.1 WINDOW_UPDATE on an idle stream", frame(WINDOW_UPDATE, 0, 1, word(100)), ENDED, PROTOCOL_ERROR),
+        ("5.1 CONTINUATION on an idle stream", frame(CONTINUATION, END_HEADERS, 1, get), ENDED, PROTOCOL_ERROR),
+        ("5.1 DATA after END_STREAM", ask_1 + frame(DATA, END_STREAM, 1, b"x"), ENDED, STREAM_CLOSED),
+        ("5.1 DATA of nothing after END_STREAM", ask_1 + frame(DATA, 0, 1), ENDED, STREAM_CLOSED),
+        ("5.1 HEADERS after END_STREAM", ask_1 + ask_1, ENDED, STREAM_CLOSED),
+        ("5.1 trailers after END_STREAM", ask_1 + asked(field), ENDED, STREAM_CLOSED),
+        ("5.1 CONTINUATION after END_STREAM", ask_1 + frame(CONTINUATION, END_HEADERS, 1, field), ENDED,
+         (STREAM_CLOSED, PROTOCOL_ERROR)),
+        ("5.1 DATA after a body", open_1 + body_1 + frame(DATA, 0, 1, b"x"), ENDED, STREAM_CLOSED),
+        ("5.1 HEADERS after a body", open_1 + body_1 + asked(field), ENDED, STREAM_CLOSED),
+        ("5.1 DATA after trailers", open_1 + asked(field) + frame(DATA, 0, 1, b"x"), ENDED, STREAM_CLOSED),
+        ("5.1 HEADERS after trailers", open_1 + asked(field) + asked(field), ENDED, STREAM_CLOSED),
+        ("5.1 DATA after RST_STREAM", open_1 + reset_1 + frame(DATA, 0, 1, b"x"), ENDED, STREAM_CLOSED),
+        ("5.1 HEADERS after RST_STREAM", open_1 + reset_1 + asked(field), ENDED, STREAM_CLOSED),
+        ("5.1 CONTINUATION after RST_STREAM",
+         open_1 + reset_1 + frame(CONTINUATION, END_HEADERS, 1, field), ENDED, (STREAM_CLOSED, PROTOCOL_ERROR)),
+        ("5.1 PRIORITY after the end", ask_1 + frame(PRIORITY, 0, 1, word(0) + b"\x10"), ANSWERED, 307),
+        ("5.1 WINDOW_UPDATE after the end", ask_1 + ping + frame(WINDOW_UPDATE, 0, 1, word(1)), ANSWERED, 307),
+        ("5.1 RST_STREAM behind the request, or after its answer", ask_1 + ping + reset_1, None, None),
+        ("5.1 DATA after a reset of the server's", asked(post + b"\x86", END_HEADERS) + body_1, RESET, PROTOCOL_ERROR),
+        ("5.1 trailers after a reset of the server's", asked(post + b"\x86", END_HEADERS) + asked(field), RESET, PROTOCOL_ERROR),
+        ("5.1.1 an even stream", frame(HEADERS, WHOLE, 2, get), ENDED, PROTOCOL_ERROR),
+        ("5.1.1 a stream before the last one",
+         frame(HEADERS, WHOLE, 5, get) + frame(HEADERS, WHOLE, 3, get), ENDED, (PROTOCOL_ERROR, STREAM_CLOSED)),
+        ("5.1.1 DATA on an even stream", frame(DATA, 0, 2, b"x"), ENDED, PROTOCOL_ERROR),
+        ("5.1.1 streams that were left out", frame(HEADERS, WHOLE, 1, get) + frame(HEADERS, WHOLE, 101, get), ANSWERED, 307),
+
+        # 5.5 extensions
+        ("5.5 an unknown setting", settings((0xff, 1), (0, 0)) + ask_1, ANSWERED, 307),
+        ("5.5 an unknown type in a header block", begun_1 + frame(0xff, 0, 1), ENDED, PROTOCOL_ERROR),
+        ("5.5 an unknown type on stream 0 in a header block", begun_1 + frame(0xff, 0, 0), ENDED, PROTOCOL_ERROR),
+
+        # 6.1 to 6.4
+        ("6.1 DATA on stream 0", frame(DATA, END_STREAM, 0, b"x"), ENDED, PROTOCOL_ERROR),
+        ("6.1 padding as long as DATA", open_1 + frame(DATA, END_STREAM | PADDED, 1, b"\x05test!"[:5]), ENDED, PROTOCOL_ERROR),
+        ("6.1 padding longer than DATA", open_1 + frame(DATA, END_STREAM | PADDED, 1, b"\xfftest"), ENDED, PROTOCOL_ERROR),
+        ("6.1 padding without its length", open_1 + frame(DATA, END_STREAM | PADDED, 1), ENDED,
+         (PROTOCOL_ERROR, FRAME_SIZE_ERROR)),
+        ("6.2 HEADERS on stream 0", frame(HEADERS, WHOLE, 0, get), ENDED, PROTOCOL_ERROR),
+        ("6.2 padding longer than HEADERS", asked(prefixed(len(get) + 1, 8) + get, WHOLE | PADDED), ENDED, PROTOCOL_ERROR),
+        ("6.2 padding without its length", asked(b"", WHOLE | PADDED), ENDED, (PROTOCOL_ERROR, FRAME_SIZE_ERROR)),
+        ("6.2 a priority that is cut off", asked(b"\0\0\0", WHOLE | HAS_PRIORITY), ENDED,
+         (PROTOCOL_ERROR, FRAME_SIZE_ERROR)),
+        ("6.3 PRIORITY on stream 0", frame(PRIORITY, 0, 0, word(0) + b"\x10"), ENDED, PROTOCOL_ERROR),
+        ("6.3 PRIORITY of four octets", open_1 + frame(PRIORITY, 0, 1, word(0)), RESET, FRAME_SIZE_ERROR),
+        ("6.3 PRIORITY of six octets", open_1 + frame(PRIORITY, 0, 1, word(0) + b"\0\0"), RESET, FRAME_SIZE_ERROR),
+        ("5.3 a stream that depends on itself", asked(word(1) + b"\xff" + get, WHOLE | HAS_PRIORITY), RESET, PROTOCOL_ERROR),
+        ("5.3 PRIORITY that depends on itself", open_1 + frame(PRIORITY, 0, 1, word(1) + b"\xff"), RESET, PROTOCOL_ERROR),
+        ("6.4 RST_STREAM on stream 0", frame(RST_STREAM, 0, 0, word(CANCEL)), ENDED, PROTOCOL_ERROR),
+        ("6.4 RST_STREAM of three octets", open_1 + frame(RST_STREAM, 0, 1, b"\0\0\0"), ENDED, FRAME_SIZE_ERROR),
+        ("6.4 RST_STREAM of five octets", open_1 + frame(RST_STREAM, 0, 1, b"\0" * 5), ENDED, FRAME_SIZE_ERROR),
+
+        # 6.5 SETTINGS
+        ("6.5 an acknowledgement with a payload", frame(SETTINGS, ACK, 0, b"\0" * 6), ENDED, FRAME_SIZE_ERROR),
+        ("6.5 SETTINGS on a stream", frame(SETTINGS, 0, 1), ENDED, PROTOCOL_ERROR),
+        ("6.5 SETTINGS of three octets", frame(SETTINGS, 0, 0, b"\0" * 3), ENDED, FRAME_SIZE_ERROR),
+        ("6.5 SETTINGS of seven octets", frame(SETTINGS, 0, 0, b"\0" * 7), ENDED, FRAME_SIZE_ERROR),
+        ("6.5.2 ENABLE_PUSH of 2", settings((ENABLE_PUSH, 2)), ENDED, PROTOCOL_ERROR),
+        ("6.5.2 ENABLE_PUSH of 1", settings((ENABLE_PUSH, 1)) + ask_1, ANSWERED, 307),
+        ("6.5.2 a window of 2^31", settings((INITIAL_WINDOW_SIZE, 1 << 31)), ENDED, FLOW_CONTROL_ERROR),
+        ("6.5.2 a window of 2^31 - 1", settings((INITIAL_WINDOW_SIZE, (1 << 31) - 1)) + ask_1, ANSWERED, 307),
+        ("6.5.2 frames of 16,383", settings((MAX_FRAME_SIZE, 16383)), ENDED, PROTOCOL_ERROR),
+        ("6.5.2 frames of 2^24", settings((MAX_FRAME_SIZE, 1 << 24)), ENDED, PROTOCOL_ERROR),
+        ("6.5.2 frames of 2^24 - 1", settings((MAX_FRAME_SIZE, (1 << 24) - 1)) + ask_1, ANSWERED, 307),
+        ("6.5.2 a table of no size", settings((HEADER_TABLE_SIZE, 0)) + ask_1, ANSWERED, 307),
+        ("6.5.2 a table of 4 GiB", settings((HEADER_TABLE_SIZE, 0xffffffff)) + ask_1, ANSWERED, 307),
+        ("6.5.2 no streams, no header lists",
+         settings((MAX_CONCURRENT_STREAMS, 0), (MAX_HEADER_LIST_SIZE, 1000)) + ask_1, ANSWERED, 307),
+        ("6.5.3 the last of two values counts",
+         settings((INITIAL_WINDOW_SIZE, 0), (INITIAL_WINDOW_SIZE, 65535)) + ask_1, ANSWERED, 307),
+
+        # 6.6 to 6.10
+        ("6.6 PUSH_PROMISE", open_1 + frame(PUSH_PROMISE, END_HEADERS, 1, word(2) + get), ENDED, PROTOCOL_ERROR),
+        ("6.6 PUSH_PROMISE on stream 0", frame(PUSH_PROMISE, END_HEADERS, 0, word(2) + get), ENDED, PROTOCOL_ERROR),
+        ("6.7 an acknowledgement that nobody asked for", frame(PING, ACK, 0, b"invalid\0") + ask_1, ANSWERED, 307),
+        ("6.7 PING on a stream", frame(PING, 0, 1, b"12345678"), ENDED, PROTOCOL_ERROR),
+        ("6.7 PING of seven octets", frame(PING, 0, 0, b"1234567"), ENDED, FRAME_SIZE_ERROR),
+        ("6.7 PING of nine octets", frame(PING, 0, 0, b"123456789"), ENDED, FRAME_SIZE_ERROR),
+        ("6.7 an acknowledgement of seven octets", frame(PING, ACK, 0, b"1234567"), ENDED, FRAME_SIZE_ERROR),
+        ("6.8 GOAWAY on a stream", frame(GOAWAY, 0, 1, word(0) * 2), ENDED, PROTOCOL_ERROR),
+        ("6.8 GOAWAY of four octets", frame(GOAWAY, 0, 0, word(0)), ENDED, FRAME_SIZE_ERROR),
+        ("6.9 no increment", frame(WINDOW_UPDATE, 0, 0, word(0)), ENDED, PROTOCOL_ERROR),
+        ("6.9 no increment for a stream", open_1 + frame(WINDOW_UPDATE, 0, 1, word(0)), RESET, PROTOCOL_ERROR),
+        ("6.9 WINDOW_UPDATE of three octets", frame(WINDOW_UPDATE, 0, 0, b"\0\0\1"), ENDED, FRAME_SIZE_ERROR),
+        ("6.9 WINDOW_UPDATE of five octets", frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\0\1"), ENDED, FRAME_SIZE_ERROR),
+        ("6.9.1 a window beyond 2^31 - 1", frame(WINDOW_UPDATE, 0, 0, word(0x7fffffff)), ENDED, FLOW_CONTROL_ERROR),
+        ("6.9.1 … in two steps", frame(WINDOW_UPDATE, 0, 0, word(0x40000000)) * 2, ENDED, FLOW_CONTROL_ERROR),
+        ("6.9.1 a stream's window beyond it",
+         open_1 + frame(WINDOW_UPDATE, 0, 1, word(0x7fffffff)), RESET, FLOW_CONTROL_ERROR),
+        ("6.9.1 … in two steps, of a stream",
+         open_1 + frame(WINDOW_UPDATE, 0, 1, word(0x40000000)) * 2, RESET, FLOW_CONTROL_ERROR),
+        ("6.9.1 a window up to it", frame(WINDOW_UPDATE, 0, 0, word(0x7fffffff - 65535)) + ask_1, ANSWERED, 307),
+        ("6.10 CONTINUATION of another stream",
+         begun_1 + frame(CONTINUATION, END_HEADERS, 3, field), ENDED, PROTOCOL_ERROR),
+        ("6.10 CONTINUATION on stream 0", begun_1 + frame(CONTINUATION, END_HEADERS, 0, field), ENDED, PROTOCOL_ERROR),
+        ("6.10 CONTINUATION behind HEADERS that were whole",
+         open_1 + frame(CONTINUATION, END_HEADERS, 1, field), ENDED, PROTOCOL_ERROR),
+        ("6.10 CONTINUATION behind one that was the last",
+         frame(HEADERS, 0, 1, post) + frame(CONTINUATION, END_HEADERS, 1, field) * 2, ENDED, PROTOCOL_ERROR),
+        ("6.10 CONTINUATION behind DATA",
+         open_1 + frame(DATA, 0, 1, b"x") + frame(CONTINUATION, END_HEADERS, 1, field), ENDED, PROTOCOL_ERROR),
+
+        # 7 error codes
+        ("7 RST_STREAM with an unknown code", open_1 + frame(RST_STREAM, 0, 1, word(0xff)), None, None),
+
+        # 8.1 messages
+        ("8.1 trailers that do not end the stream", open_1 + asked(field, END_HEADERS), RESET, PROTOCOL_ERROR),
+        ("8.1 a pseudo-header in trailers", open_1 + asked(method), RESET, PROTOCOL_ERROR),
+        ("8.1.1 fewer octets than Content-Length", length("5") + body_1, RESET, PROTOCOL_ERROR),
+        ("8.1.1 more octets than Content-Length", length("1") + body_1, RESET, PROTOCOL_ERROR),
+        ("8.1.1 more octets in two frames", length("1") + frame(DATA, 0, 1, b"x") * 2, RESET, PROTOCOL_ERROR),
+        ("8.1.1 as many octets in two frames", length("8") + frame(DATA, 0, 1, b"body") + body_1, ANSWERED, 307),
+        ("8.1.1 padding is not counted",
+         length("4") + frame(DATA, END_STREAM | PADDED, 1, b"\x05body\0\0\0\0\0"), ANSWERED, 307),
+        ("8.1.1 a length and no DATA", length("1", WHOLE), RESET, PROTOCOL_ERROR),
+        ("8.1.1 octets in spite of a length of 0", length("0") + body_1, RESET, PROTOCOL_ERROR),
+        ("8.1.1 fewer octets before trailers", length("5") + frame(DATA, 0, 1, b"x") + asked(field), RESET, PROTOCOL_ERROR),
+
+        # 8.2 fields
+        ("8.2.1 a capital in a name", asked(get + literal("X-Test", "b")), RESET, PROTOCOL_ERROR),
+        ("8.2.1 an empty name", asked(get + literal("", "b")), RESET, PROTOCOL_ERROR),
+        ("8.2.1 a space before a value", asked(get + literal("a", " b")), RESET, PROTOCOL_ERROR),
+        ("8.2.1 a tab after a value", asked(get + literal("a", "b\t")), RESET, PROTOCOL_ERROR),
+        ("8.2.1 a colon within a name", asked(get + literal("a:b", "c")), RESET, PROTOCOL_ERROR),
+        ("8.2.1 a capital in trailers", open_1 + asked(literal("A", "b")), RESET, PROTOCOL_ERROR),
+        *((f"8.2.1 octet {octet:#04x} in a name", asked(get + literal(b"a" + bytes([octet]), "b")), RESET, PROTOCOL_ERROR)
+          for octet in (0x00, 0x0a, 0x0d, 0x20, 0x7f, 0xe4)),
+        *((f"8.2.1 octet {octet:#04x} in a value", asked(get + literal("a", b"b" + bytes([octet]) + b"c")), RESET,
+           PROTOCOL_ERROR) for octet in (0x00, 0x0a, 0x0d)),
+        *((f"8.2.1 octet {octet:#04x} in the path",
+           asked(method + scheme + authority + literal(":path", b"/a" + bytes([octet]) + b"c")), RESET, PROTOCOL_ERROR)
+          for octet in (0x00, 0x0a, 0x0d)),
+        *((f"8.2.2 {name}", asked(get + literal(name, value)), RESET, PROTOCOL_ERROR)
+          for name, value in [("connection", "keep-alive"), ("proxy-connection", "keep-alive"), ("keep-alive", "1"),
+                              ("transfer-encoding", "chunked"), ("upgrade", "h2c"), ("te", "trailers, deflate")]),
+        ("8.2.2 TE: trailers", asked(get + literal("te", "trailers")), ANSWERED, 307),
+        ("8.2.3 a cookie in crumbs", asked(get + literal("cookie", "a=b") + literal("cookie", "c=d")), ANSWERED, 307),
+
+        # 8.3 pseudo-headers
+        ("8.3 an unknown one", asked(get + literal(":test", "b")), RESET, PROTOCOL_ERROR),
+        ("8.3 one of a response", asked(get + literal(":status", "200")), RESET, PROTOCOL_ERROR),
+        ("8.3 one behind a field", asked(method + scheme + path + field + authority), RESET, PROTOCOL_ERROR),
+        *((f"8.3 {name} twice", asked(get + again), RESET, PROTOCOL_ERROR)
+          for name, again in [(":method", method), (":scheme", scheme), (":path", path), (":authority", authority)]),
+        ("8.3.1 no :method", asked(scheme + path + authority), RESET, PROTOCOL_ERROR),
+        ("8.3.1 no :scheme", asked(method + path + authority), RESET, PROTOCOL_ERROR),
+        ("8.3.1 no :path", asked(method + scheme + authority), RESET, PROTOCOL_ERROR),
+        ("8.3.1 an empty :path", asked(method + scheme + literal(":path", "") + authority), RESET, PROTOCOL_ERROR),
+        ("8.3.1 no fields at all", asked(b""), RESET, PROTOCOL_ERROR),
+        ("8.3.1 userinfo", asked(method + scheme + path + literal(":authority", "u@a.example")), ANSWERED, 400),
+        ("8.3.1 a Host of somebody else", asked(get + literal("host", "b.example")), ANSWERED, 400),
+        ("8.3.1 Host instead of :authority", asked(method + scheme + path + literal("host", "a.example")), ANSWERED, 307),
+        ("8.3.1 neither", asked(method + scheme + path), ANSWERED, 400),
+        ("8.3.1 OPTIONS of everything",
+         asked(literal(":method", "OPTIONS") + scheme + literal(":path", "*") + authority), ANSWERED, 204),
+        ("8.4 a push from the client", open_1 + frame(PUSH_PROMISE, END_HEADERS, 1, word(2) + get), ENDED, PROTOCOL_ERROR),
+        ("8.5 CONNECT", asked(literal(":method", "CONNECT") + authority), ANSWERED, 501),
+        ("8.5 CONNECT with a path", asked(literal(":method", "CONNECT") + scheme + path + authority), RESET, PROTOCOL_ERROR),
+        ("8.5 CONNECT without an authority", asked(literal(":method", "CONNECT")), RESET, PROTOCOL_ERROR),
+
+        # What HTTP/1.1 answers too
+        ("a length that is none", length("+1"), ANSWERED, 400),
+        ("two lengths", asked(post + literal("content-length", "1") * 2, END_HEADERS), ANSWERED, 400),
+        ("a fragment", asked(method + scheme + authority + literal(":path", "/a#b")), ANSWERED, 400),
+        ("101 fields", asked(get + field * 101), ANSWERED, 431),
+        ("100 fields", asked(get + field * 100), ANSWERED, 307),
+        ("a long path", asked(method + scheme + authority + literal(":path", "/" + "a" * 9000)), ANSWERED, 414),
+        ("a path of 8,000", asked(method + scheme + authority + literal(":path", "/" + "a" * 7999)), ANSWERED, 307),
+    ]
+
+
+ROWS = {wire: {row[0]: row[1:] for row in rows(scheme)} for wire, scheme in WIRES.items()}
+assert len(ROWS["clear"]) == len(list(rows("http"))), "two rows have the same name"
+
+
+def check_answered(c, status):
+    answer = c.response(1)
+    assert (answer.status, answer.reset) == (status, None), answer
+    assert answer.ended
+    if status == 307:
+        assert answer.location.startswith("https://b.example/")
+
+
+def check_reset(c, codes):
+    """True: an error of the stream alone."""
+    if not c.settle():
+        assert c.end() in codes, f"GOAWAY {c.goaway}"
+        return False
+    c.until(lambda: c.answer(1).reset is not None, 1 * SLACK)
+    assert c.answer(1).reset in codes, c.answer(1)
+    return True
+
+
+def check_serving(c):
+    assert c.settle(), f"GOAWAY {c.goaway}"
+    assert c.ask(1001).location == "https://b.example/x"
+    assert c.goaway is None
+
+
+@every_wire
+@pytest.mark.parametrize("name", ROWS["clear"])
+@pytest.mark.parametrize("pieces", [False, True], ids=["whole", "pieces"])
+def test_rule(server, wire, name, pieces):
+    data, what, code = ROWS[wire][name]
+    codes = code if isinstance(code, tuple) else (code,)
+    hello = PREFACE + (settings() if data is not None else frame(PING, 0, 0, b"12345678"))
+    with connect(server, wire, hello=False) as c:
+        data = hello + (data or b"")
+        if pieces:  # nothing may depend on where the network cuts
+            c.send(data[:33], patience=True)
+            c.send(data[33:40], patience=True)
+            c.send(data[40:-1], patience=True)
+            c.send(data[-1:], patience=True)
+        else:
+            c.send(data, patience=True)
+        if what == ENDED:
+            assert c.end() in codes, f"GOAWAY {c.goaway}"
+        elif what != RESET or check_reset(c, codes):
+            if what == ANSWERED:
+                check_answered(c, code)
+            check_serving(c)
+        assert not c.cut, "the server sends a reset of TCP"
