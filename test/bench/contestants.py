@@ -68,14 +68,30 @@ def tree(pid):
     return found
 
 
+# What is spoken: HTTP/1.1 and HTTP/2, each in clear and over TLS.
+CLEAR, H2, TLS, H2TLS = "http1", "h2", "tls", "h2tls"
+
+
+def make_certificate(folder):
+    """ECDSA P-256, for localhost: PEM files cert, key, and pem with both."""
+    cert, key = folder / "cert", folder / "key"
+    subprocess.run(["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-subj", "/CN=localhost", "-days", "2",
+                    "-addext", "subjectAltName=DNS:localhost", "-out", cert, "-keyout", key],
+                   check=True, stderr=subprocess.DEVNULL)
+    (folder / "pem").write_text(cert.read_text() + key.read_text())
+
+
 class Contestant:
     """A server, started with `routes`: None for one route /old/*, a kind, or "all"."""
 
     name = ""
     memory_note = ""
 
-    def __init__(self, folder, routes=None, wrapper=()):
+    def __init__(self, folder, routes=None, wrapper=(), speaks=CLEAR):
         self.folder = pathlib.Path(folder)
+        self.speaks = speaks
+        self.secure = speaks in (TLS, H2TLS)
         self.routes = routes
         self.port = free_port()
         self.process = None
@@ -95,8 +111,8 @@ class Contestant:
         log.close()
         deadline = time.monotonic() + timeout
         while True:
-            answer = self.ask(path)
-            if answer.startswith(b"HTTP/1.1 307 "):
+            answer = self.status(path)
+            if answer == "307":
                 break
             if time.monotonic() > deadline or self.process.poll() is not None:
                 text = (self.folder / f"{self.name}-{self.port}.log").read_text(errors="replace")
@@ -108,6 +124,15 @@ class Contestant:
         for pid in tree(self.process.pid):
             os.sched_setaffinity(pid, {SERVER_CORE})
         return self
+
+    def status(self, path):
+        """The status of one answer, as text; anything else if there is none."""
+        if self.speaks == CLEAR:
+            return self.ask(path)[9:12].decode(errors="replace")
+        return run_text(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-m", "5",
+                         *(["--http2-prior-knowledge"] if self.speaks == H2 else []),
+                         *(["--http1.1"] if self.speaks == TLS else []),
+                         f"{'https' if self.secure else 'http'}://localhost:{self.port}{path}"])
 
     def ask(self, path, close=False):
         """The raw bytes of one answer, by a connection of its own."""
@@ -185,7 +210,18 @@ class Floor(Contestant):
     def command(self):
         path = self.folder / f"answer-{self.port}"
         path.write_bytes(self.answer_to_close if self.close else self.answer)
-        return [str(self.binary), str(self.port), str(path), *(["close"] if self.close else [])]
+        return [str(self.binary), str(self.port), str(path),
+                "close" if self.close else "keep", *([self.folder / "pem"] if self.secure else [])]
+
+
+class FloorH2(Floor):
+    name = "bare nghttp2"
+
+    def command(self):
+        path = self.folder / f"answer-{self.port}"
+        path.write_bytes(self.answer)
+        return [str(self.binary) + "_h2", str(self.port), str(path),
+                *([self.folder / "pem"] if self.secure else [])]
 
 
 class Detour(Contestant):
@@ -193,8 +229,12 @@ class Detour(Contestant):
     binary = None
 
     def command(self):
-        lines = [f'listen: "http://127.0.0.1:{self.port}"', "workers: 1", "sites:",
-                 "  - name: bench", "    hosts: [localhost, 127.0.0.1]", "    routes:"]
+        scheme = "https" if self.secure else "http"
+        lines = [f'listen: "{scheme}://127.0.0.1:{self.port}"', "workers: 1"]
+        if self.secure:
+            lines += [f"tls: {{certificates: [{{cert: {self.folder}/cert, "
+                      f"key: {self.folder}/key}}]}}"]
+        lines += ["sites:", "  - name: bench", "    hosts: [localhost, 127.0.0.1]", "    routes:"]
         if self.routes is None:
             lines += [f'      - {{name: old, path: "/old/*", to: "{TARGET}/{{+0}}"}}']
         else:
@@ -229,6 +269,9 @@ class Nginx(Contestant):
                             "name": f"location ~ ^{path}([^/]+)$ {{ return 307 {TARGET}/$1; }}",
                             "literal": f"location = {path} {{ return 307 {TARGET}/page; }}"}[
                                 kind_of(index)]]
+        listen = f"127.0.0.1:{self.port} backlog=4096"
+        listen += " ssl" if self.secure else ""
+        listen += " http2" if self.speaks in (H2, H2TLS) else ""
         file = self.folder / f"nginx-{self.port}.conf"
         file.write_text(f"""
 daemon off; worker_processes 1; worker_rlimit_nofile 20000; user root;
@@ -240,7 +283,9 @@ http {{
   client_body_temp_path {self.folder}/nb; proxy_temp_path {self.folder}/np;
   fastcgi_temp_path {self.folder}/nf; uwsgi_temp_path {self.folder}/nu;
   scgi_temp_path {self.folder}/ns;
-  server {{ listen 127.0.0.1:{self.port} backlog=4096; {chr(10).join(places)} }}
+  ssl_certificate {self.folder}/cert; ssl_certificate_key {self.folder}/key;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  server {{ listen {listen}; {chr(10).join(places)} }}
 }}
 """)
         single = ["-g", "master_process off;"] if self.wrapper else []
@@ -267,6 +312,8 @@ class Haproxy(Contestant):
                                    f"if {{ path_reg ^{path}[^/]+$ }}",
                            "literal": f"{rule}location {TARGET}/page if {{ path {path} }}"}[
                                kind_of(index)]]
+        options = f" ssl crt {self.folder}/pem alpn h2,http/1.1" if self.secure else ""
+        options += " proto h2" if self.speaks == H2 else ""
         file = self.folder / f"haproxy-{self.port}.cfg"
         file.write_text(f"""global
   nbthread 1
@@ -279,7 +326,7 @@ defaults
   timeout connect 5s
   timeout server 5s
 frontend bench
-  bind 127.0.0.1:{self.port} backlog 4096
+  bind 127.0.0.1:{self.port} backlog 4096{options}
 """ + "\n".join(rules) + "\n  http-request return status 404\n")
         return ["/usr/sbin/haproxy", "-db", "-f", str(file)]
 
@@ -296,6 +343,8 @@ class H2o(Contestant):
         places = "".join(f"""      "{path}":
         redirect: {{status: 307, url: "{TARGET}/"}}
 """ for path in paths)
+        tls = (f", ssl: {{certificate-file: {self.folder}/cert, key-file: {self.folder}/key}}"
+               if self.secure else "")
         file = self.folder / f"h2o-{self.port}.yaml"
         # As root it would become another user, who may not write callgrind's files.
         user = "user: root\n" if os.geteuid() == 0 else ""
@@ -303,7 +352,8 @@ class H2o(Contestant):
 max-connections: 12000
 tcp-fastopen: 0
 http1-request-timeout: 600
-listen: {{host: 127.0.0.1, port: {self.port}}}
+http2-idle-timeout: 600
+listen: {{host: 127.0.0.1, port: {self.port}{tls}}}
 hosts:
   default:
     paths:

@@ -2,20 +2,15 @@
 /* The floor of the benchmarks: a server that sends fixed bytes for each request and looks at
  * nothing but the empty line that ends a head. What a kernel alone costs, so to say.
  *
- *   floor PORT ANSWER-FILE [close]
+ *   floor PORT ANSWER-FILE keep|close [PEM]
  *
- * With `close` it ends the connection after the first answer. */
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
+ * With `close` it ends the connection after the first answer. With PEM: over TLS. */
+#include "wire.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     ANSWER_BYTES_MAX = 4096,
@@ -23,20 +18,18 @@ enum {
     READ_BYTES = 65536,
     EVENTS = 256,
     FDS_MAX = 65536,
-    BACKLOG = 4096,
 };
 
-/* How many bytes of the empty line each connection has seen; a head may come in pieces. */
-static uint8_t seen[FDS_MAX];
+struct conn {
+    struct wire wire;
+    uint8_t seen; /* bytes of the empty line: a head may come in pieces */
+};
+
+/* By descriptor. */
+static struct conn conns[FDS_MAX];
 static char answers[ANSWER_BYTES_MAX * ANSWERS_MAX];
 static size_t answer_len;
 static bool close_after_answer;
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(2);
-}
 
 static void load_answer(const char *path)
 {
@@ -51,35 +44,11 @@ static void load_answer(const char *path)
     }
 }
 
-/* The socket options are Detour's own, so that the comparison is about the program. */
-static int listen_on(uint16_t port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0) {
-        die("listen");
-    }
-    return fd;
-}
-
-static void watch(int epoll, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
-        die("epoll_ctl");
-    }
-}
-
-static size_t count_heads(int fd, const char *bytes, size_t len)
+static size_t count_heads(struct conn *conn, const char *bytes, size_t len)
 {
     static const char end[] = "\r\n\r\n";
     size_t heads = 0;
-    uint8_t state = seen[fd];
+    uint8_t state = conn->seen;
     const char *at = bytes;
     const char *stop = bytes + len;
     while (at < stop) {
@@ -96,26 +65,29 @@ static size_t count_heads(int fd, const char *bytes, size_t len)
             state = 0;
         }
     }
-    seen[fd] = state;
+    conn->seen = state;
     return heads;
 }
 
 /* False when the connection is closed. */
-static bool serve(int fd)
+static bool serve(struct conn *conn)
 {
     static char bytes[READ_BYTES];
-    ssize_t got = recv(fd, bytes, sizeof bytes, 0);
-    if (got < 0 && errno == EAGAIN) {
+    ssize_t got = wire_recv(&conn->wire, bytes, sizeof bytes);
+    if (got < 0) {
         return true;
     }
-    size_t heads = got > 0 ? count_heads(fd, bytes, (size_t)got) : 0;
+    size_t heads = count_heads(conn, bytes, (size_t)got);
     if (heads > ANSWERS_MAX) {
         heads = ANSWERS_MAX;
     }
     size_t want = heads * answer_len;
-    bool sent = want == 0 || send(fd, answers, want, MSG_NOSIGNAL) == (ssize_t)want;
-    if (got <= 0 || !sent || (want > 0 && close_after_answer)) {
-        close(fd);
+    bool sent = want == 0 || wire_send(&conn->wire, answers, want);
+    if (got == 0 || !sent || (want > 0 && close_after_answer)) {
+        if (conn->wire.ssl != NULL && want > 0) {
+            SSL_shutdown(conn->wire.ssl);
+        }
+        wire_close(&conn->wire);
         return false;
     }
     return true;
@@ -123,35 +95,37 @@ static bool serve(int fd)
 
 /* One for each event: asking again until nobody waits costs an accept4 that fails, which is
  * not cheap. Reading at once saves the registration of a connection whose request is already
- * there. Both together are a fifth of a short connection's cost. */
-static void accept_one(int epoll, int listener)
+ * there. Both together are a fifth of a short connection's cost. A handshake never comes
+ * in one piece. */
+static void accept_one(int epoll, int listener, SSL_CTX *tls)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
+    struct conn fresh = {0};
+    if (!wire_accept(&fresh.wire, listener, tls)) {
         return;
     }
+    int fd = fresh.wire.fd;
     if (fd >= FDS_MAX) {
-        close(fd);
+        wire_close(&fresh.wire);
         return;
     }
-    seen[fd] = 0;
-    if (!close_after_answer || serve(fd)) {
-        watch(epoll, fd);
+    conns[fd] = fresh;
+    if (!close_after_answer || tls != NULL || serve(&conns[fd])) {
+        watch(epoll, fd, &conns[fd]);
     }
 }
 
-static void loop(int listener)
+static void loop(int listener, SSL_CTX *tls)
 {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    watch(epoll, listener);
+    watch(epoll, listener, NULL);
     for (;;) {
         struct epoll_event events[EVENTS];
         int count = epoll_wait(epoll, events, EVENTS, -1);
         for (int i = 0; i < count; i++) {
-            if (events[i].data.fd == listener) {
-                accept_one(epoll, listener);
+            if (events[i].data.ptr == NULL) {
+                accept_one(epoll, listener, tls);
             } else {
-                serve(events[i].data.fd);
+                serve(events[i].data.ptr);
             }
         }
     }
@@ -159,11 +133,12 @@ static void loop(int listener)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) {
-        fprintf(stderr, "usage: %s PORT ANSWER-FILE [close]\n", argv[0]);
+    if (argc < 4) {
+        fprintf(stderr, "usage: %s PORT ANSWER-FILE keep|close [PEM]\n", argv[0]);
         return 2;
     }
     load_answer(argv[2]);
-    close_after_answer = argc > 3 && strcmp(argv[3], "close") == 0;
-    loop(listen_on((uint16_t)strtoul(argv[1], NULL, 10)));
+    close_after_answer = strcmp(argv[3], "close") == 0;
+    loop(wire_listen((uint16_t)strtoul(argv[1], NULL, 10)),
+         argc > 4 ? wire_server_tls(argv[4]) : NULL);
 }

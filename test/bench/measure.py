@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import time
 
-from contestants import LOAD_CORE, pin, request_bytes, tree
+from contestants import H2, H2TLS, LOAD_CORE, pin, request_bytes, tree
 
 BURST_NS = 200_000_000
 BURST_MIN = 200
@@ -19,16 +19,23 @@ BURST_MAX = 400_000
 
 
 class Load:
-    """A load generator beside one server; its connections stay open between bursts."""
+    """A load generator beside one server; its connections stay open between bursts.
+
+    depth: requests at a time, 0 for a connection each; handshake: "full" or "resumed"."""
 
     binary = None
 
-    def __init__(self, server, path, connections, depth):
+    def __init__(self, server, path, connections, depth, handshake="full"):
         self.server = server
-        file = server.folder / f"request-{server.port}-{depth}"
-        file.write_bytes(request_bytes(path, close=depth == 0))
+        command = [str(self.binary), str(server.port)]
+        if server.speaks in (H2, H2TLS):
+            command = [str(self.binary) + "_h2", str(server.port), path]
+        else:
+            file = server.folder / f"request-{server.port}-{depth}"
+            file.write_bytes(request_bytes(path, close=depth == 0))
+            command.append(str(file))
         self.process = subprocess.Popen(
-            [str(self.binary), str(server.port), str(file), str(connections), str(depth)],
+            [*command, str(connections), str(depth), *([handshake] if server.secure else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pin(LOAD_CORE))
 
     def send(self, requests):
@@ -133,7 +140,7 @@ def dump_instructions(server, path):
             try:
                 command.wait(2)
             except subprocess.TimeoutExpired:
-                server.ask(path)
+                server.status(path)
             if time.monotonic() > deadline:
                 os.killpg(command.pid, signal.SIGKILL)
                 break
@@ -146,13 +153,13 @@ def dump_instructions(server, path):
     return total
 
 
-def instructions(server, path, connections, depth, requests):
+def instructions(server, path, connections, depth, requests, handshake="full"):
     """User instructions for one request: what 2N requests take beyond N, divided by N."""
     server.wrapper = ["valgrind", "--tool=callgrind", "--trace-children=yes", "--quiet",
                       f"--callgrind-out-file={server.folder}/callgrind.%p"]
     server.start(path)
     try:
-        load = Load(server, path, connections, depth)
+        load = Load(server, path, connections, depth, handshake)
         load.send(requests)
         dump_instructions(server, path)
         load.send(requests)

@@ -18,9 +18,11 @@ import time
 sys.dont_write_bytecode = True
 import contestants as c  # noqa: E402: a neighbour, not a package
 import measure  # noqa: E402
+import uploads  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ["keepalive64", "pipelined16", "newconn", "routes10k", "idle9000", "instructions"]
+PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
+         "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -30,10 +32,13 @@ SAMPLE = (b"HTTP/1.1 307 Temporary Redirect\r\nDate: Mon, 01 Jan 2024 00:00:00 G
 
 METHOD = """\
 CPU is user and system time of all of a server's processes, as the scheduler counts it,
-divided by requests. Servers run on core {server}, the load generator on core {load}. Bursts of about
-0.2 s alternate A B B A with the floor's, {pairs} pairs; a figure is the median, the interval in
+divided by requests. Servers run on core {server}, the load generator on core {load}. Bursts of
+about 0.2 s alternate A B B A with the floor's, {pairs} pairs; a figure is the median, the interval in
 brackets holds the true median in 95 of 100 cases; the ratio is the median of the pairs' ratios.
-The floor sends the very bytes of Detour's answer and looks for nothing but the end of each head.
+The floor sends the very bytes of Detour's answer and looks for nothing but the end of each head;
+for HTTP/2 it is nghttp2 with its defaults, which sends the same fields. For TLS both have plain
+OpenSSL; it is 1.3 with ECDSA P-256, X25519 and TLS_AES_128_GCM_SHA256. Where connections are opened
+for one request, what is counted is both, and the handshake's kind was checked, too.
 Every answer's status was checked. nginx and HAProxy keep the path (the cheapest redirect they
 have), h2o and Detour take the matched prefix away. No server writes an access log.
 """
@@ -93,38 +98,57 @@ class Bench:
             c.Floor.answer_to_close = server.ask("/old/a/b", close=True)
             server.stop()
 
-    def against_floor(self, title, connections, depth, limit):
-        floor = c.Floor(self.folder, close=depth == 0).start()
-        base = measure.Load(floor, "/old/a/b", connections, depth)
-        rows = []
-        floors = []
+    def against_floor(self, title, connections, depth, limit=None, ahead=False, speaks=c.CLEAR,
+                      handshake="full"):
+        """limit: of the ratio to the floor. ahead: of the three others, too."""
+        floor_kind = c.FloorH2 if speaks in (c.H2, c.H2TLS) else c.Floor
+        load_options = {"connections": connections, "depth": depth, "handshake": handshake}
+        floor = floor_kind(self.folder, close=depth == 0, speaks=speaks).start()
+        base = measure.Load(floor, "/old/a/b", **load_options)
+        found = {}
+        failed = {}
         try:
             # The floor beside itself comes first: it says how far chance goes.
-            for kind in [c.Floor, *self.kinds]:
-                options = {"close": depth == 0} if kind is c.Floor else {}
-                server = kind(self.folder, **options)
+            for kind in [floor_kind, *self.kinds]:
+                options = {"close": depth == 0} if kind is floor_kind else {}
+                server = kind(self.folder, speaks=speaks, **options)
                 try:
                     server.start()
-                    load = measure.Load(server, "/old/a/b", connections, depth)
-                    found = measure.compare(load, base, self.pairs)
+                    load = measure.Load(server, "/old/a/b", **load_options)
+                    found[kind] = measure.compare(load, base, self.pairs)
                     load.close()
                 except (OSError, RuntimeError) as error:
-                    rows.append([kind.name, "", "", "", "", self.report.failed(kind, error)])
-                    continue
+                    failed[kind] = self.report.failed(kind, error)
                 finally:
                     server.stop()
-                floors.append(found.base_us)
-                ours = kind is c.Detour
-                rows.append([kind.name + (" again" if kind is c.Floor else ""),
-                             found.cost_us.text(2), f"{found.user_share:.0%}",
-                             found.ratio.text(2), f"≤ {limit:.2f}" if ours else "",
-                             self.report.verdict(found.ratio.median, limit) if ours else ""])
             base.close()
         finally:
             floor.stop()
-        rows.insert(0, ["floor", floors[0].text(2), "", "1", "", ""])
+        self.floor_table(title, limit, ahead, floor_kind, found, failed)
+
+    def floor_table(self, title, limit, ahead, floor_kind, found, failed):
+        others = [each.ratio.median for kind, each in found.items()
+                  if kind not in (floor_kind, c.Detour)]
+        bound = min([limit] * (limit is not None) + others * ahead, default=None)
+        rows = [[floor_kind.name, each.base_us.text(2), "", "1", "", ""]
+                for each in list(found.values())[:1]]
+        for kind in [floor_kind, *self.kinds]:
+            if kind in failed:
+                rows.append([kind.name, "", "", "", "", failed[kind]])
+                continue
+            each = found[kind]
+            asked = reached = ""
+            if kind is c.Detour and bound is not None:
+                asked = f"≤ {bound:.2f}"
+                reached = self.report.verdict(each.ratio.median, bound)
+            rows.append([kind.name + (" again" if kind is floor_kind else ""),
+                         each.cost_us.text(2), f"{each.user_share:.0%}", each.ratio.text(2),
+                         asked, reached])
         self.report.table(title, ["server", "CPU µs a request", "user", "× floor", "asked",
                                   "reached"], rows)
+        if floor_kind is c.FloorH2 and c.Detour in found and c.H2o in found:
+            ratio = found[c.Detour].ratio.median / found[c.H2o].ratio.median
+            self.report.say(f"\nDetour takes {ratio:.2f} times the CPU of h2o.")
 
     def keepalive64(self):
         self.against_floor("HTTP/1.1 keep-alive, 64 connections", 64, 1, 1.08)
@@ -134,6 +158,32 @@ class Bench:
 
     def newconn(self):
         self.against_floor("New connection for each request, 64 at a time", 64, 0, 1.15)
+
+    def h2clear32(self):
+        self.against_floor("HTTP/2 with prior knowledge, 16 connections of 32 streams",
+                           16, 32, 1.15, speaks=c.H2)
+
+    def h2tls32(self):
+        self.against_floor("HTTP/2 over TLS 1.3, 16 connections of 32 streams",
+                           16, 32, 1.15, speaks=c.H2TLS)
+
+    def tlskeepalive64(self):
+        self.against_floor("HTTP/1.1 keep-alive over TLS 1.3, 64 connections",
+                           64, 1, ahead=True, speaks=c.TLS)
+
+    def tlsfull(self):
+        self.against_floor("TLS 1.3, a full handshake for each request, 64 at a time",
+                           64, 0, 1.15, ahead=True, speaks=c.TLS)
+
+    def tlsresumed(self):
+        self.against_floor("TLS 1.3, a resumed handshake for each request, 64 at a time",
+                           64, 0, 1.15, ahead=True, speaks=c.TLS, handshake="resumed")
+
+    def uploads(self):
+        uploads.uploads(self)
+
+    def drain1g(self):
+        uploads.drain1g(self)
 
     def routes10k(self):
         rows = []
@@ -190,6 +240,36 @@ class Bench:
 
     def instructions(self):
         requests = INSTRUCTION_REQUESTS // (4 if self.quick else 1)
+        self.keepalive_instructions(requests)
+        self.floor_instructions("a request over HTTP/2 in clear", requests, 1.15,
+                                c.FloorH2, 16, 32, c.H2)
+        self.floor_instructions("a full TLS 1.3 handshake and its request", requests // 10, 1.15,
+                                c.Floor, 16, 0, c.TLS)
+        self.floor_instructions("a resumed TLS 1.3 handshake and its request", requests // 10,
+                                1.15, c.Floor, 16, 0, c.TLS, "resumed")
+
+    def floor_instructions(self, title, requests, limit, floor_kind, connections, depth, speaks,
+                           handshake="full"):
+        counts = {}
+        rows = []
+        for kind in [floor_kind, *self.kinds]:
+            options = {"close": depth == 0} if kind is floor_kind else {}
+            try:
+                counts[kind] = measure.instructions(
+                    kind(self.folder, speaks=speaks, **options), "/old/a/b", connections, depth,
+                    requests, handshake)
+            except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+                rows.append([kind.name, "", "", "", self.report.failed(kind, error)])
+        for kind, count in counts.items():
+            ratio = count / counts[floor_kind] if floor_kind in counts else 0
+            ours = kind is c.Detour and ratio > 0
+            rows.append([kind.name, f"{count:,.0f}", f"{ratio:.2f}",
+                         f"≤ {limit:.2f}" if ours else "",
+                         self.report.verdict(ratio, limit) if ours else ""])
+        self.report.table(f"User instructions for {title} (callgrind)",
+                          ["server", "instructions", "× floor", "asked", "reached"], rows)
+
+    def keepalive_instructions(self, requests):
         counts = {}
         rows = []
         for kind in self.kinds:
@@ -247,10 +327,12 @@ def main():
     build = options.build.resolve()
     c.Detour.binary = build / "detour"
     c.Floor.binary = build / "test" / "bench" / "floor"
+    uploads.Reader.binary = build / "test" / "bench" / "reader"
     measure.Load.binary = build / "test" / "bench" / "load"
     folder = pathlib.Path(tempfile.mkdtemp(prefix="detour-bench-"))
     bench = Bench(options, folder)
     try:
+        c.make_certificate(folder)
         bench.run(options.parts or PARTS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
