@@ -32,6 +32,7 @@ static struct snapshot make_header(struct compile *compile, uint64_t generation)
         .built_ns = compile->now_ns,
         .limits = compile_limits(&model->limits),
         .redirect_by = model->redirect_by,
+        .forwarded = model->forwarded,
         .trusted = block_cidrs(block, model->trusted_proxies, model->trusted_proxy_count),
         .sites = compile_sites(compile),
     };

@@ -7,7 +7,7 @@
 
 #include "base/cidr.h"
 #include "base/problem.h"
-#include "http/request.h"
+#include "http/forwarded.h"
 #include "net/listener.h"
 #include "uri/pattern.h"
 #include "uri/template.h"
@@ -211,6 +211,7 @@ struct model {
     uint32_t workers;         /* 0: one for each core */
     const struct cidr *trusted_proxies;
     size_t trusted_proxy_count;
+    enum forwarded_family forwarded;
     bool redirect_by;       /* X-Redirect-By with the rule's name */
     struct span access_log; /* a path, "-" for standard output, empty: none */
     bool has_metrics;

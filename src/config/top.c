@@ -13,6 +13,7 @@ enum top_key {
     TOP_POOLS,
     TOP_DETOURS,
     TOP_PROXIES,
+    TOP_FORWARDED,
     TOP_ALLOWED,
     TOP_LOG,
     TOP_METRICS,
@@ -21,9 +22,10 @@ enum top_key {
     TOP_KEYS
 };
 static const char *const top_keys[TOP_KEYS] = {
-    "listen",     "tls",     "workers",         "sites",
-    "pools",      "detours", "trusted_proxies", "allowed_targets",
-    "access_log", "metrics", "redirect_by",     "limits"};
+    "listen",          "tls",        "workers",         "sites",
+    "pools",           "detours",    "trusted_proxies", "forwarded_header",
+    "allowed_targets", "access_log", "metrics",         "redirect_by",
+    "limits"};
 
 enum limit_key {
     LIMIT_HEADER,
@@ -287,6 +289,54 @@ static void read_workers(struct load *load, const struct node *node)
     load->model->workers = (uint32_t)value;
 }
 
+/* Names as they are sent, so that they can be compared with the proxy's own file. */
+static bool read_forwarded(struct load *load, const struct node *node)
+{
+    if (node->kind == NODE_SCALAR && span_eq_ci(node->text, SPAN("X-Forwarded-For"))) {
+        load->model->forwarded = FORWARDED_X;
+    } else if (node->kind == NODE_SCALAR && span_eq_ci(node->text, SPAN("Forwarded"))) {
+        load->model->forwarded = FORWARDED_RFC7239;
+    } else {
+        return read_refuse(load, node, "X-Forwarded-For or Forwarded");
+    }
+    return true;
+}
+
+/* A proxy that writes one family of fields lets a client write the other one. */
+static void warn_of_forwarded(struct load *load, const struct node *proxies,
+                              const struct node *forwarded)
+{
+    bool trusts = proxies != NULL && load->model->trusted_proxy_count > 0;
+    if (trusts && forwarded == NULL) {
+        problems_warning(load->problems, proxies->key->place,
+                         "say which field these proxies write: `forwarded_header: "
+                         "X-Forwarded-For` or `forwarded_header: Forwarded`; without it a "
+                         "request that has both, and in which they differ, is refused");
+    }
+    if (!trusts && forwarded != NULL) {
+        problems_warning(load->problems, forwarded->key->place,
+                         "`forwarded_header` is never looked at, since nobody stands under "
+                         "`trusted_proxies`");
+    }
+}
+
+static void read_proxies(struct load *load, const struct node *proxies,
+                         const struct node *forwarded)
+{
+    bool good = true;
+    if (proxies != NULL) {
+        load->proxies_given = true;
+        good = read_cidrs(load, proxies, &load->model->trusted_proxies,
+                          &load->model->trusted_proxy_count);
+    }
+    if (forwarded != NULL) {
+        good = read_forwarded(load, forwarded) && good;
+    }
+    if (good) {
+        warn_of_forwarded(load, proxies, forwarded);
+    }
+}
+
 /* Pools before what names them, sites before detours. Each reader reports for itself. */
 static void read_top(struct load *load, const struct node *root)
 {
@@ -304,11 +354,7 @@ static void read_top(struct load *load, const struct node *root)
     if (at[TOP_ALLOWED] != NULL) {
         read_allowed_targets(load, at[TOP_ALLOWED]);
     }
-    if (at[TOP_PROXIES] != NULL) {
-        load->proxies_given = true;
-        read_cidrs(load, at[TOP_PROXIES], &load->model->trusted_proxies,
-                   &load->model->trusted_proxy_count);
-    }
+    read_proxies(load, at[TOP_PROXIES], at[TOP_FORWARDED]);
     const struct {
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);

@@ -62,24 +62,14 @@ static struct template_value value_of(const struct asked *asked, const struct ma
     return (struct template_value){.bytes = bytes, .defined = bytes.ptr != NULL, .sent = true};
 }
 
-static void refuse(struct asked *asked, enum reason reason, uint16_t status)
-{
-    struct decision *out = asked->decision;
-    out->reason = reason;
-    out->status = status;
-    out->problem = true;
-    out->location = (struct span){0};
-    out->max_age_s = -1;
-}
-
 /* The finished Location is looked at once more, as a stranger would. */
 static void accept_location(struct asked *asked, enum location_result result,
                             const struct buffer *built, struct span authority)
 {
     if (result == LOCATION_LONG) {
-        refuse(asked, REASON_LOCATION_LONG, 414);
+        decision_refuse(asked->decision, REASON_LOCATION_LONG, 414);
     } else if (result == LOCATION_ESCAPES || !location_check(buffer_span(built), authority)) {
-        refuse(asked, REASON_LOCATION_ESCAPES, 400);
+        decision_refuse(asked->decision, REASON_LOCATION_ESCAPES, 400);
     } else {
         asked->decision->location = buffer_span(built);
     }
@@ -98,7 +88,7 @@ static void redirect_to(struct asked *asked, const struct matched *matched,
     const uint32_t *sources = snapshot_at(asked->snapshot, action->sources.off);
     /* What was matched has passed this; a default and a fallback were not matched. */
     if (!labels_listed(asked, matched, action)) {
-        refuse(asked, REASON_LOCATION_ESCAPES, 400);
+        decision_refuse(asked->decision, REASON_LOCATION_ESCAPES, 400);
         return;
     }
     struct template_value values[template_vars_max];

@@ -14,9 +14,10 @@
 static_assert((int)snap_rule_slots_max == (int)counters_rules_max, "slots of rules");
 static_assert((int)snap_server_slots_max == (int)servers_max, "slots of servers");
 
-static void begin(struct asked *asked, const struct client *peer)
+void decision_init(struct decision *decision, const struct request *request,
+                   const struct client *peer)
 {
-    *asked->decision = (struct decision){
+    *decision = (struct decision){
         .reason = REASON_DEFAULT,
         .site = SNAP_NONE,
         .rule = SNAP_NONE,
@@ -24,10 +25,18 @@ static void begin(struct asked *asked, const struct client *peer)
         .max_age_s = -1,
         .retry_after_s = -1,
         .client = *peer,
-        .host = asked->request->host,
-        .port = asked->request->port,
+        .host = request->host,
+        .port = request->port,
     };
-    asked->budget.steps = regex_steps_per_request;
+}
+
+void decision_refuse(struct decision *decision, enum reason reason, uint16_t status)
+{
+    decision->reason = reason;
+    decision->status = status;
+    decision->problem = true;
+    decision->location = (struct span){0};
+    decision->max_age_s = -1;
 }
 
 /* A host that was forwarded comes with its own port or without one: the port of our own Host
@@ -50,7 +59,8 @@ static bool hear_host(struct asked *asked, const struct forwarded *forwarded)
     return true;
 }
 
-/* What stands in front of us knows better who the client is, if it is trusted. */
+/* What stands in front of us knows better who the client is, if it is trusted. False: the
+ * request was refused. */
 static bool hear_proxies(struct asked *asked, const struct client *peer)
 {
     const struct snapshot *snapshot = asked->snapshot;
@@ -58,17 +68,19 @@ static bool hear_proxies(struct asked *asked, const struct client *peer)
     if (snapshot->trusted.count == 0) {
         return true;
     }
-    forwarded_resolve(asked->request, peer, snapshot_at(snapshot, snapshot->trusted.off),
-                      snapshot->trusted.count, &forwarded);
+    struct forwarded_trust trust = {.proxies = snapshot_at(snapshot, snapshot->trusted.off),
+                                    .proxy_count = snapshot->trusted.count,
+                                    .family = (enum forwarded_family)snapshot->forwarded};
+    if (!forwarded_resolve(asked->request, peer, &trust, &forwarded)) {
+        decision_refuse(asked->decision, REASON_FORWARDED_DIFFER, 400);
+        return false;
+    }
     asked->decision->client = forwarded.client;
-    return hear_host(asked, &forwarded);
-}
-
-static void refuse(struct asked *asked, enum reason reason, uint16_t status)
-{
-    asked->decision->reason = reason;
-    asked->decision->status = status;
-    asked->decision->problem = true;
+    if (!hear_host(asked, &forwarded)) {
+        decision_refuse(asked->decision, REASON_BAD_REQUEST, 400);
+        return false;
+    }
+    return true;
 }
 
 /* RFC 9110, 7.4: https was asked for, but nobody encrypted anything. */
@@ -140,7 +152,7 @@ static bool try_ruleset(struct asked *asked, const struct snap_ruleset *set)
     }
     enum match match = match_ruleset(asked, set, &matched, &rule, &rest);
     if (match == MATCH_LIMIT) {
-        refuse(asked, REASON_REGEX_LIMIT, 503);
+        decision_refuse(asked->decision, REASON_REGEX_LIMIT, 503);
         asked->decision->retry_after_s = 1;
     } else if (match == MATCH_YES) {
         carry_out(asked, &matched, rule, rest);
@@ -165,7 +177,7 @@ static void redirect_to_https(struct asked *asked)
     size_t authority = built.len;
     uint8_t base[300];
     if (authority > sizeof(base)) {
-        refuse(asked, REASON_LOCATION_LONG, 414);
+        decision_refuse(asked->decision, REASON_LOCATION_LONG, 414);
         return;
     }
     memcpy(base, built.ptr, authority);
@@ -174,7 +186,7 @@ static void redirect_to_https(struct asked *asked)
         location_append(span_of(base, authority), path_sent(&asked->path, 0, asked->path.norm.len),
                         asked->request->query, &built);
     if (result != LOCATION_OK || !location_check(buffer_span(&built), span_of(base, authority))) {
-        refuse(asked, REASON_LOCATION_ESCAPES, 400);
+        decision_refuse(asked->decision, REASON_LOCATION_ESCAPES, 400);
         return;
     }
     out->reason = REASON_HTTPS;
@@ -212,7 +224,8 @@ static bool normalise(struct asked *asked)
     enum err err = path_normalise(asked->request->path, &context->path_scratch, &asked->path);
     if (err != ERR_NONE) {
         bool is_long = err == ERR_LIMIT;
-        refuse(asked, is_long ? REASON_LOCATION_LONG : REASON_BAD_REQUEST, is_long ? 414 : 400);
+        decision_refuse(asked->decision, is_long ? REASON_LOCATION_LONG : REASON_BAD_REQUEST,
+                        is_long ? 414 : 400);
         return false;
     }
     if (context->trace != NULL) {
@@ -225,7 +238,7 @@ static bool find_site(struct asked *asked)
 {
     uint32_t site = snapshot_site_for(asked->snapshot, asked->decision->host);
     if (site == SNAP_NONE) {
-        refuse(asked, REASON_NO_SITE, 421);
+        decision_refuse(asked->decision, REASON_NO_SITE, 421);
         return false;
     }
     asked->decision->site = site;
@@ -246,14 +259,16 @@ void decide(struct decide_context *context, const struct request *request,
                           .request = request,
                           .now_ns = now_ns,
                           .decision = out};
-    begin(&asked, peer);
+    asked.budget.steps = regex_steps_per_request;
+    decision_init(out, request, peer);
     if (!hear_proxies(&asked, peer)) {
-        refuse(&asked, REASON_BAD_REQUEST, 400);
-    } else if (asks_for_server(request)) {
+        return;
+    }
+    if (asks_for_server(request)) {
         out->reason = REASON_OPTIONS;
         out->status = 204;
     } else if (is_misdirected(&asked)) {
-        refuse(&asked, REASON_MISDIRECTED, 421);
+        decision_refuse(out, REASON_MISDIRECTED, 421);
     } else if (find_site(&asked) && normalise(&asked)) {
         decide_on_site(&asked);
     }

@@ -49,6 +49,7 @@ enum reason {
     REASON_REGEX_LIMIT,      /* the request spent its budget: 503 */
     REASON_LOCATION_LONG,    /* 414 */
     REASON_LOCATION_ESCAPES, /* 400 */
+    REASON_FORWARDED_DIFFER, /* trusted proxies' Forwarded and X-Forwarded-*: 400 */
     REASON_BAD_REQUEST,      /* refused before there was a decision */
 };
 /* "route", "no site", …: for logs and explain. */
@@ -78,6 +79,12 @@ struct decision {
     struct span host;      /* effective; canonical */
     int32_t port;          /* with it, likewise; -1: none was named */
 };
+
+/* What is known of a request before anything is decided. */
+void decision_init(struct decision *decision, const struct request *request,
+                   const struct client *peer);
+/* The answer is a problem document with this status, and no Location. */
+void decision_refuse(struct decision *decision, enum reason reason, uint16_t status);
 
 /* For explain: each rule that was looked at, and why it lost. */
 enum lost {

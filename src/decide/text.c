@@ -19,6 +19,7 @@ struct span reason_text(enum reason reason)
         [REASON_REGEX_LIMIT] = "regex limit",
         [REASON_LOCATION_LONG] = "too long",
         [REASON_LOCATION_ESCAPES] = "outside what was declared",
+        [REASON_FORWARDED_DIFFER] = "Forwarded and X-Forwarded differ",
         [REASON_BAD_REQUEST] = "bad request",
     };
     return span_cstr(texts[reason]);

@@ -2,6 +2,7 @@
 /* The walk from the peer towards the client. */
 #include "http/forwarded.h"
 
+#include "http/field.h"
 #include "http/scan.h"
 
 /* The members of all fields of one name, taken from the last one backwards. */
@@ -206,18 +207,18 @@ static void say_port(struct span port, struct forwarded *out)
     }
 }
 
-static bool is_trusted(const struct forwarded *out, const struct cidr *trusted, size_t count)
+static bool is_trusted(const struct forwarded *out, const struct forwarded_trust *trust)
 {
-    return cidr_any_holds(trusted, count, out->client.address);
+    return cidr_any_holds(trust->proxies, trust->proxy_count, out->client.address);
 }
 
-static void walk_forwarded(const struct request *request, const struct cidr *trusted,
-                           size_t trusted_count, struct forwarded *out)
+static void walk_forwarded(const struct request *request, const struct forwarded_trust *trust,
+                           struct forwarded *out)
 {
     struct members members = members_of(request, SPAN("forwarded"), true);
     struct span member;
-    for (int hop = 0; hop < forwarded_hops_max && is_trusted(out, trusted, trusted_count) &&
-                      members_next(&members, &member);
+    for (int hop = 0;
+         hop < forwarded_hops_max && is_trusted(out, trust) && members_next(&members, &member);
          hop++) {
         struct element element;
         if (!parse_element(member, &element)) {
@@ -245,14 +246,13 @@ static struct span member_at(const struct request *request, struct span name, in
     return found;
 }
 
-static void walk_x_forwarded(const struct request *request, const struct cidr *trusted,
-                             size_t trusted_count, struct forwarded *out)
+static void walk_x_forwarded(const struct request *request, const struct forwarded_trust *trust,
+                             struct forwarded *out)
 {
     struct members members = members_of(request, SPAN("x-forwarded-for"), false);
     struct span member;
     int hops = 0;
-    while (hops < forwarded_hops_max && is_trusted(out, trusted, trusted_count) &&
-           members_next(&members, &member)) {
+    while (hops < forwarded_hops_max && is_trusted(out, trust) && members_next(&members, &member)) {
         hops++;
         if (!parse_node(member, &out->client)) {
             break;
@@ -264,16 +264,47 @@ static void walk_x_forwarded(const struct request *request, const struct cidr *t
     say_proto(member_at(request, SPAN("x-forwarded-proto"), place), out);
 }
 
-void forwarded_resolve(const struct request *request, const struct client *peer,
-                       const struct cidr *trusted, size_t trusted_count, struct forwarded *out)
+static bool has_x_forwarded(const struct request *request)
 {
-    *out = (struct forwarded){.client = *peer, .port = -1};
-    if (!is_trusted(out, trusted, trusted_count)) {
-        return;
+    static const char *const names[] = {"x-forwarded-host", "x-forwarded-port",
+                                        "x-forwarded-proto"};
+    bool found = request->known.x_forwarded_for.ptr != NULL;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !found; i++) {
+        found = field_find(request, span_cstr(names[i])).ptr != NULL;
     }
-    if (request->known.forwarded.ptr != NULL) {
-        walk_forwarded(request, trusted, trusted_count, out);
-    } else {
-        walk_x_forwarded(request, trusted, trusted_count, out);
+    return found;
+}
+
+/* The client's port is left out: X-Forwarded-For seldom has one, and nothing is decided by
+ * it. */
+static bool say_the_same(const struct forwarded *a, const struct forwarded *b)
+{
+    return memcmp(a->client.address, b->client.address, sizeof(a->client.address)) == 0 &&
+           span_eq(a->host, b->host) && span_eq(a->proto, b->proto) && a->port == b->port;
+}
+
+bool forwarded_resolve(const struct request *request, const struct client *peer,
+                       const struct forwarded_trust *trust, struct forwarded *out)
+{
+    struct forwarded said = {.client = *peer, .port = -1};
+    struct forwarded x_said = said;
+    if (!is_trusted(&said, trust)) {
+        *out = said;
+        return true;
     }
+    bool either = trust->family == FORWARDED_EITHER;
+    bool hears_x = trust->family == FORWARDED_X || (either && has_x_forwarded(request));
+    bool hears_7239 =
+        trust->family == FORWARDED_RFC7239 || (either && request->known.forwarded.ptr != NULL);
+    if (hears_x) {
+        walk_x_forwarded(request, trust, &x_said);
+    }
+    if (hears_7239) {
+        walk_forwarded(request, trust, &said);
+    }
+    if (hears_x && hears_7239 && !say_the_same(&said, &x_said)) {
+        return false;
+    }
+    *out = hears_7239 ? said : x_said;
+    return true;
 }

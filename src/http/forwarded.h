@@ -14,7 +14,10 @@
  * outermost believed address, or the first one when there are fewer members (a proxy at
  * the edge sets one, those behind it let it pass); without X-Forwarded-For the last one.
  * A trusted proxy must set or append each of them: one that lets a client's own pass has
- * it believed. */
+ * it believed.
+ *
+ * Most proxies write one of the two families and let the other one pass as the client wrote
+ * it. So only one is believed; as long as nobody has said which, both must say the same. */
 #pragma once
 
 #include "base/cidr.h"
@@ -22,6 +25,20 @@
 
 /* How many proxies are heard; the walk ends there. */
 enum { forwarded_hops_max = 32 };
+
+/* Which fields the proxies write. */
+enum forwarded_family {
+    FORWARDED_EITHER, /* not known: whichever is there; where both are, they must agree */
+    FORWARDED_X,      /* X-Forwarded-For, -Host, -Port and -Proto */
+    FORWARDED_RFC7239,
+};
+
+/* Who is believed, and what of it. */
+struct forwarded_trust {
+    const struct cidr *proxies;
+    size_t proxy_count;
+    enum forwarded_family family;
+};
 
 /* What the trusted proxies say of the request. Empty where they say nothing. */
 struct forwarded {
@@ -31,9 +48,13 @@ struct forwarded {
     int32_t port;         /* of X-Forwarded-Port; -1: it says nothing, or no number of a port */
 };
 
-/* peer: who is connected to us. When there is a Forwarded field, X-Forwarded-* are not
- * looked at. A malformed element, "unknown" and an obfuscated name end the walk: the last
- * address believed stands. Escapes in quoted strings count as malformed; nothing that is
- * read here needs one. Unquoted values may hold ':', '[' and ']', as many write them. */
-void forwarded_resolve(const struct request *request, const struct client *peer,
-                       const struct cidr *trusted, size_t trusted_count, struct forwarded *out);
+/* peer: who is connected to us. A malformed element, "unknown" and an obfuscated name end
+ * the walk: the last address believed stands. Escapes in quoted strings count as malformed;
+ * nothing that is read here needs one. Unquoted values may hold ':', '[' and ']', as many
+ * write them.
+ *
+ * False, with *out untouched: FORWARDED_EITHER, and the two families differ in the client's
+ * address, the host, the port or the scheme. One of them is a client's invention, and
+ * nothing tells which. */
+bool forwarded_resolve(const struct request *request, const struct client *peer,
+                       const struct forwarded_trust *trust, struct forwarded *out);

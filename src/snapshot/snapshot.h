@@ -17,7 +17,7 @@
 #define SNAP_NEVER INT64_MAX
 
 enum {
-    snap_version = 2,
+    snap_version = 3,
     snap_bytes_max = 1 << 30,
     snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
     snap_server_slots_max = 1 << 16,
@@ -241,7 +241,9 @@ struct snapshot {
     int64_t built_ns;
     struct snap_limits limits;
     uint32_t redirect_by;
-    uint32_t catch_all;       /* site; SNAP_NONE */
+    uint32_t catch_all; /* site; SNAP_NONE */
+    uint32_t forwarded; /* enum forwarded_family */
+    uint32_t reserved;
     struct snap_list trusted; /* struct cidr */
     struct snap_list sites;
     struct snap_list hosts; /* struct snap_host; an open hash table, a power of two */

@@ -3,6 +3,7 @@
  * passes can be read without further checks. */
 #include "snapshot/snapshot.h"
 
+#include "http/forwarded.h"
 #include "http/status.h"
 #include "uri/location.h"
 
@@ -331,6 +332,7 @@ static void check_all(struct check *check)
 {
     const struct snapshot *snapshot = check->snapshot;
     check_refs(check, snapshot->regexes);
+    require(check, snapshot->forwarded <= FORWARDED_RFC7239);
     check_cidrs(check, snapshot->trusted);
     const struct snap_rule *rules = check_list(check, snapshot->rules, sizeof(*rules));
     const struct snap_site *sites = check_list(check, snapshot->sites, sizeof(*sites));

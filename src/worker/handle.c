@@ -94,29 +94,14 @@ static void log_request(struct worker *worker, const struct serve_request *asked
     worker->has_logged = true;
 }
 
-/* A head that was refused has no decision, but is counted and logged like one that has. */
-static void refuse(const struct serve_request *asked, struct decision *out)
-{
-    *out = (struct decision){
-        .reason = REASON_BAD_REQUEST,
-        .status = asked->bad_status,
-        .site = SNAP_NONE,
-        .rule = SNAP_NONE,
-        .server = SNAP_NONE,
-        .problem = true,
-        .max_age_s = -1,
-        .retry_after_s = -1,
-        .client = *asked->peer,
-        .host = asked->request->host,
-    };
-}
-
 void handle_request(void *context, const struct serve_request *asked, struct response *response)
 {
     struct worker *worker = context;
     struct decision decision;
     if (asked->bad_status != 0) {
-        refuse(asked, &decision);
+        /* Counted and logged like a request that has a decision. */
+        decision_init(&decision, asked->request, asked->peer);
+        decision_refuse(&decision, REASON_BAD_REQUEST, asked->bad_status);
     } else {
         decide(&worker->decide, asked->request, asked->peer, asked->now_ns, &decision);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Forwarded fields as a stranger may write them. Each line of the input is a field; its
  * first octet says which one. Whatever it holds: what our own proxy appends to it decides,
- * and a peer that is not trusted is not heard. */
+ * and a peer that is not trusted is not heard. Where nobody has said which family of fields
+ * the proxy writes, the other one can only have a request refused. */
 #include "http/field.h"
 #include "http/forwarded.h"
 
@@ -35,6 +36,8 @@ static void add(struct input *input, struct span name, struct span value)
     input->fields[input->request.field_count++] = (struct field){.name = name, .value = value};
     if (name.len == 9) {
         input->request.known.forwarded = value;
+    } else if (name.len == 15) {
+        input->request.known.x_forwarded_for = value;
     }
 }
 
@@ -51,11 +54,15 @@ static void read_input(struct span bytes, struct input *input)
     }
 }
 
-static void check(const struct input *input, const struct client *peer, const struct cidr *trusted,
-                  const struct client *want)
+/* want: who the client must be, unless the request is refused; NULL: anybody. */
+static void check_family(const struct input *input, const struct client *peer,
+                         const struct forwarded_trust *trust, const struct client *want)
 {
     struct forwarded out;
-    forwarded_resolve(&input->request, peer, trusted, 1, &out);
+    if (!forwarded_resolve(&input->request, peer, trust, &out)) {
+        assert(trust->family == FORWARDED_EITHER && want != peer);
+        return;
+    }
     assert(out.proto.len == 0 || span_eq(out.proto, SPAN("http")) ||
            span_eq(out.proto, SPAN("https")));
     assert(out.client.secure == (out.proto.len == 5));
@@ -69,15 +76,26 @@ static void check(const struct input *input, const struct client *peer, const st
     }
 }
 
+static void check(const struct input *input, const struct client *peer, const struct cidr *trusted,
+                  enum forwarded_family family, const struct client *want)
+{
+    struct forwarded_trust trust = {.proxies = trusted, .proxy_count = 1, .family = family};
+    check_family(input, peer, &trust, want);
+    trust.family = FORWARDED_EITHER;
+    check_family(input, peer, &trust, want);
+}
+
 /* What a proxy does: a field of its own, or more text at the end of the last one. */
 static void check_appended(struct input *input, const struct client *peer,
-                           const struct cidr *trusted, struct span name, struct span text)
+                           const struct cidr *trusted, enum forwarded_family family,
+                           struct span text)
 {
+    struct span name = family == FORWARDED_X ? SPAN("X-Forwarded-For") : SPAN("Forwarded");
     struct client proxied = {.port = 0};
     assert(address_parse(SPAN("192.0.2.9"), proxied.address));
     struct request before = input->request;
     add(input, name, span_from(text, 2));
-    check(input, peer, trusted, &proxied);
+    check(input, peer, trusted, family, &proxied);
     input->request = before;
 
     struct field *last = NULL;
@@ -90,7 +108,7 @@ static void check_appended(struct input *input, const struct client *peer,
         memcpy(longer, old.ptr, old.len);
         memcpy(longer + old.len, text.ptr, text.len);
         last->value = span_of(longer, old.len + text.len);
-        check(input, peer, trusted, &proxied);
+        check(input, peer, trusted, family, &proxied);
         last->value = old;
     }
 }
@@ -105,11 +123,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(address_parse(SPAN("10.0.0.1"), peer.address));
     assert(address_parse(SPAN("192.0.2.77"), stranger.address));
     read_input(span_of(data, size), &input);
-    check(&input, &stranger, &trusted, &stranger);
-    check(&input, &peer, &trusted, NULL);
-    check_appended(&input, &peer, &trusted, SPAN("Forwarded"), SPAN(", for=192.0.2.9"));
-    if (input.request.known.forwarded.ptr == NULL) {
-        check_appended(&input, &peer, &trusted, SPAN("X-Forwarded-For"), SPAN(", 192.0.2.9"));
-    }
+    check(&input, &stranger, &trusted, FORWARDED_X, &stranger);
+    check(&input, &stranger, &trusted, FORWARDED_RFC7239, &stranger);
+    check(&input, &peer, &trusted, FORWARDED_X, NULL);
+    check(&input, &peer, &trusted, FORWARDED_RFC7239, NULL);
+    check_appended(&input, &peer, &trusted, FORWARDED_RFC7239, SPAN(", for=192.0.2.9"));
+    check_appended(&input, &peer, &trusted, FORWARDED_X, SPAN(", 192.0.2.9"));
     return 0;
 }

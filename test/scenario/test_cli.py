@@ -29,6 +29,7 @@ pools:
 detours:
   - {name: upgrade, site: shop, path_prefix: /checkout, page: "https://m.example.com/", from: "2030-01-01T00:00:00Z", until: "2030-01-02T00:00:00Z", bypass: {cookie: ops=letmein}, reason: database upgrade, owner: payments}
 trusted_proxies: [127.0.0.1/32]
+forwarded_header: X-Forwarded-For
 """
 
 CONFIG_CLEAN = """

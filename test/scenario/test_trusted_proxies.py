@@ -69,7 +69,8 @@ FIELDS = [
     ({"Forwarded": "for=203.0.113.5, for=198.51.100.7"}, "inside"),
     ({"Forwarded": "for=unknown"}, "local"),
     ({"Forwarded": "for=203.0.113.5, for=_hidden"}, "local"),
-    ({"Forwarded": "for=203.0.113.5", "X-Forwarded-For": "192.0.2.1"}, "inside"),
+    # Both, as long as nobody has said which of them the proxies write: they must agree.
+    ({"Forwarded": "for=203.0.113.5", "X-Forwarded-For": "192.0.2.1, 203.0.113.5"}, "inside"),
 ]
 
 
@@ -81,6 +82,54 @@ def test_from_a_trusted_proxy(server, headers, expected):
 @pytest.mark.parametrize("headers, expected", FIELDS)
 def test_from_anybody_else_nothing_is_believed(server, headers, expected):
     assert who(server, headers, source="127.0.0.9") == "local"
+
+
+# What a client adds to what its proxy writes: (the proxy's, the client's).
+ADDED = [
+    ({"X-Forwarded-For": "203.0.113.5"}, {"Forwarded": "for=192.0.2.1"}),
+    ({"X-Forwarded-For": "203.0.113.5"}, {"Forwarded": "for=203.0.113.5;host=public.example"}),
+    ({"X-Forwarded-For": "203.0.113.5"}, {"Forwarded": "for=203.0.113.5;proto=https"}),
+    ({"X-Forwarded-For": "203.0.113.5"}, {"Forwarded": "nonsense"}),
+    ({"X-Forwarded-For": "203.0.113.5"}, {"Forwarded": ""}),
+    ({"Forwarded": "for=203.0.113.5"}, {"X-Forwarded-For": "192.0.2.1"}),
+    ({"Forwarded": "for=203.0.113.5"}, {"X-Forwarded-Host": "public.example"}),
+    ({"Forwarded": "for=203.0.113.5"}, {"X-Forwarded-Proto": "https"}),
+    ({"Forwarded": "for=203.0.113.5"}, {"X-Forwarded-Port": "81"}),
+]
+
+
+@pytest.mark.parametrize("written, added", ADDED)
+def test_two_families_that_differ_are_refused(server, written, added):
+    r = server.get("/who?differ", written | added)
+    assert r.status == 400
+    assert r["Cache-Control"] == "no-store"
+    assert who(server, written | added, source="127.0.0.9") == "local"
+    wait_until(lambda: [x for x in server.log_lines()
+                        if x["path"] == "/who?differ" and x["why"] == "Forwarded and X-Forwarded differ"])
+
+
+@pytest.fixture(scope="module", params=["X-Forwarded-For", "Forwarded"])
+def one_family(request, shared_detour):
+    return request.param, shared_detour(f"forwarded_header: {request.param}\n" + CONFIG)
+
+
+@pytest.mark.parametrize("written, added", ADDED)
+def test_the_family_that_the_proxies_do_not_write_is_ignored(one_family, written, added):
+    family, server = one_family
+    if not any(name.startswith(family.removesuffix("-For")) for name in written):
+        written, added = added, written
+    alone = {path: server.get(path, written, host="a.example:8307").location for path in ["/who", "/scheme", "/port"]}
+    assert alone == {path: server.get(path, written | added, host="a.example:8307").location for path in alone}
+
+
+def test_nothing_of_the_other_family_is_believed(one_family):
+    family, server = one_family
+    other = {"X-Forwarded-For": {"Forwarded": "for=203.0.113.5;host=public.example;proto=https"},
+             "Forwarded": {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Host": "public.example",
+                           "X-Forwarded-Proto": "https", "X-Forwarded-Port": "81"}}[family]
+    assert who(server, other) == "local"
+    assert server.get("/scheme", other).location.endswith("/http/a.example")
+    assert server.get("/port", other, host="a.example:8307").location.endswith("/http/8307")
 
 
 def test_several_fields_are_one_list(server):
@@ -110,7 +159,6 @@ PORTS = [
     ({"X-Forwarded-Port": "nonsense"}, "http/8307"),
     ({"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Port": "1, 8443"}, "http/8443"),
     ({"Forwarded": 'for=203.0.113.5;host="a.example:8443";proto=https'}, "https/8443"),
-    ({"Forwarded": "for=203.0.113.5;host=a.example;proto=https", "X-Forwarded-Port": "81"}, "https/443"),
 ]
 
 

@@ -93,6 +93,7 @@ static void test_the_design_file(void **state)
     assert_int_equal(m->listener_count, 3);
     assert_true(m->listeners[2].proxy_protocol);
     assert_int_equal(m->trusted_proxy_count, 2);
+    assert_int_equal(m->forwarded, FORWARDED_RFC7239);
     assert_true(m->has_metrics && m->redirect_by);
     assert_span(m->access_log, "-");
     const struct model_site *shop = &m->sites[0];

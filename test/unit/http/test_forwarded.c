@@ -20,6 +20,8 @@ struct row {
     uint16_t port;
     int32_t said_port; /* 0: nothing was said */
     bool peer_secure, secure;
+    enum forwarded_family family; /* FORWARDED_EITHER without it */
+    bool differ;                  /* the families do, so nobody is believed */
 };
 
 #define FWD "Forwarded: "
@@ -136,10 +138,72 @@ static const struct row rows[] = {
      .fields = {FWD "for=\"1.1.1.1:65536\""},
      .client = "10.0.0.1",
      .port = 99},
-    {.name = "Forwarded is preferred",
+    {.name = "both families, another address",
      .peer = "10.0.0.1",
-     .fields = {XFF "1.1.1.1", XFH "x", XFP "https", FWD "for=192.0.2.1"},
-     .client = "192.0.2.1"},
+     .fields = {XFF "1.1.1.1", FWD "for=192.0.2.1"},
+     .differ = true},
+    {.name = "both families, another host",
+     .peer = "10.0.0.1",
+     .fields = {XFF "192.0.2.1", XFH "a", FWD "for=192.0.2.1;host=b"},
+     .differ = true},
+    {.name = "both families, one names a host",
+     .peer = "10.0.0.1",
+     .fields = {XFF "192.0.2.1", FWD "for=192.0.2.1;host=b"},
+     .differ = true},
+    {.name = "both families, one names a scheme",
+     .peer = "10.0.0.1",
+     .fields = {XFF "192.0.2.1", FWD "for=192.0.2.1;proto=https"},
+     .differ = true},
+    {.name = "both families, one names a port",
+     .peer = "10.0.0.1",
+     .fields = {FWD "for=192.0.2.1", XFF "192.0.2.1", XFPORT "8443"},
+     .differ = true},
+    {.name = "both families, one says nothing of the client",
+     .peer = "10.0.0.1",
+     .fields = {XFP "https", FWD "for=192.0.2.1;proto=https"},
+     .differ = true},
+    {.name = "both families, one is malformed",
+     .peer = "10.0.0.1",
+     .fields = {XFF "192.0.2.1", FWD "for"},
+     .differ = true},
+    {.name = "both families agree",
+     .peer = "10.0.0.1",
+     .fields = {XFF "6.6.6.6, 192.0.2.1", XFH "a", XFP "https",
+                FWD "for=\"192.0.2.1:4711\";host=a;proto=https"},
+     .client = "192.0.2.1",
+     .port = 4711,
+     .host = "a",
+     .proto = "https",
+     .secure = true},
+    {.name = "both families of a stranger",
+     .peer = "192.0.2.1",
+     .fields = {XFF "1.1.1.1", FWD "for=2.2.2.2"},
+     .client = "192.0.2.1",
+     .port = 99},
+    {.name = "only X-Forwarded is believed",
+     .peer = "10.0.0.1",
+     .family = FORWARDED_X,
+     .fields = {FWD "for=1.1.1.1;host=evil;proto=https", XFF "192.0.2.1", XFH "a"},
+     .client = "192.0.2.1",
+     .host = "a"},
+    {.name = "only X-Forwarded is believed, and there is none",
+     .peer = "10.0.0.1",
+     .family = FORWARDED_X,
+     .fields = {FWD "for=1.1.1.1;host=evil;proto=https"},
+     .client = "10.0.0.1",
+     .port = 99},
+    {.name = "only Forwarded is believed",
+     .peer = "10.0.0.1",
+     .family = FORWARDED_RFC7239,
+     .fields = {XFF "1.1.1.1", XFH "evil", XFPORT "1", FWD "for=192.0.2.1;host=a"},
+     .client = "192.0.2.1",
+     .host = "a"},
+    {.name = "only Forwarded is believed, and there is none",
+     .peer = "10.0.0.1",
+     .family = FORWARDED_RFC7239,
+     .fields = {XFF "1.1.1.1", XFH "evil", XFP "https", XFPORT "1"},
+     .client = "10.0.0.1",
+     .port = 99},
     {.name = "XFF one", .peer = "10.0.0.1", .fields = {XFF "192.0.2.1"}, .client = "192.0.2.1"},
     {.name = "XFF right to left",
      .peer = "10.0.0.1",
@@ -239,6 +303,7 @@ static const struct row rows[] = {
      .client = "192.0.2.1"},
     {.name = "XFPort beside Forwarded",
      .peer = "10.0.0.1",
+     .family = FORWARDED_RFC7239,
      .fields = {FWD "for=192.0.2.1", XFPORT "8443"},
      .client = "192.0.2.1"},
     {.name = "XFPort of a stranger",
@@ -266,6 +331,9 @@ static size_t fill(const struct row *row, struct request *request, struct field 
         fields[count].value = span_trim(span_from(text, colon + 1));
         if (span_eq_ci(fields[count].name, SPAN("forwarded"))) {
             request->known.forwarded = fields[count].value;
+        }
+        if (span_eq_ci(fields[count].name, SPAN("x-forwarded-for"))) {
+            request->known.x_forwarded_for = fields[count].value;
         }
         count++;
     }
@@ -300,11 +368,18 @@ static void the_first_untrusted_address_is_the_client(void **state)
         struct field fields[4];
         struct request request = {.fields = fields};
         struct client peer = {.port = 99, .secure = rows[i].peer_secure};
+        struct forwarded_trust trust = {
+            .proxies = trusted, .proxy_count = 2, .family = rows[i].family};
         struct forwarded out;
         request.field_count = fill(&rows[i], &request, fields);
         assert_true(address_parse(span_cstr(rows[i].peer), peer.address));
-        forwarded_resolve(&request, &peer, trusted, 2, &out);
-        check(&rows[i], &out);
+        bool heard = forwarded_resolve(&request, &peer, &trust, &out);
+        if (heard == rows[i].differ) {
+            fail_msg("%s: heard %d", rows[i].name, heard);
+        }
+        if (heard) {
+            check(&rows[i], &out);
+        }
     }
 }
 
@@ -322,7 +397,8 @@ static void hops_are_bounded(void **state)
     struct forwarded out;
     assert_true(cidr_parse(SPAN("10.0.0.0/8"), &trusted));
     assert_true(address_parse(SPAN("10.0.0.1"), peer.address));
-    forwarded_resolve(&request, &peer, &trusted, 1, &out);
+    struct forwarded_trust trust = {.proxies = &trusted, .proxy_count = 1, .family = FORWARDED_X};
+    assert_true(forwarded_resolve(&request, &peer, &trust, &out));
     assert_int_equal(out.client.address[15], 2);
     assert_int_equal(out.client.address[12], 10);
 }

@@ -5,6 +5,7 @@
 
 static const char everything[] =
     "trusted_proxies: [10.0.0.0/8]\n"
+    "forwarded_header: Forwarded\n"
     "sites:\n"
     "  - name: shop\n"
     "    hosts: [shop.example, '*.shop.example']\n"
