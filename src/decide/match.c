@@ -230,7 +230,7 @@ static struct span group_text(const struct asked *asked, const struct matched *m
     bool in_host = source >= SNAP_HOST_GROUP;
     const struct pattern_groups *groups = in_host ? &matched->host_groups : &matched->path_groups;
     uint32_t group = in_host ? source - SNAP_HOST_GROUP : source;
-    if (group >= groups->count || groups->at[group].from == UINT32_MAX) {
+    if (!pattern_group_found(groups, group)) {
         return (struct span){0};
     }
     return span_slice(in_host ? asked->decision->host : asked->path.norm, groups->at[group].from,
