@@ -283,8 +283,13 @@ bool read_action_map(struct load *load, const struct node *node, const char *wha
 
 /* ---- header fields to add ---- */
 
-static const char *const refused_fields[] = {"Location", "Content-Length", "Transfer-Encoding",
-                                             "Connection", "Date"};
+static const char *const refused_fields[] = {"Location", "Content-Length", "Date"};
+
+/* RFC 9110, 7.6.1; most of them are errors in HTTP/2 (RFC 9113, 8.2.2). No answer has trailers
+ * that Trailer could announce. */
+static const char *const hop_fields[] = {"Connection", "Keep-Alive", "Proxy-Connection",
+                                         "TE",         "Trailer",    "Transfer-Encoding",
+                                         "Upgrade"};
 
 static const char *const request_fields[] = {"User-Agent",       "Accept",          "Cookie",
                                              "Authorization",    "Referer",         "Host",
@@ -311,6 +316,13 @@ static bool field_name_fits(struct load *load, const struct node *key)
     if (is_one_of(key->text, refused_fields, sizeof(refused_fields) / sizeof(char *))) {
         problems_error(load->problems, key->place,
                        "the field %.*s is written by Detour itself; take it away", SHOW(key->text));
+        return false;
+    }
+    if (is_one_of(key->text, hop_fields, sizeof(hop_fields) / sizeof(char *))) {
+        problems_error(load->problems, key->place,
+                       "the field %.*s is about one connection (RFC 9110, 7.6.1), not about an "
+                       "answer; take it away",
+                       SHOW(key->text));
         return false;
     }
     return true;
