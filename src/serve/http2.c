@@ -14,7 +14,7 @@ static void on_request(void *context, const struct request *request, uint16_t ba
                        struct response *response)
 {
     struct conn *conn = context;
-    protocol_answer(conn, request, bad_status, response);
+    protocol_answer(conn, request, (struct span){0}, bad_status, response);
 }
 
 enum preface http2_preface(struct span bytes)
@@ -61,6 +61,7 @@ static void count(struct server *server)
     counter_add(&counters->bodies_not_sent, now->bodies_not_sent - then->bodies_not_sent);
     counter_add(&counters->bodies_drained, now->bodies_drained - then->bodies_drained);
     counter_add(&counters->bodies_cut, now->bodies_cut - then->bodies_cut);
+    counter_add(&counters->body_bytes, now->body_bytes - then->body_bytes);
     counter_add(&counters->resets_received, now->resets_received - then->resets_received);
     counter_add(&counters->resets_sent, now->resets_sent - then->resets_sent);
     counter_add(&counters->goaways_sent, now->goaways_sent - then->goaways_sent);

@@ -213,6 +213,16 @@ def test_all_is_written_before_the_answer_is_read(server, wire):
 
 
 @every_wire
+def test_every_byte_of_a_body_is_counted(server, wire):
+    before = server.metrics().sum("body_bytes")
+    with outcome(server, drained=1), wire.connect(server) as c:
+        c.begin(MB + 1).end(MB + 1)
+        assert c.status() == 307
+        c.assert_open()
+    assert server.metrics().sum("body_bytes") - before == MB + 1
+
+
+@every_wire
 def test_it_lies_unread_for_a_while(server, wire):
     with no_reset(server), wire.connect(server) as c:
         c.begin(SIZE).data(SIZE // 2)

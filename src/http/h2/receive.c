@@ -159,6 +159,7 @@ static int on_data_chunk(nghttp2_session *wire, uint8_t flags, int32_t stream_id
         return 0;
     }
     stream->received += len;
+    session->engine->counters.body_bytes += len;
     if (stream->has_length && stream->received > stream->length) {
         stream->reset = true;
         return h2_reset_for_fault(session, stream_id, NGHTTP2_PROTOCOL_ERROR);

@@ -57,6 +57,7 @@ struct h2_counters {
     uint64_t bodies_not_sent; /* the answer kept the client from sending anything */
     uint64_t bodies_drained;  /* read to their end */
     uint64_t bodies_cut;      /* neither */
+    uint64_t body_bytes;      /* of bodies, thrown away */
     uint64_t resets_received;
     uint64_t resets_sent;
     uint64_t goaways_sent; /* for an error of the client's, or too much of something */
