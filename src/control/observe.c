@@ -13,8 +13,12 @@ struct observe {
     void *context;
     struct listener listener;
     bool listening;
-    uint8_t *text; /* of the last exposition, which the server may still be reading */
+    uint8_t *text;   /* of the last exposition, which the server may still be reading */
+    size_t text_len; /* of it, and so about that of the next one */
 };
+
+/* Of all expositions that readers have not taken yet. */
+enum { unread_bytes_max = 64 << 20 };
 
 static const struct serve_limits limits = {
     .header_timeout_ms = 10000,
@@ -33,9 +37,23 @@ static void answer_text(struct response *response, uint16_t status, struct span 
     response->body = body;
 }
 
+/* Each connection may be one that does not read, and holds a copy then. One
+ * alone is served whatever it costs. */
+static bool has_room(const struct observe *o)
+{
+    size_t others = server_connection_count(o->server) - 1;
+    return others == 0 || o->text_len <= unread_bytes_max / (others + 1);
+}
+
 static void answer_metrics(struct observe *o, struct response *response)
 {
     struct metrics metrics = {0};
+    if (!has_room(o)) {
+        answer_text(response, 503, SPAN("too many connections for so many metrics\n"));
+        response_add(response, SPAN("Retry-After"), SPAN("5"));
+        response->close = true;
+        return;
+    }
     o->fill(o->context, &metrics);
     if (metrics.counters == NULL || metrics.servers == NULL) {
         answer_text(response, 503, SPAN("nothing is served yet\n"));
@@ -53,6 +71,7 @@ static void answer_metrics(struct observe *o, struct response *response)
     response->status = 200;
     response->content_type = SPAN("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response->body = buffer_span(&out);
+    o->text_len = out.len;
     response_add(response, SPAN("Cache-Control"), SPAN("no-store"));
 }
 

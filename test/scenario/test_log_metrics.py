@@ -4,8 +4,11 @@ neither can hold a request."""
 
 import http.client
 import os
+import re
 import signal
+import socket
 import threading
+from pathlib import Path
 
 import pytest
 from detourlib import SLACK, Probe, request_bytes, run, wait_until
@@ -151,6 +154,44 @@ def test_hits_survive_a_killed_worker_control_and_a_reload(detour):
         server.get(f"/api/{i}")
     wait_until(lambda: hits() == 45, what="45 hits after the reload")
     assert server.metrics().hits("shop/routes/new") >= 1
+
+
+def resident_kib(pid):
+    return int(re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+
+
+def test_readers_that_do_not_read(detour):
+    """Each would hold a copy of some megabytes."""
+    routes = "".join(f'      - {{name: {"r" * 110}{i}, path: /r{i}, to: "https://b.example/"}}\n' for i in range(20000))
+    server = detour(f"sites:\n  - name: shop\n    hosts: [a.example]\n    routes:\n{routes}", metrics=True, workers=1)
+    size = len(server.metrics().text)
+    assert size > 3 << 20
+    before = resident_kib(server.control_pid())
+    readers = []
+    for _ in range(40):
+        c = socket.socket()
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.settimeout(20)
+        c.connect(("127.0.0.1", server.metrics_port))
+        c.sendall(b"GET /metrics HTTP/1.1\r\nHost: m\r\n\r\n")
+        readers.append(c)
+    heads = [c.recv(400) for c in readers]
+    refused = [h for h in heads if h.startswith(b"HTTP/1.1 503 ")]
+    served = [h for h in heads if h.startswith(b"HTTP/1.1 200 ")]
+    assert len(refused) + len(served) == 40
+    assert 2 <= len(served) <= (64 << 20) // size
+    assert all(b"\r\nRetry-After: 5\r\n" in h and b"\r\nConnection: close\r\n" in h for h in refused)
+    assert resident_kib(server.control_pid()) - before < (64 << 10) + 3 * (size >> 10)
+    for c in readers:
+        c.close()
+
+    def all_there():
+        try:
+            return len(server.metrics().text) >= size
+        except (AssertionError, OSError):
+            return False
+
+    wait_until(all_there, what="the metrics")
 
 
 def test_the_metrics_listener_serves_nothing_else(server):
