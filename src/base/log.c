@@ -5,15 +5,14 @@
 
 #include "base/clock.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { line_bytes_max = 2048, patience_ms = 10 };
+enum { line_bytes_max = 2048, patience_ms = 10, lines_patience_ms = 1000 };
 
 static const char *role_name = "detour";
 
@@ -45,10 +44,10 @@ static void escape_controls(char *text, size_t length)
 }
 
 /* A pipe that nobody empties must not stop the process: the line is lost instead. */
-static bool may_write(void)
+static bool may_write(int64_t wait_ms)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&out, 1, patience_ms) != 0;
+    return poll(&out, 1, wait_ms > 0 ? (int)wait_ms : 0) != 0;
 }
 
 static void log_line(const char *level, const char *format, va_list args)
@@ -62,7 +61,7 @@ static void log_line(const char *level, const char *format, va_list args)
     }
     escape_controls(line, end);
     line[end] = '\n';
-    if (may_write()) {
+    if (may_write(patience_ms)) {
         ssize_t ignored = write(STDERR_FILENO, line, end + 1);
         (void)ignored; /* there is nowhere left to complain */
     }
@@ -90,4 +89,26 @@ void log_error(const char *format, ...)
     va_start(args, format);
     log_line("error", format, args);
     va_end(args);
+}
+
+/* What a pipe takes at once if it takes anything; whole lines, where one fits. */
+static struct span first_piece(struct span lines)
+{
+    struct span piece = span_slice(lines, 0, lines.len < PIPE_BUF ? lines.len : PIPE_BUF);
+    const uint8_t *end = memrchr(piece.ptr, '\n', piece.len);
+    return end != NULL ? span_of(piece.ptr, (size_t)(end + 1 - piece.ptr)) : piece;
+}
+
+bool log_lines(struct span lines)
+{
+    int64_t until_ms = clock_monotonic_ns() / 1000000 + lines_patience_ms;
+    while (lines.len > 0 && may_write(until_ms - clock_monotonic_ns() / 1000000)) {
+        struct span piece = first_piece(lines);
+        ssize_t written = write(STDERR_FILENO, piece.ptr, piece.len);
+        if (written <= 0) {
+            break;
+        }
+        lines = span_from(lines, (size_t)written);
+    }
+    return lines.len == 0;
 }

@@ -2,6 +2,8 @@
 /* Gathers and prints problems. */
 #include "base/problem.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 void problems_init(struct problems *problems, struct arena *arena, const char *file)
@@ -123,4 +125,20 @@ void problems_print(const struct problems *problems, FILE *out)
         put_problem(&printer, problems->file, &problems->items[i]);
     }
     flush(&printer);
+}
+
+void problems_log(const struct problems *problems)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (out != NULL) {
+        problems_print(problems, out);
+    }
+    if (out == NULL || fclose(out) != 0) {
+        log_error("there is no memory to print %zu problems", problems->count);
+    } else if (len > 0) {
+        log_lines(span_of((const uint8_t *)text, len));
+    }
+    free(text);
 }

@@ -44,3 +44,5 @@ void problems_sort(struct problems *problems);
 
 /* detour.yaml:12:5: error: … , a line each; control bytes are escaped. */
 void problems_print(const struct problems *problems, FILE *out);
+/* The same to standard error, for a process that must not wait for its reader (base/log.h). */
+void problems_log(const struct problems *problems);
