@@ -76,6 +76,15 @@ static void established(struct conn *conn)
     counter_add(tls_resumed(conn->tls) ? &counters->handshakes_resumed : &counters->handshakes, 1);
 }
 
+/* A piece of a record is progress, too: a slow client fills one in half a minute. */
+static void received_piece(struct conn *conn, struct span bytes, size_t fresh)
+{
+    if (conn->state == CONN_BODY || conn->state == CONN_LINGER) {
+        timeout_progress(conn, conn->state == CONN_BODY ? WAIT_BODY : WAIT_LINGER, fresh);
+    }
+    conn_settle(conn, NEXT_READ, bytes);
+}
+
 /* Opens records. What they hold may be nothing, or answers of the handshake. */
 static void open_records(struct conn *conn, struct span records)
 {
@@ -94,7 +103,7 @@ static void open_records(struct conn *conn, struct span records)
     } else if (plain.len > 0) {
         received(conn, bytes, plain.len);
     } else {
-        conn_settle(conn, NEXT_READ, bytes);
+        received_piece(conn, bytes, records.len);
     }
 }
 

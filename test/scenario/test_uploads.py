@@ -18,7 +18,7 @@ from pathlib import Path
 import conftest
 import pytest
 from detourlib import FOREVER, SLACK, Probe, Target, free_port, parse_all, request_bytes, wait_until
-from uploadlib import HTTP1, HTTP2, HTTP2_CLEAR, PIECE, TLS, Resets, make_certificate
+from uploadlib import HTTP1, HTTP2, HTTP2_CLEAR, PIECE, TLS, Resets, Sealed, make_certificate
 
 MB = 1_000_000
 SIZE = 50 * MB
@@ -377,6 +377,20 @@ def test_a_body_that_goes_on_slowly_is_never_cut(tight, wire):
             time.sleep(0.1)
         assert c.status() == 307
         c.assert_open()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}], ids=["body", "after the end"])
+def test_a_record_that_takes_long_is_progress(start, headers):
+    """A TLS record of 16 KiB, of which some bytes come now and then."""
+    server = start("{time: 10s, idle: 1s}")
+    size = 16_000
+    with no_reset(server), outcome(server, drained=1), Sealed(server) as c:
+        c.send(c.seal(request_bytes("POST", "/r/x", {"Content-Length": str(size), **headers})))
+        record = c.seal(PIECE[:size])
+        for i in range(0, len(record), 500):
+            c.send(record[i : i + 500])
+            time.sleep(0.1)
+        assert b"HTTP/1.1 307" in c.open()
 
 
 @every_stream
