@@ -65,13 +65,23 @@ static bool hold(struct conn *conn, struct span rest)
 
 static void wait_for_writing(struct conn *conn, enum next next, struct span rest)
 {
-    if ((next == NEXT_READ || next == NEXT_AGAIN) && !hold(conn, rest)) {
+    if (next != NEXT_CLOSE && next != NEXT_LINGER && !hold(conn, rest)) {
         conn_close(conn);
         return;
     }
     conn->next = (uint8_t)next;
     timeout_enter(conn, WAIT_WRITE);
     watch(conn, EV_WRITE);
+}
+
+static void wait_for_answer(struct conn *conn, struct span rest)
+{
+    if (!hold(conn, rest)) {
+        conn_close(conn);
+        return;
+    }
+    ev_io_stop(conn_server(conn)->loop, &conn->io);
+    timeout_enter(conn, WAIT_ANSWER);
 }
 
 static void wait_for_turn(struct conn *conn, struct span rest)
@@ -156,6 +166,9 @@ static void go_on(struct conn *conn, enum next next, struct span rest)
     case NEXT_CLOSE:
         conn_close(conn);
         return;
+    case NEXT_WAIT:
+        wait_for_answer(conn, rest);
+        return;
     }
 }
 
@@ -226,7 +239,7 @@ static bool secure(struct conn *conn)
     if (server->tls == NULL || server->handshake_count >= handshakes_max) {
         return false;
     }
-    conn->tls = tls_stream_new(server->tls, true);
+    conn->tls = tls_stream_new(server->tls, server->content_max == 0);
     if (conn->tls == NULL) {
         return false;
     }
@@ -296,6 +309,7 @@ void conn_close(struct conn *conn)
     struct acceptor *acceptor = conn->acceptor;
     struct server *server = acceptor->server;
     body_end(conn);
+    http1_forget(conn);
     http2_end(conn);
     end_tls(conn);
     ev_io_stop(server->loop, &conn->io);

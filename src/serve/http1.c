@@ -5,6 +5,9 @@
 
 #include "http/h1/encode.h"
 
+#include <assert.h>
+#include <stdlib.h>
+
 static void clear_response(struct response *response)
 {
     response->status = 0;
@@ -15,16 +18,20 @@ static void clear_response(struct response *response)
     response->field_count = 0;
 }
 
-/* Has the request in the server's head answered. Gives whether it is the last one. */
-static bool answer(struct conn *conn, uint16_t bad_status, bool close)
+/* An answer that is still to come, and how it is to be encoded. */
+struct serve_later {
+    struct conn *conn; /* NULL: it has gone */
+    uint8_t version_minor;
+    bool head;
+    bool close;
+};
+
+static bool encode(struct conn *conn, const struct request *request, bool close)
 {
     struct server *server = conn_server(conn);
-    const struct request *request = &server->head.request;
-    clear_response(&server->response);
-    protocol_answer(conn, request, bad_status, &server->response);
     struct h1_encoding encoding = {
         .date = server->date,
-        .version_minor = bad_status == 0 ? request->version_minor : 1,
+        .version_minor = request->version_minor,
         .head = request->method == METHOD_HEAD,
         .close = close || server->response.close || server->draining,
     };
@@ -32,15 +39,33 @@ static bool answer(struct conn *conn, uint16_t bad_status, bool close)
     return encoding.close;
 }
 
+/* Has the request in the server's head answered. What follows if it is not the last one:
+ * NEXT_READ, or NEXT_WAIT. */
+static enum next answer(struct conn *conn, struct span content, bool close)
+{
+    struct server *server = conn_server(conn);
+    clear_response(&server->response);
+    protocol_answer(conn, &server->head.request, content, 0, &server->response);
+    if (conn->later != NULL) {
+        conn->later->close = close;
+        return NEXT_WAIT;
+    }
+    return encode(conn, &server->head.request, close) ? NEXT_CLOSE : NEXT_READ;
+}
+
 /* A head that was not fully read says nothing certain, so the handler sees none of it
  * that an earlier request may have left. */
 static void refuse(struct conn *conn, uint16_t status, bool empty)
 {
+    struct server *server = conn_server(conn);
+    struct request *request = &server->head.request;
     if (empty) {
-        struct request *request = &conn_server(conn)->head.request;
-        *request = (struct request){.version_minor = 1, .port = -1};
+        *request = (struct request){.version_major = 1, .port = -1};
     }
-    answer(conn, status, true);
+    request->version_minor = 1;
+    clear_response(&server->response);
+    protocol_answer(conn, request, (struct span){0}, status, &server->response);
+    encode(conn, request, true);
 }
 
 void http1_timeout(struct conn *conn)
@@ -70,20 +95,58 @@ static enum next answer_request(struct conn *conn, struct span rest, size_t *use
     const struct request *request = &conn_server(conn)->head.request;
     bool has_body = request->body != BODY_NONE;
     bool close = !request->keep_alive || (has_body && body_unskippable(conn, request));
-    bool last = answer(conn, 0, close);
+    enum next next = answer(conn, (struct span){0}, close);
     size_t body_used = 0;
     if (has_body) {
         body_begin(conn, request);
-        enum next next = body_skip(conn, rest, &body_used);
+        enum next after = body_skip(conn, rest, &body_used);
         *used += body_used;
-        if (next == NEXT_LINGER) {
-            return next;
+        if (after == NEXT_LINGER) {
+            return after;
         }
     }
-    return last ? finish(conn, span_from(rest, body_used)) : NEXT_READ;
+    return next == NEXT_CLOSE ? finish(conn, span_from(rest, body_used)) : next;
 }
 
-/* False: the bytes are the beginning of a head. */
+/* Whether the content is still on its way. rest: what follows the head. */
+static bool content_missing(struct conn *conn, struct span rest)
+{
+    struct server *server = conn_server(conn);
+    const struct request *request = &server->head.request;
+    if (request->body != BODY_LENGTH || request->content_length > server->content_max ||
+        rest.len >= request->content_length) {
+        return false;
+    }
+    if (request->expect_continue && !conn->continued) {
+        conn->continued = true;
+        buffer_put(&server->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
+    return true;
+}
+
+/* As answer_request, for a handler that wants the content, all of which is there. */
+static enum next answer_with_content(struct conn *conn, struct span rest, size_t *used)
+{
+    struct server *server = conn_server(conn);
+    const struct request *request = &server->head.request;
+    conn->continued = false;
+    if (request->body == BODY_CHUNKED || request->content_length > server->content_max) {
+        refuse(conn, request->body == BODY_CHUNKED ? 411 : 413, false);
+        return NEXT_LINGER;
+    }
+    size_t len = (size_t)request->content_length;
+    *used += len;
+    enum next next = answer(conn, span_slice(rest, 0, len), !request->keep_alive);
+    return next == NEXT_CLOSE ? finish(conn, span_from(rest, len)) : next;
+}
+
+static enum next take_head(struct conn *conn, struct span rest, size_t *used)
+{
+    return conn_server(conn)->content_max > 0 ? answer_with_content(conn, rest, used)
+                                              : answer_request(conn, rest, used);
+}
+
+/* False: the bytes are the beginning of a request. */
 static bool take_request(struct conn *conn, struct span bytes, size_t *used, enum next *next)
 {
     struct server *server = conn_server(conn);
@@ -93,8 +156,11 @@ static bool take_request(struct conn *conn, struct span bytes, size_t *used, enu
     conn->scanned = 0;
     switch (h1_parse(bytes, &scanned, &server->head, &head_len, &status)) {
     case H1_DONE:
+        if (server->content_max > 0 && content_missing(conn, span_from(bytes, head_len))) {
+            return false;
+        }
         *used += head_len;
-        *next = answer_request(conn, span_from(bytes, head_len), used);
+        *next = take_head(conn, span_from(bytes, head_len), used);
         return true;
     case H1_BAD:
         refuse(conn, status, false);
@@ -127,4 +193,48 @@ enum next http1_input(struct conn *conn, struct span bytes, size_t *used_out)
     }
     *used_out = used;
     return next;
+}
+
+struct serve_later *server_defer(const struct serve_request *asked)
+{
+    struct conn *conn = asked->conn;
+    assert(conn_server(conn)->content_max > 0 && conn->later == NULL);
+    struct serve_later *later = calloc(1, sizeof(*later));
+    if (later != NULL) {
+        later->conn = conn;
+        later->version_minor = asked->request->version_minor;
+        later->head = asked->request->method == METHOD_HEAD;
+        conn->later = later;
+    }
+    return later;
+}
+
+void server_answer(struct serve_later **later_at, const struct response *response)
+{
+    struct serve_later *later = *later_at;
+    struct conn *conn = later->conn;
+    *later_at = NULL;
+    if (conn != NULL) {
+        struct server *server = conn_server(conn);
+        struct request request = {.version_minor = later->version_minor,
+                                  .method = later->head ? METHOD_HEAD : METHOD_GET};
+        conn->later = NULL;
+        server->response = *response;
+        server_wake(server);
+        protocol_update_date(server);
+        bool last = encode(conn, &request, later->close);
+        struct span rest =
+            conn->held != NULL ? span_of(conn->held->bytes, conn->held->len) : (struct span){0};
+        enum next next = rest.len > 0 ? NEXT_AGAIN : NEXT_READ;
+        conn_settle(conn, last ? finish(conn, rest) : next, rest);
+    }
+    free(later);
+}
+
+void http1_forget(struct conn *conn)
+{
+    if (conn->later != NULL) {
+        conn->later->conn = NULL;
+        conn->later = NULL;
+    }
 }

@@ -14,7 +14,7 @@ static void on_request(void *context, const struct request *request, uint16_t ba
                        struct response *response)
 {
     struct conn *conn = context;
-    protocol_answer(conn, request, bad_status, response);
+    protocol_answer(conn, request, (struct span){0}, bad_status, response);
 }
 
 enum preface http2_preface(struct span bytes)

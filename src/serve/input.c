@@ -48,7 +48,7 @@ static size_t lay_out_held(const struct conn *conn)
     if (conn->held == NULL) {
         return 0;
     }
-    assert(conn->held->len <= request_head_bytes_max);
+    assert(conn->held->len < input_bytes_max);
     memcpy(conn_server(conn)->in, conn->held->bytes, conn->held->len);
     return conn->held->len;
 }
@@ -149,7 +149,8 @@ static bool read_clear(struct conn *conn)
 {
     uint8_t *bytes = conn_server(conn)->in;
     size_t held_len = lay_out_held(conn);
-    ssize_t got = recv(conn->io.fd, bytes + held_len, read_bytes, 0);
+    size_t room = input_bytes_max - held_len;
+    ssize_t got = recv(conn->io.fd, bytes + held_len, room < read_bytes ? room : read_bytes, 0);
     if (is_nothing(got)) {
         return false;
     }

@@ -56,6 +56,7 @@ enum wait {
     WAIT_BODY,
     WAIT_LINGER,
     WAIT_STREAMS, /* HTTP/2: for whatever is due next */
+    WAIT_ANSWER,  /* for the handler, which says when it is time */
     WAIT_BATCH,   /* as WAIT_BODY or WAIT_LINGER, while the kernel gathers */
     WAIT_TURN,    /* for nothing: it has had its share of this turn */
     WAIT_RUN,     /* those of WAIT_TURN that are being served in this one */
@@ -75,6 +76,7 @@ enum next {
     NEXT_AGAIN,  /* look at the rest again */
     NEXT_CLOSE,  /* nothing is left unread: close */
     NEXT_LINGER, /* half-close, read until the client closes */
+    NEXT_WAIT,   /* for an answer that comes later */
 };
 
 struct conn_link {
@@ -106,8 +108,9 @@ struct conn {
     struct acceptor *acceptor;
     struct held *held;
     struct pending *pending;
-    struct tls_stream *tls; /* NULL: clear */
-    struct h2_session *h2;  /* NULL: HTTP/1.1 */
+    struct tls_stream *tls;    /* NULL: clear */
+    struct h2_session *h2;     /* NULL: HTTP/1.1 */
+    struct serve_later *later; /* the answer that it waits for; NULL: none */
     struct h1_body body;
     uint64_t skipped_bytes; /* of this body, or since the half-close */
     int64_t started_ns;     /* when the first byte of a head that is held came; 0: none */
@@ -116,13 +119,14 @@ struct conn {
     uint32_t since_ms;    /* when it began to wait, or last made the least progress */
     uint32_t since_bytes; /* that have come or gone since then */
     struct client peer;
-    uint8_t state; /* enum conn_state */
-    uint8_t wait;  /* enum wait */
-    uint8_t next;  /* enum next, while there is something pending */
-    uint8_t fate;  /* enum fate */
-    bool batched;  /* the kernel gathers batch_bytes before it wakes us */
-    bool ended;    /* the client has said that nothing more comes */
-    bool broken;   /* a send failed: nothing more can be said */
+    uint8_t state;  /* enum conn_state */
+    uint8_t wait;   /* enum wait */
+    uint8_t next;   /* enum next, while there is something pending */
+    uint8_t fate;   /* enum fate */
+    bool batched;   /* the kernel gathers batch_bytes before it wakes us */
+    bool ended;     /* the client has said that nothing more comes */
+    bool continued; /* 100 was sent for the request that is coming */
+    bool broken;    /* a send failed: nothing more can be said */
 };
 
 /* One listening socket. Connections hold on to it for its name and options. */
@@ -141,6 +145,7 @@ struct server {
     struct serve_limits limits;
     serve_handler_fn handler;
     void *context;
+    size_t content_max; /* 0: nobody wants what requests carry */
     struct counters_worker *counters;
     struct acceptor *acceptors;
     struct h2_engine *h2; /* NULL: nobody has spoken HTTP/2 yet */
@@ -221,9 +226,11 @@ void conn_drop_held(struct conn *conn);
 void protocol_input(struct conn *conn, struct span bytes);
 /* Goes on where its turn ended. */
 void protocol_run(struct conn *conn);
+/* Keeps the server's date current. */
+void protocol_update_date(struct server *server);
 /* Has the server's handler answer a request. */
-void protocol_answer(struct conn *conn, const struct request *request, uint16_t bad_status,
-                     struct response *response);
+void protocol_answer(struct conn *conn, const struct request *request, struct span content,
+                     uint16_t bad_status, struct response *response);
 
 /* input.c */
 
@@ -260,6 +267,8 @@ void body_end(struct conn *conn);
 enum next http1_input(struct conn *conn, struct span bytes, size_t *used);
 /* Answers a head that did not come in time. */
 void http1_timeout(struct conn *conn);
+/* Takes leave of an answer that will come too late. */
+void http1_forget(struct conn *conn);
 
 /* http2.c */
 

@@ -5,8 +5,9 @@
 #include "http/proxy_protocol.h"
 
 #include <assert.h>
+#include <sys/socket.h>
 
-static void update_date(struct server *server)
+void protocol_update_date(struct server *server)
 {
     int64_t seconds = server->now_ns / INT64_C(1000000000);
     if (seconds != server->date_s) {
@@ -22,8 +23,8 @@ static bool misdirected(const struct conn *conn, const struct request *request)
     return conn->tls != NULL && tls_misdirected(conn->tls, request->host);
 }
 
-void protocol_answer(struct conn *conn, const struct request *request, uint16_t bad_status,
-                     struct response *response)
+void protocol_answer(struct conn *conn, const struct request *request, struct span content,
+                     uint16_t bad_status, struct response *response)
 {
     struct server *server = conn_server(conn);
     struct serve_request asked = {
@@ -32,13 +33,15 @@ void protocol_answer(struct conn *conn, const struct request *request, uint16_t 
         .listener = &conn->acceptor->listener,
         .now_ns = server->now_ns,
         .bad_status = bad_status == 0 && misdirected(conn, request) ? 421 : bad_status,
+        .content = content,
+        .conn = conn,
     };
     if (conn->started_ns != 0) {
         int64_t duration_ns = server->now_ns - conn->started_ns;
         asked.duration_ns = duration_ns > 0 ? duration_ns : 0; /* a clock may go back */
         conn->started_ns = 0;
     }
-    update_date(server);
+    protocol_update_date(server);
     server->handler(server->context, &asked, response);
 }
 
@@ -65,6 +68,10 @@ static void proxy_input(struct conn *conn, struct span bytes)
 /* False: it takes more bytes to know. */
 static bool choose_protocol(struct conn *conn, struct span bytes)
 {
+    if (conn_server(conn)->content_max > 0) {
+        conn->state = CONN_HEAD;
+        return true;
+    }
     switch (http2_preface(bytes)) {
     case PREFACE_MORE:
         return false;
@@ -110,4 +117,16 @@ void protocol_run(struct conn *conn)
         assert(conn->held != NULL);
         protocol_input(conn, span_of(conn->held->bytes, conn->held->len));
     }
+}
+
+bool server_peer_user(const struct serve_request *asked, uint32_t *uid_out)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    if (asked->listener->address.any.sa_family != AF_UNIX ||
+        getsockopt(asked->conn->io.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
+        return false;
+    }
+    *uid_out = peer.uid;
+    return true;
 }

@@ -34,6 +34,8 @@ struct serve_request {
     int64_t now_ns;      /* wall clock, when the loop woke up */
     int64_t duration_ns; /* since the first byte of this request */
     uint16_t bad_status; /* not 0: the head was refused with this; request is partial */
+    struct span content; /* of the request, for those who want it; empty otherwise */
+    struct conn *conn;   /* for server_defer and server_peer_user */
 };
 
 /* Fills *response, which is empty but for its status of 0; its spans must live until the
@@ -55,6 +57,24 @@ enum err server_new(struct ev_loop *loop, const struct serve_limits *limits,
                     struct server **out);
 /* Closes everything at once. Not to be called by the handler. */
 void server_free(struct server **server);
+
+/* For an API: requests come with their content, at most content_max bytes (413 else; 411
+ * when nobody says how long it is), and clients that ask get 100 (RFC 9110, 10.1.1). Such a
+ * server speaks HTTP/1.1 only. To be called before it listens. */
+enum { serve_content_bytes_max = 64 << 10 };
+void server_want_content(struct server *server, size_t content_max);
+
+/* An answer that comes later: the handler leaves response->status at 0 and its connection
+ * waits; requests behind this one too. Only where content is wanted. NULL: no memory. */
+struct serve_later;
+struct serve_later *server_defer(const struct serve_request *asked);
+/* Gives the answer, and ends *later. When the client has gone nothing happens. Not to be
+ * called by the handler itself. */
+void server_answer(struct serve_later **later, const struct response *response);
+
+/* Which user is at the other end of a unix socket, as the kernel says (unix(7)). False: it
+ * is no unix socket. */
+bool server_peer_user(const struct serve_request *asked, uint32_t *uid_out);
 
 /* What TLS connections to come begin with; those that are open keep what they have. Takes
  * the reference over. Until it is called they are refused. */

@@ -2,6 +2,7 @@
 /* The server as a whole: its begin, its limits and its end. */
 #include "serve/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -90,6 +91,12 @@ void server_free(struct server **server_at)
     tls_context_free(&server->tls);
     h2_engine_free(&server->h2);
     free(server);
+}
+
+void server_want_content(struct server *server, size_t content_max)
+{
+    assert(content_max <= serve_content_bytes_max);
+    server->content_max = content_max;
 }
 
 void server_set_tls(struct server *server, struct tls_context *context)

@@ -96,6 +96,7 @@ static uint32_t timeout_ms(const struct server *server, enum wait wait)
         return streams_ms;
     case WAIT_BATCH:
         return batch_ms;
+    case WAIT_ANSWER:
     case WAIT_TURN:
     case WAIT_RUN:
     case WAITS:
@@ -155,6 +156,7 @@ static void expire(struct conn *conn)
         timeout_enter(conn, conn->state == CONN_LINGER ? WAIT_LINGER : WAIT_BODY);
         return;
     case WAIT_LINGER:
+    case WAIT_ANSWER:
     case WAIT_TURN:
     case WAIT_RUN:
     case WAITS:

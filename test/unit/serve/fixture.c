@@ -33,8 +33,13 @@ static void handle(void *context, const struct serve_request *asked, struct resp
     } else if (span_eq(path, SPAN("/large"))) {
         memset(large_body, 'x', sizeof(large_body));
         response->body = span_of(large_body, sizeof(large_body));
+    } else if (span_eq(path, SPAN("/later"))) {
+        fixture->later = server_defer(asked);
+        assert_non_null(fixture->later);
+        response->status = 0;
     } else {
-        snprintf(fixture->body, sizeof(fixture->body), "<%.*s>", SPAN_ARG(path));
+        snprintf(fixture->body, sizeof(fixture->body), "<%.*s>%.*s", SPAN_ARG(path),
+                 SPAN_ARG(asked->content));
         response->body = span_cstr(fixture->body);
         response->close = span_eq(path, SPAN("/close"));
     }

@@ -21,10 +21,12 @@ struct fixture {
     struct client last_peer;
     unsigned emptied;
     char body[64];
+    struct serve_later *later; /* of "/later" */
 };
 
-/* Paths: "/large" answers fixture_large_bytes, "/close" closes; every other one is
- * answered with itself. */
+/* Paths: "/large" answers fixture_large_bytes, "/close" closes; "/later" is
+ * answered when the test says so; every other one is answered with itself, and with the
+ * content of the request if there is any. */
 void fixture_init(struct fixture *fixture);
 void fixture_init_limits(struct fixture *fixture, const struct serve_limits *limits,
                          bool proxy_protocol);
