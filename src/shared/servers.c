@@ -14,7 +14,6 @@ static const uint64_t magic = UINT64_C(0x3156525352544544); /* "DETRSRV1" */
 struct servers_head {
     uint64_t magic;
     struct directory_head servers;
-    _Alignas(64) _Atomic uint64_t version;
 };
 
 struct servers_map {
@@ -93,11 +92,6 @@ struct server_live *servers_live(struct servers_map *map)
     return (struct server_live *)(void *)(map->memory + live_at());
 }
 
-_Atomic uint64_t *servers_version(struct servers_map *map)
-{
-    return &((struct servers_head *)(void *)map->memory)->version;
-}
-
 /* The next free slot is made ready before it is given, so that a control that dies in
  * between leaves none behind that has no weight. */
 enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out)
@@ -114,11 +108,5 @@ void servers_set(struct servers_map *map, uint32_t slot, enum server_state state
 {
     assert(slot < servers_max);
     struct server_live *server = &servers_live(map)[slot];
-    uint64_t word = server_live_word(state, weight_ppm);
-    if (atomic_load_explicit(&server->word, memory_order_relaxed) == word) {
-        return;
-    }
-    atomic_store_explicit(&server->word, word, memory_order_release);
-    /* After the word: who sees the new version sees the new word. */
-    atomic_fetch_add_explicit(servers_version(map), 1, memory_order_release);
+    atomic_store_explicit(&server->word, server_live_word(state, weight_ppm), memory_order_release);
 }

@@ -47,9 +47,6 @@ void servers_close(struct servers_map **map);
 
 /* servers_max slots. A new slot is SERVER_UP with a weight of a million. */
 struct server_live *servers_live(struct servers_map *map);
-/* Counts up with every change of a state or weight: a reader that kept something
- * derived from them looks here. */
-_Atomic uint64_t *servers_version(struct servers_map *map);
 
 /* Control only; never slot 0. ERR_LIMIT: all are taken, and servers_slot_overflow must do. */
 enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out);
