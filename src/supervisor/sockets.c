@@ -5,7 +5,6 @@
 #include "base/buffer.h"
 #include "net/message.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,13 +76,9 @@ static enum err open_entry(struct socket_entry *entry, uint32_t count)
     return ERR_NONE;
 }
 
-/* "cannot listen on …: address already in use" */
 static void say_why(const struct listener *listener, int why, char reason[sockets_reason_max])
 {
-    char text[96];
-    snprintf(text, sizeof(text), "%s", strerror(why));
-    text[0] = (char)tolower((unsigned char)text[0]);
-    snprintf(reason, sockets_reason_max, "cannot listen on %s: %s", listener->text, text);
+    snprintf(reason, sockets_reason_max, "cannot listen on %s: %s", listener->text, strerror(why));
 }
 
 static enum err prepare_entry(const struct socket_set *current, struct socket_set *next,

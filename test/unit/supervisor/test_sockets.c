@@ -94,7 +94,7 @@ static void a_refusal_changes_nothing(void **state)
     assert_int_equal(sockets_prepare(&current, span_cstr(text), workers, &next, reason), ERR_IO);
     char expected[256];
     snprintf(expected, sizeof(expected),
-             "cannot listen on http://127.0.0.1:%u: address already in use", b);
+             "cannot listen on http://127.0.0.1:%u: Address already in use", b);
     assert_string_equal(reason, expected);
     assert_int_equal(next.count, 0);
     assert_true(is_open(current.entries[0].fds[0]));
