@@ -134,11 +134,6 @@ static uint16_t read_target(struct reader *reader)
     return STEP_FINE;
 }
 
-static bool is_digit(uint8_t c)
-{
-    return (uint8_t)(c - '0') < 10;
-}
-
 /* Of eight octets: "HTTP/" DIGIT "." DIGIT (RFC 9112, 2.3). */
 static uint16_t read_version(struct reader *reader)
 {
@@ -149,8 +144,8 @@ static uint16_t read_version(struct reader *reader)
         return STEP_FINE;
     }
     if (!(reader->end - from >= 10 && at_line_end(from + 8, reader->end) &&
-          memcmp(from, "HTTP/", 5) == 0 && is_digit(from[5]) && from[6] == '.' &&
-          is_digit(from[7]))) {
+          memcmp(from, "HTTP/", 5) == 0 && ascii_is_digit(from[5]) && from[6] == '.' &&
+          ascii_is_digit(from[7]))) {
         return judge_line(reader, 400);
     }
     if (from[5] != '1') {
