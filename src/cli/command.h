@@ -3,11 +3,10 @@
  * the configuration that most of them read. */
 #pragma once
 
+#include "base/exit.h"
 #include "control/configuration.h"
 
 #include <getopt.h>
-
-enum { exit_ok = 0, exit_errors = 1, exit_could_not_run = 2 };
 
 /* argv[0] is the name of the command. Each prints its own usage for -h and --help, and
  * returns the status to exit with. */

@@ -4,6 +4,7 @@
 #include "supervisor/supervisor.h"
 
 #include "base/clock.h"
+#include "base/exit.h"
 #include "base/log.h"
 #include "shared/heartbeat.h"
 #include "supervisor/state.h"
@@ -21,7 +22,6 @@
 #include <unistd.h>
 
 enum {
-    exit_could_not_run = 2,
     late_ticks_max = 5,       /* seconds without the acknowledgement of a snapshot */
     control_attempts_max = 3, /* before the first configuration is served */
     ending_ms_max = 5000,     /* for the logger's last lines */
