@@ -89,6 +89,16 @@ struct rule_list {
     const struct decide_trace_row **rows; /* by rule; NULL: it was not asked */
 };
 
+/* Of the rule that would answer if nothing stood before it. */
+static struct span covered_text(const struct explanation *e)
+{
+    if (!e->sent_to_https) {
+        return SPAN("would answer if there were no detour");
+    }
+    return e->detoured ? SPAN("would answer over https if there were no detour")
+                       : SPAN("would answer over https");
+}
+
 static void add_rule(const struct explanation *e, uint32_t rule, const char *why_not_asked,
                      struct rule_list *list)
 {
@@ -97,7 +107,7 @@ static void add_rule(const struct explanation *e, uint32_t rule, const char *why
     enum lost lost = row != NULL ? row->lost : won ? LOST_NOT : LOST_PATH;
     struct span why = row != NULL || won ? lost_text(lost) : span_cstr(why_not_asked);
     if (lost == LOST_NOT && !won) {
-        why = SPAN("would answer if there were no detour");
+        why = covered_text(e);
     }
     list->items[list->count++] = rule_of(e, rule, lost, why);
 }
@@ -137,6 +147,7 @@ static bool make_list(const struct explanation *e, struct rule_list *out)
     if (out->items == NULL || out->rows == NULL) {
         return false;
     }
+    add_rows(&e->routed.trace, out);
     add_rows(&e->bare.trace, out);
     add_rows(&e->run.trace, out);
     return true;
@@ -200,7 +211,8 @@ static enum err make_ready(struct explanation *e, struct regex_set **regexes_out
     if (err != ERR_NONE) {
         return err;
     }
-    bool ready = run_init(e, *regexes_out, &e->run) && run_init(e, *regexes_out, &e->bare);
+    bool ready = run_init(e, *regexes_out, &e->run) && run_init(e, *regexes_out, &e->bare) &&
+                 run_init(e, *regexes_out, &e->routed);
     return ready ? ERR_NONE : ERR_MEMORY;
 }
 
@@ -210,21 +222,31 @@ static void run(const struct explanation *e, struct explain_run *run)
            &run->decision);
 }
 
-/* Who wants to know of a detour wants to know what it covers: so the same request once more,
- * with its site's detours taken out of the block, which nobody else reads. */
-static void run_without_detours(struct explanation *e)
+/* Who wants to know of a detour or of https_redirect wants to know what it covers: so the same
+ * request once more, with what stands before the routes taken out of the block, which nobody
+ * else reads. */
+static void run_without(struct explanation *e)
 {
-    uint32_t rule = e->run.decision.rule;
-    e->detoured = rule != SNAP_NONE && snapshot_rule(e->snapshot, rule)->kind == SNAP_DETOUR;
+    const struct decision *out = &e->run.decision;
+    e->detoured =
+        out->rule != SNAP_NONE && snapshot_rule(e->snapshot, out->rule)->kind == SNAP_DETOUR;
+    if (!e->detoured && out->reason != REASON_HTTPS) {
+        return;
+    }
+    uint8_t *bytes = (uint8_t *)e->snapshot;
+    struct snap_site *site = (struct snap_site *)(bytes + e->snapshot->sites.off) + out->site;
+    struct snap_site kept = *site;
     if (e->detoured) {
-        uint8_t *bytes = (uint8_t *)e->snapshot;
-        struct snap_site *site =
-            (struct snap_site *)(bytes + e->snapshot->sites.off) + e->run.decision.site;
-        struct snap_ruleset detours = site->detours;
         site->detours = (struct snap_ruleset){0};
         run(e, &e->bare);
-        site->detours = detours;
+        out = &e->bare.decision;
     }
+    e->sent_to_https = out->reason == REASON_HTTPS;
+    if (e->sent_to_https) {
+        site->https_status = 0;
+        run(e, &e->routed);
+    }
+    *site = kept;
 }
 
 static int decide_and_print(struct explanation *e)
@@ -234,7 +256,7 @@ static int decide_and_print(struct explanation *e)
     int status;
     if (err == ERR_NONE) {
         run(e, &e->run);
-        run_without_detours(e);
+        run_without(e);
         answer_from_decision(&e->run.context, &e->request.head.request, &e->run.decision,
                              &e->scratch, &e->response);
         status = e->options.json ? explain_print_json(e) : explain_print_text(e);

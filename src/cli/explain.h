@@ -51,8 +51,10 @@ struct explanation {
     struct configuration *configuration;
     struct snapshot *snapshot; /* of our own */
     struct explain_run run;
-    bool detoured;           /* a detour has answered: */
-    struct explain_run bare; /* the same without any detour */
+    bool detoured;             /* a detour has answered: */
+    struct explain_run bare;   /* the same without any detour */
+    bool sent_to_https;        /* https_redirect has answered, or would without the detour: */
+    struct explain_run routed; /* the same without either */
     struct answer_scratch scratch;
     struct response response;
 };
