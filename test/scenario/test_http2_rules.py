@@ -3,7 +3,7 @@
 sent and what has to come back, in clear and over TLS. Whatever is survived is followed by a
 request that must be answered."""
 
-import itertools
+import random
 
 import pytest
 from detourlib import FOREVER, SLACK, free_port
@@ -377,3 +377,217 @@ def test_rule(server, wire, name, pieces):
                 check_answered(c, code)
             check_serving(c)
         assert not c.cut, "the server sends a reset of TCP"
+
+
+# Rules that take more than one step
+
+
+@every_wire
+@pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\0", b"\0" * 40])
+def test_3_4_another_preface(server, wire, start):
+    with connect(server, wire, hello=False) as c:
+        if wire == "clear":  # then it is HTTP/1.1, well or ill
+            c.send(start)
+            assert c.sock.recv(100).startswith(b"HTTP/1.1 ")
+        else:
+            c.send(start)
+            assert c.end() in (PROTOCOL_ERROR, None)
+
+
+def test_3_4_the_first_frames_of_both(server):
+    with connect(server, "tls") as c:
+        c.until(lambda: c.settings_acks == 1)
+        assert c.settings[MAX_CONCURRENT_STREAMS] == 100
+        assert c.settings.get(ENABLE_PUSH, 0) == 0
+        for count in range(2, 10):
+            c.send(settings((INITIAL_WINDOW_SIZE, 65535)))
+            c.until(lambda: c.settings_acks == count)
+        assert c.send(frame(SETTINGS, ACK)).settle()
+
+
+@every_wire
+@pytest.mark.parametrize("start", [b"", PREFACE[:10], PREFACE, PREFACE + settings()[:5],
+                                   PREFACE + settings() + frame(HEADERS, END_STREAM, 1, b"\x82")])
+def test_a_start_that_stops_is_cut(server, wire, start):
+    """header_timeout is 1 s here; in clear nothing and half a preface may still be HTTP/1.1."""
+    if wire == "clear" and len(start) < len(PREFACE):
+        pytest.skip("nothing has been said yet")
+    with connect(server, wire, hello=False) as c:
+        c.send(start)
+        c.end(1 * SLACK)
+        assert not c.cut
+
+
+def test_5_1_1_the_last_stream_there_is(server):
+    with connect(server, "clear") as c:
+        assert c.ask(0x7fffffff).status == 307
+        assert c.settle()
+
+
+@every_wire
+def test_5_1_2_more_streams_than_were_allowed(server, wire):
+    with connect(server, wire) as c:
+        allowed = 100
+        c.until(lambda: c.settings_acks == 1)
+        heads = [frame(HEADERS, END_HEADERS, 1 + 2 * i, c.fields("POST")) for i in range(allowed + 1)]
+        c.send(b"".join(heads))
+        first, last = c.response(1), c.response(1 + 2 * allowed)
+        assert first.status == 307
+        assert (last.status, last.reset) == (None, REFUSED_STREAM)
+        # Those that end make room.
+        c.send(b"".join(frame(DATA, END_STREAM, 1 + 2 * i) for i in range(allowed)))
+        assert c.ask(1001).status == 307
+
+
+def test_4_3_what_is_refused_still_counts_for_the_tables(server):
+    """Refused, malformed and reset requests change the table that all of them share."""
+    with connect(server, "clear") as c:
+        def keep(stream, value, *fields):
+            c.frame(HEADERS, WHOLE, stream, block(b"\x40" + literal("a" * stream, value)[1:], *fields))
+            return c.response(stream)
+
+        assert keep(1, "x", (":method", "GET")).reset == PROTOCOL_ERROR  # a pseudo-header behind a field
+        c.frame(HEADERS, WHOLE, 3, c.fields(host="a@b") + b"\x40" + literal("b", "y")[1:])
+        assert c.response(3).status == 400
+        c.frame(HEADERS, WHOLE, 5, c.fields() + b"\x40" + literal(":authority", "c.example")[1:] + b"\xbe")
+        assert c.response(5).reset == PROTOCOL_ERROR
+        pairs = [(":method", "GET"), (":scheme", "http"), (":path", "/x")]
+        c.frame(HEADERS, WHOLE, 7, block(*pairs, b"\xbe", b"\xbf", b"\xc0"))  # :authority, b, a
+        assert c.response(7).status == 421
+
+
+def test_hpack_4_2_a_table_that_shrinks_is_acknowledged(server):
+    """The decoder here insists that the next header block says so, as RFC 7541 asks."""
+    with connect(server, "clear") as c:
+        assert c.ask(1).status == 307
+        c.send(settings((HEADER_TABLE_SIZE, 0))).until(lambda: c.settings_acks == 2)
+        c.decoder.max_allowed_table_size = 0
+        assert c.ask(3).status == 307
+        c.send(settings((HEADER_TABLE_SIZE, 100))).until(lambda: c.settings_acks == 3)
+        c.decoder.max_allowed_table_size = 100
+        for stream in (5, 7, 9):
+            assert c.ask(stream, path=f"/{stream}").location == f"https://b.example/{stream}"
+
+
+@every_wire
+def test_6_7_a_ping_comes_back_as_it_was(server, wire):
+    with connect(server, wire) as c:
+        for payload in (b"\0" * 8, b"\xff" * 8, b"12345678"):
+            c.send(frame(PING, 0, 0, payload))
+            c.until(lambda: c.pings and c.pings[-1] == payload)
+
+
+def test_6_8_the_client_goes_away(server):
+    """It may still have its answer, and nothing is refused with an error."""
+    with connect(server, "clear") as c:
+        c.send(frame(HEADERS, WHOLE, 1, c.fields()) + frame(GOAWAY, 0, 0, word(0) * 2))
+        assert c.response(1).status == 307
+        c.sock.shutdown(1)
+        assert c.end() in (None, 0)
+
+
+def test_7_an_unknown_code_of_goaway(server):
+    with connect(server, "clear") as c:
+        c.send(frame(GOAWAY, 0, 0, word(0) + word(0xff) + b"why not"))
+        c.settle()
+        c.sock.shutdown(1)
+        assert c.end() in (None, 0)
+
+
+@every_wire
+def test_6_9_data_waits_for_the_window(server, wire):
+    with connect(server, wire, hello=False) as c:
+        c.hello((INITIAL_WINDOW_SIZE, 0))
+        c.request(1, path="/long")
+        answer = c.answer(1)
+        c.until(lambda: answer.status == 410)
+        assert c.settle() and answer.body == b""
+        c.frame(WINDOW_UPDATE, 0, 1, word(1)).until(lambda: answer.body == LONG[:1].encode())
+        c.send(settings((INITIAL_WINDOW_SIZE, 3))).until(lambda: len(answer.body) == 4)
+        # 6.9.2: a window may become negative, and must be filled up first.
+        c.send(settings((INITIAL_WINDOW_SIZE, 0))).frame(WINDOW_UPDATE, 0, 1, word(2))
+        assert c.settle() and len(answer.body) == 4
+        c.frame(WINDOW_UPDATE, 0, 1, word(5)).until(lambda: len(answer.body) == 8)
+        c.frame(WINDOW_UPDATE, 0, 1, word(65535))
+        assert c.response(1).body.decode() == LONG
+        assert c.ask(3, "HEAD", path="/long").body == b""
+
+
+def test_6_9_1_the_window_of_the_connection(server):
+    """Sixteen answers of 4,000 octets fill the 65,535 that it begins with."""
+    with connect(server, "clear") as c:
+        for i in range(20):
+            c.request(1 + 2 * i, path="/long")
+        c.until(lambda: sum(len(answer.body) for answer in c.answers.values()) == 65535)
+        while got := c.take(0.1):
+            assert got.kind != DATA, got
+        c.frame(WINDOW_UPDATE, 0, 0, word(100000))
+        for i in range(20):
+            assert c.response(1 + 2 * i).body.decode() == LONG
+
+
+def test_6_9_a_body_is_granted_window_as_it_comes(server):
+    """More than any window, without a word of the client's but DATA."""
+    with connect(server, "clear") as c:
+        c.until(lambda: c.settings_acks == 1)
+        c.request(1, "POST", end=False)
+        assert c.response(1).status == 307
+        c.until(lambda: any(f.kind == WINDOW_UPDATE and f.stream == 0 for f in c.frames))
+        window = c.settings.get(INITIAL_WINDOW_SIZE, 65535)
+        sent, grant = 0, {0: 65535, 1: window}
+        seen = 0
+        while sent < 3_000_000 and c.answer(1).reset is None:
+            for got in c.frames[seen:]:
+                if got.kind == WINDOW_UPDATE:
+                    grant[got.stream] += int.from_bytes(got.payload, "big")
+            seen = len(c.frames)
+            size = min(16384, min(grant.values()) - sent)
+            if size > 0:
+                c.frame(DATA, 0, 1, b"x" * size)
+                sent += size
+            else:
+                assert c.take() is not None
+        c.frame(DATA, END_STREAM, 1)
+        assert c.settle()
+        assert c.ask(3).status == 307
+
+
+def test_frames_that_come_with_the_end_are_ignored(server):
+    """Bytes behind an error are heard to their end, and answered by nothing and no reset."""
+    with connect(server, "clear") as c:
+        c.send(frame(DATA, 0, 0, b"x") + frame(HEADERS, WHOLE, 1, c.fields()) + b"\xee" * 300_000, patience=True)
+        assert c.end() == PROTOCOL_ERROR
+        assert not c.cut and c.answer(1).fields is None
+
+
+def test_8_1_answers_are_not_mixed_up(server):
+    with connect(server, "tls") as c:
+        streams = range(1, 200, 2)
+        c.send(b"".join(frame(HEADERS, WHOLE, i, c.fields(path=f"/{i}")) for i in streams))
+        for i in streams:
+            assert c.response(i).location == f"https://b.example/{i}"
+
+
+def test_9_1_a_connection_lasts(server):
+    with connect(server, "tls") as c:
+        for i in range(1, 4000, 2):
+            c.frame(WINDOW_UPDATE, 0, 0, word(100))
+            assert c.ask(i, path=f"/{i}").location == f"https://b.example/{i}"
+
+
+def test_random_frames(server):
+    """Whatever comes, the connection ends in order or goes on; and the next one is served."""
+    rng = random.Random(9113)
+    for _ in range(300):
+        with connect(server, "clear") as c:
+            frames = []
+            for _ in range(rng.randrange(1, 12)):
+                payload = rng.choice([rng.randbytes(rng.randrange(40)), c.fields(), word(rng.randrange(9)), b""])
+                frames.append(frame(rng.randrange(11), rng.randrange(256), rng.choice([0, 0, 1, 1, 3, 5, 7]), payload))
+            c.send(b"".join(frames), patience=True)
+            if c.settle():
+                continue
+            c.end(FOREVER)
+            assert not c.cut
+    with connect(server, "clear") as c:
+        assert c.ask(1).status == 307
