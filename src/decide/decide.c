@@ -14,22 +14,6 @@
 static_assert((int)snap_rule_slots_max == (int)counters_rules_max, "slots of rules");
 static_assert((int)snap_server_slots_max == (int)servers_max, "slots of servers");
 
-void decision_init(struct decision *decision, const struct request *request,
-                   const struct client *peer)
-{
-    *decision = (struct decision){
-        .reason = REASON_DEFAULT,
-        .site = SNAP_NONE,
-        .rule = SNAP_NONE,
-        .server = SNAP_NONE,
-        .max_age_s = -1,
-        .retry_after_s = -1,
-        .client = *peer,
-        .host = request->host,
-        .port = request->port,
-    };
-}
-
 void decision_refuse(struct decision *decision, enum reason reason, uint16_t status)
 {
     decision->reason = reason;

@@ -81,8 +81,22 @@ struct decision {
 };
 
 /* What is known of a request before anything is decided. */
-void decision_init(struct decision *decision, const struct request *request,
-                   const struct client *peer);
+static inline void decision_init(struct decision *decision, const struct request *request,
+                                 const struct client *peer)
+{
+    *decision = (struct decision){
+        .reason = REASON_DEFAULT,
+        .site = SNAP_NONE,
+        .rule = SNAP_NONE,
+        .server = SNAP_NONE,
+        .max_age_s = -1,
+        .retry_after_s = -1,
+        .client = *peer,
+        .host = request->host,
+        .port = request->port,
+    };
+}
+
 /* The answer is a problem document with this status, and no Location. */
 void decision_refuse(struct decision *decision, enum reason reason, uint16_t status);
 
