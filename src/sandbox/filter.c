@@ -1,178 +1,205 @@
 /* SPDX-License-Identifier: MIT */
-/* seccomp: the system calls that a role needs, by name, and no other. A process that was
- * taken over can ask the kernel for little more than what it already does. */
+/* seccomp: the system calls that a role needs, by name and where it matters by argument,
+ * and no other. A process that was taken over can ask the kernel for little more than what
+ * it already does. Besides what our own code calls there is what the C library, OpenSSL and
+ * libcurl call in other versions and on other machines. */
 #include "sandbox/internal.h"
 
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANY(name)              \
+    {                          \
+        .call = SCMP_SYS(name) \
+    }
+/* Only when the argument is this, or has of the bits in the mask these. */
+#define IF(name, number, value)                                                         \
+    {                                                                                   \
+        .call = SCMP_SYS(name), .count = 1, .args = { {number, SCMP_CMP_EQ, value, 0} } \
+    }
+#define IF_BITS(name, number, mask, value)                                                        \
+    {                                                                                             \
+        .call = SCMP_SYS(name), .count = 1, .args = { {number, SCMP_CMP_MASKED_EQ, mask, value} } \
+    }
+#define IF_BOTH(name, number, value, other, other_value) \
+    {                                                    \
+        .call = SCMP_SYS(name), .count = 2, .args = {    \
+            {number, SCMP_CMP_EQ, value, 0},             \
+            {other, SCMP_CMP_EQ, other_value, 0}         \
+        }                                                \
+    }
+
+struct rule {
+    int call;
+    unsigned count;
+    struct scmp_arg_cmp args[2];
+};
 
 /* Memory, time, its own descriptors and its own end. */
-static const int everybody[] = {
-    SCMP_SYS(brk),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(close),
-    SCMP_SYS(epoll_create1),
-    SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_pwait),
-    SCMP_SYS(epoll_wait),
-    SCMP_SYS(eventfd2),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-    SCMP_SYS(fcntl),
-    SCMP_SYS(fstat),
-    SCMP_SYS(futex),
-    SCMP_SYS(getpid),
-    SCMP_SYS(getrandom),
-    SCMP_SYS(gettid),
-    SCMP_SYS(gettimeofday),
-    SCMP_SYS(lseek),
-    SCMP_SYS(madvise),
-    SCMP_SYS(mremap),
-    SCMP_SYS(munmap),
-    SCMP_SYS(nanosleep),
-    SCMP_SYS(poll),
-    SCMP_SYS(ppoll),
-    SCMP_SYS(read),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sigaltstack),
-    SCMP_SYS(tgkill),
-    SCMP_SYS(time),
-    SCMP_SYS(write),
-    SCMP_SYS(writev),
+static const struct rule everybody[] = {
+    ANY(brk),
+    ANY(clock_gettime),
+    ANY(close),
+    ANY(exit),
+    ANY(exit_group),
+    IF(fcntl, 1, F_ADD_SEALS),
+    IF(fcntl, 1, F_DUPFD_CLOEXEC),
+    IF(fcntl, 1, F_GETFD),
+    IF(fcntl, 1, F_GETFL),
+    IF(fcntl, 1, F_GET_SEALS),
+    IF(fcntl, 1, F_SETFD),
+    IF(fcntl, 1, F_SETFL),
+    ANY(fstat),
+    ANY(futex),
+    ANY(getpid),
+    ANY(getrandom),
+    ANY(gettid),
+    ANY(gettimeofday),
+    ANY(madvise),
+    /* Memory that is writable now and executable later is how code is brought in. */
+    IF_BITS(mmap, 2, PROT_EXEC, 0),
+    IF_BITS(mprotect, 2, PROT_EXEC, 0),
+    ANY(mremap),
+    ANY(munmap),
+    /* fstat, as this C library asks. */
+    IF(newfstatat, 3, AT_EMPTY_PATH),
+    ANY(poll),
+    ANY(ppoll),
+    /* Its own limits, to look at. */
+    IF(prlimit64, 2, 0),
+    ANY(read),
+    ANY(recvmsg),
+    ANY(restart_syscall),
+    ANY(rt_sigaction),
+    ANY(rt_sigprocmask),
+    ANY(rt_sigreturn),
+    /* Its data may make a connection, which neither connect nor Landlock sees: a listening
+     * socket that was shut down is a new socket. */
+    IF_BITS(sendmsg, 2, MSG_FASTOPEN, 0),
+    ANY(sysinfo),
+    ANY(time),
+    ANY(write),
+    ANY(writev),
 };
 
-static const int worker[] = {
-    SCMP_SYS(accept4),     SCMP_SYS(dup),        SCMP_SYS(getpeername),
-    SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
-    SCMP_SYS(sendto),      SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
+static const struct rule worker[] = {
+    ANY(accept4),
+    ANY(epoll_ctl),
+    ANY(epoll_pwait),
+    ANY(epoll_wait),
+    ANY(recvfrom),
+    IF_BITS(sendto, 3, MSG_FASTOPEN, 0),
+    IF_BOTH(setsockopt, 1, SOL_SOCKET, 2, SO_RCVLOWAT),
+    ANY(shutdown),
 };
+
+/* What makes a process, or a namespace, of a thread. */
+static const unsigned long clone_bits = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK |
+                                        CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                                        CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
 
 /* The file, the probes with their resolver's threads, the metrics, snapshots. */
-static const int control[] = {
-    SCMP_SYS(accept4),
-    SCMP_SYS(access),
-    SCMP_SYS(bind),
-    SCMP_SYS(clone),
-    SCMP_SYS(clone3),
-    SCMP_SYS(connect),
-    SCMP_SYS(dup),
-    SCMP_SYS(faccessat),
-    SCMP_SYS(faccessat2),
-    SCMP_SYS(fchmod),
-    SCMP_SYS(fdatasync),
-    SCMP_SYS(flock),
-    SCMP_SYS(fstatfs),
-    SCMP_SYS(fsync),
-    SCMP_SYS(ftruncate),
-    SCMP_SYS(getdents64),
-    SCMP_SYS(getegid),
-    SCMP_SYS(geteuid),
-    SCMP_SYS(getgid),
-    SCMP_SYS(getpeername),
-    SCMP_SYS(getsockname),
-    SCMP_SYS(getsockopt),
-    SCMP_SYS(getuid),
-    SCMP_SYS(ioctl),
-    SCMP_SYS(memfd_create),
-    SCMP_SYS(mkdirat),
-    SCMP_SYS(newfstatat),
-    SCMP_SYS(open),
-    SCMP_SYS(openat),
-    SCMP_SYS(pipe2),
-    SCMP_SYS(prctl),
-    SCMP_SYS(pread64),
-    SCMP_SYS(pwrite64),
-    SCMP_SYS(readlink),
-    SCMP_SYS(readlinkat),
-    SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmmsg),
-    SCMP_SYS(rename),
-    SCMP_SYS(renameat),
-    SCMP_SYS(renameat2),
-    SCMP_SYS(rseq),
-    SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(sched_yield),
-    SCMP_SYS(sendmmsg),
-    SCMP_SYS(sendto),
-    SCMP_SYS(set_robust_list),
-    SCMP_SYS(setsockopt),
-    SCMP_SYS(shutdown),
-    SCMP_SYS(socket),
-    SCMP_SYS(socketpair),
-    SCMP_SYS(stat),
-    SCMP_SYS(statfs),
-    SCMP_SYS(statx),
-    SCMP_SYS(sysinfo),
-    SCMP_SYS(timerfd_create),
-    SCMP_SYS(timerfd_settime),
-    SCMP_SYS(uname),
-    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),
+static const struct rule control[] = {
+    ANY(accept4),
+    ANY(bind),
+    IF_BITS(clone, 0, clone_bits, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD),
+    ANY(connect),
+    ANY(epoll_ctl),
+    ANY(epoll_pwait),
+    ANY(epoll_wait),
+    ANY(eventfd2),
+    IF(fcntl, 1, F_SETPIPE_SZ),
+    ANY(getegid),
+    ANY(geteuid),
+    ANY(getgid),
+    ANY(getpeername),
+    ANY(getsockname),
+    ANY(getsockopt),
+    ANY(getuid),
+    IF(ioctl, 1, FIONBIO),
+    IF(ioctl, 1, FIONREAD),
+    IF(ioctl, 1, TCGETS),
+    ANY(lseek),
+    ANY(memfd_create),
+    /* The resolver loads libraries. */
+    IF_BITS(mmap, 2, PROT_WRITE | PROT_EXEC, PROT_EXEC),
+    ANY(newfstatat),
+    ANY(openat),
+    ANY(pipe2),
+    IF(prctl, 0, PR_SET_NAME),
+    IF(prctl, 0, PR_SET_VMA),
+    ANY(pread64),
+    ANY(recvfrom),
+    ANY(rseq),
+    ANY(sched_getaffinity),
+    ANY(sched_yield),
+    ANY(sendmmsg),
+    ANY(sendto),
+    ANY(set_robust_list),
+    ANY(setsockopt),
+    ANY(shutdown),
+    IF(socket, 0, AF_INET),
+    IF(socket, 0, AF_INET6),
+    IF(socket, 0, AF_UNIX),
+    IF_BOTH(socket, 0, AF_NETLINK, 2, 0), /* NETLINK_ROUTE: which addresses there are */
+    IF(socketpair, 0, AF_UNIX),
+    ANY(statx),
+    ANY(timerfd_settime),
+    ANY(uname),
 };
 
 /* 0, or a negative errno. A call that this machine does not have is left out. */
-static int allow_each(scmp_filter_ctx filter, const int *calls, size_t count)
+static int allow_each(scmp_filter_ctx filter, const struct rule *rules, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        int result = calls[i] < 0 ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+        const struct rule *rule = &rules[i];
+        int result = rule->call < 0 ? 0
+                                    : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call,
+                                                             rule->count, rule->args);
         if (result != 0) {
             return result;
         }
     }
     return 0;
-}
-
-/* Memory that is writable now and executable later is how code is brought in. The
- * resolver of control loads libraries, so there it stays allowed. */
-static int allow_memory(scmp_filter_ctx filter, bool executable)
-{
-    static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
-    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-        int result = executable ? seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0)
-                                : seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
-                                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-        if (result != 0) {
-            return result;
-        }
-    }
-    return 0;
-}
-
-/* The size of an open file, as the C library asks for it, and the own limits: questions,
- * by the same calls that could do more. */
-static int allow_questions(scmp_filter_ctx filter)
-{
-    int result =
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
-    return result != 0 ? result
-                       : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                                          SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
 }
 
 #define ALLOW(list) allow_each(filter, list, sizeof(list) / sizeof(*(list)))
+
+/* abort() signals itself. All of us may be the same user, and others too. */
+static int allow_abort(scmp_filter_ctx filter)
+{
+    const struct rule rules[] = {IF(tgkill, 0, (scmp_datum_t)getpid())};
+    return ALLOW(rules);
+}
+
+/* Its flags stand in memory, where no filter looks: the C library then takes clone. */
+static int hide_clone3(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
+}
 
 static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
 {
     int result = ALLOW(everybody);
     if (result == 0) {
-        result = allow_memory(filter, role == SANDBOX_CONTROL);
-    }
-    if (result == 0) {
-        result = allow_questions(filter);
+        result = allow_abort(filter);
     }
     if (result == 0 && role == SANDBOX_WORKER) {
         result = ALLOW(worker);
     }
     if (result == 0 && role == SANDBOX_CONTROL) {
         result = ALLOW(control);
+    }
+    if (result == 0 && role == SANDBOX_CONTROL) {
+        result = hide_clone3(filter);
     }
     return result;
 }
@@ -182,10 +209,13 @@ enum err filter_enter(enum sandbox_mode mode, enum sandbox_role role)
     uint32_t otherwise = mode == SANDBOX_KILL ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM);
     scmp_filter_ctx filter = seccomp_init(otherwise);
     if (filter == NULL) {
-        errno = ENOMEM;
+        errno = ENOSYS; /* the library asks the kernel first whether it knows the actions */
         return ERR_IO;
     }
-    int result = allow_role(filter, role);
+    int result = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
+    if (result == 0) {
+        result = allow_role(filter, role);
+    }
     if (result == 0) {
         result = seccomp_load(filter);
     }

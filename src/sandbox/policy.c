@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the operator asked for, as text and back. */
-#include "sandbox/sandbox.h"
+#include "base/log.h"
+#include "sandbox/internal.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -49,6 +50,40 @@ static bool read_user(const char *text, struct sandbox_policy *out)
     return true;
 }
 
+/* Somebody was named. */
+static enum err choose_user(const char *user, struct sandbox_policy *policy, const char **reason)
+{
+    if (!read_user(user, policy)) {
+        *reason = "there is no such user";
+        return ERR_SYNTAX;
+    }
+    if (geteuid() != 0) {
+        *reason = "only root can become another user";
+        bool same = policy->uid == geteuid();
+        policy->uid = policy->gid = 0;
+        return same ? ERR_NONE : ERR_IO;
+    }
+    if (policy->uid != 0 && !privileges_can_become(policy->uid, policy->gid)) {
+        *reason = "root may not become that user here: it has no CAP_SETUID or CAP_SETGID, or its "
+                  "user namespace does not have that user";
+        return ERR_IO;
+    }
+    return ERR_NONE;
+}
+
+static enum err choose_nobody(struct sandbox_policy *policy, const char **reason)
+{
+    if (!read_user("nobody", policy)) {
+        *reason = "there is no user nobody to become: name one with --user";
+        return ERR_SYNTAX;
+    }
+    if (!privileges_can_become(policy->uid, policy->gid)) {
+        log_warning("root may not become nobody here; workers stay root, without its privileges");
+        policy->uid = policy->gid = 0;
+    }
+    return ERR_NONE;
+}
+
 enum err sandbox_policy_read(const char *mode, const char *user, struct sandbox_policy *out,
                              const char **reason)
 {
@@ -57,21 +92,16 @@ enum err sandbox_policy_read(const char *mode, const char *user, struct sandbox_
         *reason = "the sandbox is off, deny or kill";
         return ERR_SYNTAX;
     }
-    bool root = geteuid() == 0;
-    if (user != NULL && !read_user(user, &policy)) {
-        *reason = "there is no such user";
-        return ERR_SYNTAX;
+    enum err err = ERR_NONE;
+    if (user != NULL) {
+        err = choose_user(user, &policy, reason);
+    } else if (geteuid() == 0 && policy.mode != SANDBOX_OFF) {
+        err = choose_nobody(&policy, reason);
     }
-    if (user != NULL && !root && policy.uid != geteuid()) {
-        *reason = "only root can become another user";
-        return ERR_IO;
+    if (err == ERR_NONE) {
+        *out = policy;
     }
-    if (user == NULL && root && !read_user("nobody", &policy)) {
-        *reason = "there is no user nobody to become: name one";
-        return ERR_SYNTAX;
-    }
-    *out = root ? policy : (struct sandbox_policy){.mode = policy.mode};
-    return ERR_NONE;
+    return err;
 }
 
 void sandbox_policy_encode(const struct sandbox_policy *policy, char out[sandbox_text_max])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who a process is. Workers and the logger become a user that owns nothing; control stays
  * who it is, since it must read what is the operator's, but keeps of root's powers only
- * the one to open files. */
+ * the one to open files. Nobody else has any, whoever started Detour. */
 #include "sandbox/internal.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static enum err become(const struct sandbox_policy *policy)
@@ -27,19 +28,22 @@ static enum err become(const struct sandbox_policy *policy)
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? ERR_NONE : ERR_IO;
 }
 
-static bool is_kept(unsigned capability)
-{
-    return capability == CAP_DAC_OVERRIDE || capability == CAP_DAC_READ_SEARCH;
-}
-
-static enum err keep_file_access(void)
+/* What later programs could get back. Without CAP_SETPCAP, as in some containers, it stays
+ * as it is: who can have no new privileges has no use of it. */
+static enum err limit_bounding_set(uint32_t kept)
 {
     for (unsigned i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++) {
-        if (!is_kept(i) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0) {
+        bool is_kept = i < 32 && (kept >> i & 1) != 0;
+        if (!is_kept && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0 && errno != EPERM) {
             return ERR_IO;
         }
     }
-    uint32_t kept = 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH;
+    return ERR_NONE;
+}
+
+/* Ambient ones, which a service manager may have given, go with those that were permitted. */
+static enum err limit_capabilities(uint32_t kept)
+{
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2];
     if (syscall(SYS_capget, &header, data) != 0) {
@@ -52,10 +56,29 @@ static enum err keep_file_access(void)
     return syscall(SYS_capset, &header, data) == 0 ? ERR_NONE : ERR_IO;
 }
 
+bool privileges_can_become(uid_t uid, gid_t gid)
+{
+    const struct sandbox_policy policy = {.uid = uid, .gid = gid};
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(become(&policy) == ERR_NONE ? 0 : 1);
+    }
+    int status;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+enum err privileges_drop_user(const struct sandbox_policy *policy, enum sandbox_role role)
+{
+    return role != SANDBOX_CONTROL && policy->uid != 0 ? become(policy) : ERR_NONE;
+}
+
 enum err privileges_drop(const struct sandbox_policy *policy, enum sandbox_role role)
 {
-    if (role != SANDBOX_CONTROL) {
-        return policy->uid != 0 ? become(policy) : ERR_NONE;
+    uint32_t kept =
+        role == SANDBOX_CONTROL ? 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH : 0;
+    enum err err = limit_bounding_set(kept);
+    if (err == ERR_NONE) {
+        err = privileges_drop_user(policy, role);
     }
-    return geteuid() == 0 ? keep_file_access() : ERR_NONE;
+    return err == ERR_NONE ? limit_capabilities(kept) : err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The order of the layers. Each one takes away what the next one needed: the user first,
- * then new privileges, then files, then the system calls that did all this. */
+/* The order of the layers: no new privileges, then those that there are, then files, then
+ * the system calls that did all this. */
 #include "sandbox/sandbox.h"
 
 #include "base/log.h"
@@ -9,24 +9,26 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 static void warn(const char *layer)
 {
-    log_warning("going on without %s: %s", layer, strerror(errno));
+    log_warning("this kernel has no %s for us (%s): going on without it", layer, strerror(errno));
 }
 
 enum err sandbox_enter(const struct sandbox_policy *policy, enum sandbox_role role,
                        const struct sandbox_path *paths, size_t path_count)
 {
     if (policy->mode == SANDBOX_OFF) {
-        return ERR_NONE;
+        return privileges_drop_user(policy, role);
+    }
+    tzset(); /* the C library reads a file before its first line with a time, even in UTC */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return ERR_IO;
     }
     enum err err = privileges_drop(policy, role);
     if (err != ERR_NONE) {
         return err;
-    }
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return ERR_IO;
     }
     if (landlock_enter(paths, path_count, role == SANDBOX_CONTROL) != ERR_NONE) {
         warn("Landlock");

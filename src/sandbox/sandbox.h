@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 enum sandbox_mode {
-    SANDBOX_OFF,  /* keep everything */
+    SANDBOX_OFF,  /* keep everything; a user that was named is become all the same */
     SANDBOX_DENY, /* a system call that is not on the list fails with EPERM */
     SANDBOX_KILL, /* … ends the process */
 };
@@ -25,8 +25,9 @@ struct sandbox_policy {
 };
 
 /* mode: "off", "deny" or "kill"; NULL is "deny". user: a name or a number; NULL is
- * "nobody" for root and nothing for others. ERR_SYNTAX: there is no such mode or user;
- * ERR_IO: only root can become somebody else. *reason is a static text. */
+ * "nobody" for a root that may become it, unless the sandbox is off, and nothing for
+ * others. ERR_SYNTAX: there is no such mode or user; ERR_IO: only root can become somebody
+ * else, and this one may not. *reason is a static text. */
 enum err sandbox_policy_read(const char *mode, const char *user, struct sandbox_policy *out,
                              const char **reason);
 
@@ -45,7 +46,7 @@ enum sandbox_role {
  * nothing. */
 struct sandbox_path {
     const char *path;
-    bool write;
+    bool write; /* instead of reading: to write, and in a folder to make files */
 };
 
 /* Enters it for good. paths: for control; others have none. ERR_IO: the user could not be

@@ -235,21 +235,14 @@ static void fini(struct worker *worker)
     free(worker);
 }
 
-int worker_main(const struct sandbox_policy *policy)
+static struct worker *begin(void)
 {
-    log_role("worker");
-    tls_init(); /* here files can still be opened */
-    raise_descriptor_limit();
-    if (sandbox_enter(policy, SANDBOX_WORKER, NULL, 0) != ERR_NONE) {
-        log_error("cannot give up privileges: %s", strerror(errno));
-        return exit_could_not_run;
-    }
     struct worker *worker = calloc(1, sizeof(*worker));
     struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (worker == NULL || loop == NULL) {
         log_error("cannot begin: %s", strerror(errno));
         free(worker);
-        return exit_could_not_run;
+        return NULL;
     }
     worker->loop = loop;
     worker->bell_fd = -1;
@@ -257,7 +250,25 @@ int worker_main(const struct sandbox_policy *policy)
     ev_io_init(&worker->channel, on_message, channel_fd, EV_READ);
     worker->channel.data = worker;
     ev_io_start(loop, &worker->channel);
-    ev_run(loop, 0);
+    return worker;
+}
+
+int worker_main(const struct sandbox_policy *policy)
+{
+    log_role("worker");
+    tls_init(); /* here files can still be opened */
+    raise_descriptor_limit();
+    struct worker *worker = begin();
+    if (worker == NULL) {
+        return exit_could_not_run;
+    }
+    /* Before the first message: keys come by one. */
+    if (sandbox_enter(policy, SANDBOX_WORKER, NULL, 0) != ERR_NONE) {
+        log_error("cannot give up privileges: %s", strerror(errno));
+        fini(worker);
+        return exit_could_not_run;
+    }
+    ev_run(worker->loop, 0);
     fini(worker);
     return 0;
 }
