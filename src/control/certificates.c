@@ -3,6 +3,7 @@
 #include "control/certificates.h"
 
 #include "base/clock.h"
+#include "control/confine.h"
 #include "control/publish.h"
 #include "tls/certificate.h"
 
@@ -77,7 +78,7 @@ static bool read_part(struct configuration *c, struct span path, struct place pl
     if (err == ERR_NONE) {
         return true;
     }
-    const char *why = err == ERR_IO      ? strerror(errno)
+    const char *why = err == ERR_IO      ? control_why(c, errno)
                       : err == ERR_LIMIT ? "it is larger than 128 KiB"
                                          : err_text(err);
     problems_error(&c->problems, place, "cannot read %s: %s", full != NULL ? full : "a file", why);

@@ -15,6 +15,7 @@ struct configuration {
     struct problems problems;
     const struct model *model; /* NULL: it has errors */
     struct span text;
+    bool confined;                         /* it was read in the sandbox */
     int log_fd;                            /* the access log, opened; -1: none */
     struct tls_certificate **certificates; /* loaded, until they are sealed */
     size_t certificate_count;

@@ -3,111 +3,144 @@
  * one of the same name. */
 #include "control/confine.h"
 
-#include "base/log.h"
 #include "control/certificates.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { paths_max = 64 };
+/* Names, certificates of authorities, libraries that the resolver loads, zones. */
+static const char *const system_folders[] = {"/etc", "/usr", "/run/systemd/resolve", "/run/nscd"};
+/* A link to wherever this system keeps it. */
+static const char resolver_file[] = "/etc/resolv.conf";
+
+enum {
+    system_count = sizeof(system_folders) / sizeof(*system_folders),
+    files_beside_certificates = 3, /* the resolver's, the configuration, the log */
+    paths_of_a_file = 2,           /* as it is called, and where a link leads */
+    files_of_a_certificate = 3,
+};
 
 struct paths {
-    struct sandbox_path list[paths_max];
-    char texts[paths_max][PATH_MAX];
+    struct arena arena;
+    struct sandbox_path *list;
     size_t count;
 };
 
-static bool has(const struct paths *paths, const char *folder, bool write)
+static void add(struct paths *paths, const char *path, bool write)
 {
     for (size_t i = 0; i < paths->count; i++) {
-        if (paths->list[i].write == write && strcmp(paths->list[i].path, folder) == 0) {
-            return true;
+        if (paths->list[i].write == write && strcmp(paths->list[i].path, path) == 0) {
+            return;
         }
     }
-    return false;
+    paths->list[paths->count++] = (struct sandbox_path){.path = path, .write = write};
 }
 
-static void add_folder_of(struct paths *paths, const char *file, bool write)
+/* What is no regular file, such as a terminal, stands alone: /dev has more than that. So
+ * does what is in the root, below which is everything. */
+static enum err add_place(struct paths *paths, const char *file, bool write)
 {
-    if (paths->count == paths_max) {
-        log_warning("a reload will not be able to read %s: its folder is one too many", file);
-        return;
+    struct stat status;
+    bool alone = stat(file, &status) == 0 && !S_ISREG(status.st_mode);
+    char *copy = arena_printf(&paths->arena, "%s", file);
+    char *text = arena_printf(&paths->arena, "%s", file);
+    if (copy == NULL || text == NULL) {
+        return ERR_MEMORY;
     }
-    char *text = paths->texts[paths->count];
-    snprintf(text, PATH_MAX, "%s", file);
-    char *folder = dirname(text);
-    if (!has(paths, folder, write)) {
-        paths->list[paths->count++] = (struct sandbox_path){.path = folder, .write = write};
+    const char *folder = dirname(text);
+    bool root = strcmp(folder, "/") == 0;
+    add(paths, alone || root ? copy : folder, write);
+    if (write && alone && S_ISFIFO(status.st_mode)) {
+        add(paths, copy, false); /* it is opened from both ends */
     }
-}
-
-static void add_text(struct paths *paths, struct span file, bool write)
-{
-    char text[PATH_MAX];
-    snprintf(text, sizeof(text), "%.*s", SPAN_ARG(file));
-    add_folder_of(paths, text, write);
+    return ERR_NONE;
 }
 
 /* The file may be a link into another folder. */
-static void add_file(struct paths *paths, const char *path)
+static enum err add_file(struct paths *paths, const char *file, bool write)
 {
     char target[PATH_MAX];
-    add_folder_of(paths, path, false);
-    if (realpath(path, target) != NULL) {
-        add_folder_of(paths, target, false);
+    enum err err = add_place(paths, file, write);
+    if (err == ERR_NONE && realpath(file, target) != NULL) {
+        err = add_place(paths, target, write);
     }
+    return err;
 }
 
 static enum err add_certificates(struct paths *paths, const char *config_path,
                                  const struct model *model)
 {
-    struct arena arena;
     enum err err = ERR_NONE;
-    arena_init(&arena, 0);
-    for (size_t i = 0; i < 3 * model->certificate_count && err == ERR_NONE; i++) {
-        const struct model_certificate *named = &model->certificates[i / 3];
-        struct span files[3] = {named->certificate, named->key, named->ocsp};
-        const char *path = files[i % 3].len > 0
-                               ? certificates_path(&arena, config_path, files[i % 3])
-                               : config_path;
-        err = path == NULL ? ERR_MEMORY : ERR_NONE;
-        if (path != NULL) {
-            add_file(paths, path);
+    for (size_t i = 0; i < model->certificate_count; i++) {
+        const struct model_certificate *named = &model->certificates[i];
+        const struct span files[files_of_a_certificate] = {named->certificate, named->key,
+                                                           named->ocsp};
+        for (size_t k = 0; k < files_of_a_certificate && err == ERR_NONE; k++) {
+            if (files[k].len > 0) {
+                const char *path = certificates_path(&paths->arena, config_path, files[k]);
+                err = path != NULL ? add_file(paths, path, false) : ERR_MEMORY;
+            }
         }
     }
-    arena_fini(&arena);
     return err;
 }
 
-static void add_system(struct paths *paths)
+static enum err add_log(struct paths *paths, struct span log)
 {
-    /* Names, certificates of authorities, libraries that the resolver loads, zones. */
-    static const char *const folders[] = {"/etc", "/usr", "/run/systemd/resolve", "/run/nscd"};
-    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-        paths->list[paths->count++] = (struct sandbox_path){.path = folders[i]};
+    if (log.len == 0 || span_eq(log, SPAN("-"))) {
+        return ERR_NONE; /* a descriptor that is there already */
     }
-    paths->list[paths->count++] = (struct sandbox_path){.path = "/dev/null", .write = true};
+    const char *path = arena_printf(&paths->arena, "%.*s", SPAN_ARG(log));
+    return path != NULL ? add_file(paths, path, true) : ERR_MEMORY;
+}
+
+static enum err collect(struct paths *paths, const char *config_path, const struct model *model)
+{
+    size_t files = files_beside_certificates + files_of_a_certificate * model->certificate_count;
+    paths->list = arena_array(&paths->arena, system_count + (paths_of_a_file + 1) * files,
+                              sizeof(*paths->list));
+    if (paths->list == NULL) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < system_count; i++) {
+        add(paths, system_folders[i], false);
+    }
+    enum err err = add_file(paths, resolver_file, false);
+    if (err == ERR_NONE) {
+        err = add_file(paths, config_path, false);
+    }
+    if (err == ERR_NONE) {
+        err = add_log(paths, model->access_log);
+    }
+    return err == ERR_NONE ? add_certificates(paths, config_path, model) : err;
 }
 
 enum err control_confine(const struct sandbox_policy *policy, const char *config_path,
                          const struct model *model)
 {
-    struct paths *paths = calloc(1, sizeof(*paths));
-    if (paths == NULL) {
-        return ERR_MEMORY;
-    }
-    add_system(paths);
-    add_file(paths, config_path);
-    if (model->access_log.len > 0 && !span_eq(model->access_log, SPAN("-"))) {
-        add_text(paths, model->access_log, true);
-    }
-    enum err err = add_certificates(paths, config_path, model);
+    struct paths paths = {0};
+    arena_init(&paths.arena, 0);
+    enum err err = collect(&paths, config_path, model);
     if (err == ERR_NONE) {
-        err = sandbox_enter(policy, SANDBOX_CONTROL, paths->list, paths->count);
+        err = sandbox_enter(policy, SANDBOX_CONTROL, paths.list, paths.count);
+    } else {
+        errno = ENOMEM;
     }
-    free(paths);
+    int why = errno;
+    arena_fini(&paths.arena);
+    errno = why;
     return err;
+}
+
+const char *control_why(const struct configuration *configuration, int why)
+{
+    if (why != EACCES || !configuration->confined) {
+        return strerror(why);
+    }
+    return "Permission denied; if its folder was not named when Detour began, put it into one "
+           "that was, or restart Detour";
 }

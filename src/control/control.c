@@ -38,6 +38,7 @@ struct control {
     struct health *health; /* NULL until the pages are mapped */
     const char *path;
     const struct sandbox_policy *policy;
+    uint32_t cores;
     bool confined; /* the sandbox was entered */
 
     bool first;        /* nothing is served yet: a failure ends the program */
@@ -125,11 +126,16 @@ static void refuse_file(struct control *c, const char *verb, struct span name, c
     refuse(c, status_could_not_run, text);
 }
 
-static uint32_t worker_count(const struct model *model)
+/* Counted before the sandbox hides where the kernel says so. */
+static uint32_t count_cores(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t each = cores < 1 ? 1 : cores > cores_max ? cores_max : (uint32_t)cores;
-    return model->workers != 0 ? model->workers : each;
+    return cores < 1 ? 1 : cores > cores_max ? cores_max : (uint32_t)cores;
+}
+
+static uint32_t worker_count(const struct control *c, const struct model *model)
+{
+    return model->workers != 0 ? model->workers : c->cores;
 }
 
 /* Asks the supervisor for the candidate's listening sockets. */
@@ -142,7 +148,7 @@ static void ask_listeners(struct control *c)
         return;
     }
     struct message message = {.type = MESSAGE_LISTEN,
-                              .number = worker_count(c->candidate->model),
+                              .number = worker_count(c, c->candidate->model),
                               .generation = ++c->question,
                               .text = buffer_span(&text)};
     send_message(c, &message);
@@ -167,7 +173,8 @@ static void advance(struct control *c)
     if (!c->from_text) {
         enum err err = configuration_open_log(c->candidate);
         if (err != ERR_NONE) {
-            refuse_file(c, "open", c->candidate->model->access_log, io_text(err));
+            refuse_file(c, "open", c->candidate->model->access_log,
+                        err == ERR_IO ? control_why(c->candidate, errno) : err_text(err));
             return;
         }
     }
@@ -183,9 +190,11 @@ static void begin_reload(struct control *c)
         refuse(c, status_could_not_run, "out of memory");
         return;
     }
+    c->candidate->confined = c->confined && c->policy->mode != SANDBOX_OFF;
     enum err err = configuration_read_file(c->path, &c->candidate->arena, &c->candidate->text);
     if (err != ERR_NONE) {
-        refuse_file(c, "read", span_cstr(c->path), configuration_read_why(err));
+        refuse_file(c, "read", span_cstr(c->path),
+                    err == ERR_IO ? control_why(c->candidate, errno) : configuration_read_why(err));
         return;
     }
     advance(c);
@@ -325,7 +334,7 @@ static void say_published(struct control *c)
              c->from_text ? "going on from the last good configuration" : c->path, warnings,
              warnings == 1 ? "" : "s");
     uint32_t workers = counters_workers(c->counters);
-    if (worker_count(c->candidate->model) != workers && !c->from_text) {
+    if (worker_count(c, c->candidate->model) != workers && !c->from_text) {
         log_warning("workers: %u go on; a new number takes effect at a restart", workers);
     }
 }
@@ -529,6 +538,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     log_role("control");
     c->policy = policy;
     c->path = config_path;
+    c->cores = count_cores();
     c->alarm.fd = -1;
     c->tls_fd = -1;
     c->tls_next_fd = -1;
