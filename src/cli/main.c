@@ -4,11 +4,13 @@
 #include "cli/command.h"
 #include "control/control.h"
 #include "logger/logger.h"
+#include "net/channel.h"
 #include "worker/worker.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 struct command {
     const char *name;
@@ -16,26 +18,36 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-/* The supervisor's words: what to give up, and for control the file. */
+/* The supervisor's words: what to give up, and for control the file. They come with a
+ * channel, which nobody has who runs such a command by hand. */
+static bool is_child(int argc, char **argv, int wanted, struct sandbox_policy *policy)
+{
+    int type = 0;
+    socklen_t len = sizeof(type);
+    if (argc == wanted && sandbox_policy_decode(argv[1], policy) == ERR_NONE &&
+        getsockopt(channel_fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET) {
+        return true;
+    }
+    fprintf(stderr, "detour: %s is for detour serve, which starts it; run that\n", argv[0]);
+    return false;
+}
+
 static int run_control(int argc, char **argv)
 {
     struct sandbox_policy policy;
-    bool good = argc == 3 && sandbox_policy_decode(argv[1], &policy) == ERR_NONE;
-    return good ? control_main(&policy, argv[2]) : exit_could_not_run;
+    return is_child(argc, argv, 3, &policy) ? control_main(&policy, argv[2]) : exit_could_not_run;
 }
 
 static int run_logger(int argc, char **argv)
 {
     struct sandbox_policy policy;
-    bool good = argc == 2 && sandbox_policy_decode(argv[1], &policy) == ERR_NONE;
-    return good ? logger_main(&policy) : exit_could_not_run;
+    return is_child(argc, argv, 2, &policy) ? logger_main(&policy) : exit_could_not_run;
 }
 
 static int run_worker(int argc, char **argv)
 {
     struct sandbox_policy policy;
-    bool good = argc == 2 && sandbox_policy_decode(argv[1], &policy) == ERR_NONE;
-    return good ? worker_main(&policy) : exit_could_not_run;
+    return is_child(argc, argv, 2, &policy) ? worker_main(&policy) : exit_could_not_run;
 }
 
 static int run_help(int argc, char **argv);
