@@ -18,6 +18,7 @@ from pathlib import Path
 import conftest
 import pytest
 from detourlib import FOREVER, SLACK, Probe, Target, free_port, parse_all, request_bytes, wait_until
+from test_hostile import many_descriptors
 from uploadlib import HTTP1, HTTP2, HTTP2_CLEAR, PIECE, TLS, Resets, Sealed, make_certificate
 
 MB = 1_000_000
@@ -226,9 +227,9 @@ def test_every_byte_of_a_body_is_counted(server, wire):
 def test_it_lies_unread_for_a_while(server, wire):
     with no_reset(server), wire.connect(server) as c:
         c.begin(SIZE).data(SIZE // 2)
-        time.sleep(1)
+        time.sleep(0.5)
         c.end(SIZE - SIZE // 2)
-        time.sleep(1)
+        time.sleep(0.5)
         assert c.status() == 307
 
 
@@ -300,6 +301,10 @@ def test_expect_and_nothing_of_it_is_a_request(server, wire):
 # --- Bounds ----------------------------------------------------------------------------------
 
 
+# What the kernel takes on both sides of a loopback connection before a writer has to wait.
+SOCKET_BUFFERS = 16 << 20
+
+
 def send_for_ever(c, rate=None):
     """Until the server has had enough. Gives how many bytes went, and how long it took."""
     begin, sent = time.monotonic(), 0
@@ -340,10 +345,6 @@ def test_a_body_of_unknown_length_is_too_large(tight, wire):
         assert seconds < 1 * SLACK
 
 
-# What the kernel takes on both sides of a loopback connection before a writer has to wait.
-SOCKET_BUFFERS = 16 << 20
-
-
 @every_stream
 def test_a_body_that_stops(tight, wire):
     with no_reset(tight), outcome(tight, cut=1), wire.connect(tight) as c:
@@ -369,7 +370,7 @@ def test_a_body_that_goes_on_for_ever_after_the_half_close(tight, wire):
 @every_stream
 def test_a_body_that_goes_on_slowly_is_never_cut(tight, wire):
     """1 kB a second is more than the least progress; no time is set for the whole."""
-    pieces = 40
+    pieces = 25
     with no_reset(tight), outcome(tight, drained=1), wire.connect(tight) as c:
         c.begin(pieces * 100)
         for _ in range(pieces):
@@ -398,7 +399,7 @@ def test_a_record_that_takes_long_is_progress(start, headers):
 def test_a_fast_body_that_becomes_slow_is_never_cut(start, wire, headers):
     """The kernel gathers what is fast; what is too little for that is progress all the same."""
     server = start("{time: 10s, idle: 1s}")
-    trickle = 30
+    trickle = 20
     with no_reset(server), outcome(server, drained=1), wire.connect(server) as c:
         c.begin(8 * MB + trickle * 2000, headers=headers).data(8 * MB)
         for _ in range(trickle):
@@ -427,6 +428,24 @@ def test_a_body_below_the_least_progress_is_cut_within_10_s(server, wire):
         c.half_close()
 
 
+def test_5000_bodies_that_stop_leave_the_others_healthy(start):
+    count = 5000
+    many_descriptors(count + 500)
+    server, slow = start("{idle: 3s}"), []
+    try:
+        with no_reset(server), outcome(server, cut=count), Probe(server) as probe:
+            for _ in range(count):
+                slow.append(HTTP1.connect(server).begin(1000).send(b"abc"))
+            for c in slow:
+                assert c.status() == 307
+                at_end(c, 10 * SLACK)
+                c.half_close()
+        probe.assert_healthy()
+    finally:
+        for c in slow:
+            c.close()
+
+
 # --- Ends --------------------------------------------------------------------------------------
 
 
@@ -436,8 +455,7 @@ def test_a_half_closed_client_has_its_answer_and_then_the_end(server, wire):
         with no_reset(server), wire.connect(server) as c:
             c.begin(size).data(size).half_close()
             assert c.status() == 307
-            with contextlib.nullcontext() if not wire.tls else contextlib.suppress(OSError):
-                at_end(c)
+            at_end(c)
 
 
 @every_stream
@@ -450,13 +468,12 @@ def test_half_closed_in_the_middle_of_a_body(server, wire):
 
 REFUSED = {
     400: {"Content-Length": "1", "Transfer-Encoding": "chunked"},
-    417: {"Expect": "a-miracle"},
     431: {"A": "x" * 20_000},
 }
 
 
 @every_stream
-@pytest.mark.parametrize("status", [400, 431])
+@pytest.mark.parametrize("status", REFUSED)
 def test_a_refusal_is_closed_as_gently(server, wire, status):
     """What follows a head that could not be read is a body to its sender."""
     with no_reset(server), wire.connect(server) as c:
