@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -401,10 +402,11 @@ def test_a_fast_body_that_becomes_slow_is_never_cut(start, wire, headers):
     server = start("{time: 10s, idle: 1s}")
     trickle = 20
     with no_reset(server), outcome(server, drained=1), wire.connect(server) as c:
-        c.begin(8 * MB + trickle * 2000, headers=headers).data(8 * MB)
+        c.begin(16 * MB + trickle * 2000, headers=headers).data(8 * MB)
         for _ in range(trickle):
             c.send(PIECE[:2000])
             time.sleep(0.1)
+        c.data(8 * MB)
         assert c.status() == 307
         if headers:
             at_end(c)
@@ -498,6 +500,20 @@ def test_connection_close_and_a_body(server, wire):
         r = c.response()
         assert r.status == 307 and r.closes
         at_end(c)
+
+
+@every_wire
+def test_the_server_stops_in_the_middle_of_an_upload(start, wire):
+    server = start()
+    with no_reset(server), wire.connect(server) as c:
+        c.begin(SIZE).data(SIZE // 2)
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: "draining" in server.stderr(), what="the drain")
+        c.end(SIZE - SIZE // 2)
+        assert c.status() == 307
+        if not wire.h2:
+            at_end(c)
+    server.process.wait(FOREVER)
 
 
 @every_stream

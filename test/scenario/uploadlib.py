@@ -50,8 +50,10 @@ def make_certificate(folder):
 
 
 def seal(sock, protocol):
+    """An end without close_notify raises ssl.SSLEOFError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     context.set_alpn_protocols([protocol])
     sealed = context.wrap_socket(sock, server_hostname="a.example", suppress_ragged_eofs=False)
     assert sealed.selected_alpn_protocol() == protocol
