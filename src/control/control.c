@@ -8,6 +8,7 @@
 #include "control/control.h"
 
 #include "base/clock.h"
+#include "base/exit.h"
 #include "base/log.h"
 #include "control/alarm.h"
 #include "control/certificates.h"
@@ -23,7 +24,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { status_errors = 1, status_could_not_run = 2, cores_max = 256 };
+enum { cores_max = 256 };
 
 /* With three keys, one that seals and two that open, a ticket is good for 24 hours. */
 static const double ticket_rotation_s = 12 * 3600;
@@ -69,7 +70,7 @@ static void send_message(struct control *c, const struct message *message)
     enum err err = channel_send(channel_fd, message);
     if (err != ERR_NONE) {
         log_error("cannot reach the supervisor: %s", err_text(err));
-        finish(c, status_could_not_run);
+        finish(c, exit_could_not_run);
     }
 }
 
@@ -123,7 +124,7 @@ static void refuse_file(struct control *c, const char *verb, struct span name, c
 {
     char text[512];
     snprintf(text, sizeof(text), "cannot %s %.*s: %s", verb, SPAN_ARG(name), why);
-    refuse(c, status_could_not_run, text);
+    refuse(c, exit_could_not_run, text);
 }
 
 /* Counted before the sandbox hides where the kernel says so. */
@@ -144,7 +145,7 @@ static void ask_listeners(struct control *c)
     static uint8_t room[message_text_max];
     struct buffer text = buffer_over(room, sizeof(room));
     if (configuration_listeners(c->candidate, &text) != ERR_NONE) {
-        refuse(c, status_errors, "there are too many listeners");
+        refuse(c, exit_errors, "there are too many listeners");
         return;
     }
     struct message message = {.type = MESSAGE_LISTEN,
@@ -163,11 +164,10 @@ static void advance(struct control *c)
         good = certificates_load(c->candidate, now_ns);
     }
     if (!c->from_text || !good) {
-        problems_print(&c->candidate->problems, stderr);
-        fflush(stderr);
+        problems_log(&c->candidate->problems);
     }
     if (!good) {
-        refuse(c, status_errors, NULL);
+        refuse(c, exit_errors, NULL);
         return;
     }
     if (!c->from_text) {
@@ -187,7 +187,7 @@ static void begin_reload(struct control *c)
     c->from_text = false;
     c->candidate = configuration_new(c->path);
     if (c->candidate == NULL) {
-        refuse(c, status_could_not_run, "out of memory");
+        refuse(c, exit_could_not_run, "out of memory");
         return;
     }
     c->candidate->confined = c->confined && c->policy->mode != SANDBOX_OFF;
@@ -209,7 +209,7 @@ static void begin_last_good(struct control *c, int text_fd)
         err = configuration_read_fd(text_fd, &c->candidate->arena, &c->candidate->text);
     }
     if (err != ERR_NONE) {
-        refuse(c, status_could_not_run, "cannot read the last good configuration");
+        refuse(c, exit_could_not_run, "cannot read the last good configuration");
         return;
     }
     advance(c);
@@ -359,7 +359,7 @@ static bool confine(struct control *c)
 {
     if (!c->confined && control_confine(c->policy, c->path, c->current->model) != ERR_NONE) {
         log_error("cannot give up privileges: %s", strerror(errno));
-        finish(c, status_could_not_run);
+        finish(c, exit_could_not_run);
         return false;
     }
     c->confined = true;
@@ -409,7 +409,7 @@ static void on_refused(struct control *c, const struct message *message)
     if (c->candidate != NULL && message->generation == c->question) {
         char text[512];
         snprintf(text, sizeof(text), "%.*s", SPAN_ARG(message->text));
-        refuse(c, status_could_not_run, text);
+        refuse(c, exit_could_not_run, text);
     }
 }
 
@@ -546,7 +546,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
         observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE) {
         log_error("cannot start: %s", strerror(errno));
-        return status_could_not_run;
+        return exit_could_not_run;
     }
     ev_io_init(&c->channel, on_channel, channel_fd, EV_READ);
     c->channel.data = c;

@@ -210,3 +210,22 @@ def test_a_listener_that_is_in_use_is_reported_and_changes_nothing(detour):
         assert live(server, "two")
     server.reload(CONFIG)
     wait_until(lambda: live(server, "three"), 1 * SLACK)
+
+
+def test_warnings_that_nobody_reads_hold_nothing(detour):
+    """Standard error is a pipe that nobody empties, and there is more to say than it takes."""
+    reading, writing = os.pipe()
+    routes = "".join(f'      - {{path: "/found{i}/{{slug}}", to: "https://b.example/"}}\n' for i in range(1000))
+    config = CONFIG.replace("    routes:\n", "    routes:\n" + routes)
+    try:
+        server = detour(config, prepare=lambda: os.dup2(writing, 2), WHERE="one")
+        for where in ["two", "three"]:
+            server.values["WHERE"] = where
+            server.reload(config)
+            wait_until(lambda: live(server, where), 5 * SLACK)
+        os.set_blocking(reading, False)
+        said = os.read(reading, 1 << 20)
+        assert b"detour.yaml" in said and len(said) > 60000
+    finally:
+        os.close(reading)
+        os.close(writing)
