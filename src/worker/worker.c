@@ -2,6 +2,7 @@
 /* The worker's life: what the supervisor says, and the loop. */
 #include "worker/worker.h"
 
+#include "base/exit.h"
 #include "base/log.h"
 #include "shared/heartbeat.h"
 #include "worker/internal.h"
@@ -13,8 +14,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-enum { exit_could_not_run = 2 };
 
 static void on_empty(void *context)
 {
