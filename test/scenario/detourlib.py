@@ -345,9 +345,11 @@ def rfc3339(seconds):
 class Detour:
     """A `detour serve`. A configuration without `listen` gets one on a free port."""
 
-    def __init__(self, config, folder, workers=2, metrics=False, log=None, program=BINARY, prepare=None, **values):
-        """prepare: called in the new process before it becomes the program."""
-        self.program, self.prepare = program, prepare
+    def __init__(self, config, folder, workers=2, metrics=False, log=None, program=BINARY, prepare=None, options=(),
+                 path=None, **values):
+        """prepare: called in the new process before it becomes the program. options: more of
+        them on its command line. path: what it calls its file."""
+        self.program, self.prepare, self.options, self.path = program, prepare, options, path
         self.folder = Path(folder)
         self.port = free_port()
         self.workers = workers
@@ -388,7 +390,7 @@ class Detour:
     def start(self, wait=True):
         with open(self.stderr_path, "wb") as err, open(self.folder / "stdout", "wb") as out:
             self.process = subprocess.Popen(
-                [str(self.program), "serve", "--sandbox", SANDBOX, "-c", str(self.file)],
+                [str(self.program), "serve", "--sandbox", SANDBOX, *self.options, "-c", str(self.path or self.file)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -459,6 +461,7 @@ class Detour:
     def check_stderr(self):
         data = self.stderr_path.read_bytes()
         assert not SANITIZER.search(data), data.decode(errors="replace")
+        assert b"signal 31 " not in data, f"the sandbox ended a process: {data.decode(errors='replace')}"
 
     def kill(self):
         """For a test that has failed already: ends everything that we started."""
