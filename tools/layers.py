@@ -25,9 +25,10 @@ MAY_INCLUDE = {
     "store": ["base"],
     "sandbox": ["base"],
     "shared": ["base", "uri", "http"],
-    "config": ["base", "uri", "http", "net"],
+    "schedule": ["base"],
+    "config": ["base", "uri", "http", "net", "schedule"],
     "snapshot": ["base", "uri", "http", "net"],
-    "compile": ["base", "uri", "http", "net", "config", "snapshot"],
+    "compile": ["base", "uri", "http", "net", "schedule", "config", "snapshot"],
     "decide": ["base", "uri", "http", "shared", "snapshot"],
     "serve": ["base", "uri", "http", "net", "tls", "shared"],
     "worker": [
@@ -36,8 +37,8 @@ MAY_INCLUDE = {
     "logger": ["base", "net", "sandbox", "shared"],
     "health": ["base", "shared"],
     "control": [
-        "base", "uri", "http", "net", "tls", "sandbox", "shared", "config", "snapshot", "compile",
-        "serve", "health", "store",
+        "base", "uri", "http", "net", "tls", "sandbox", "shared", "schedule", "config", "snapshot",
+        "compile", "serve", "health", "store",
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
 }
@@ -63,6 +64,7 @@ LIBRARY_HOME = {
     "openssl/ssl.h": ["tls"],
     "openssl/x509v3.h": ["tls"],
     "seccomp.h": ["sandbox"],
+    "libical/ical.h": ["schedule"],
 }
 
 LICENCE = "SPDX-License-Identifier: MIT"

@@ -5,7 +5,7 @@
 #include "config/model.h"
 #include "config/names.h"
 #include "config/yaml.h"
-#include "config/zone.h"
+#include "config/zones.h"
 #include "uri/path.h"
 
 /* An origin of allowed_targets, or what a target was declared with. */

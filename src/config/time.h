@@ -2,7 +2,7 @@
 /* Points in time as a configuration writes them. */
 #pragma once
 
-#include "config/zone.h"
+#include "config/zones.h"
 
 /* Why a time was not read: static text, with the mend. kind: whether the local time
  * exists once. */

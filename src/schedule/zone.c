@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* TZif (RFC 8536): the table of transitions, and the POSIX rule that goes on after it. */
-#include "config/zone.h"
+#include "schedule/zone.h"
 
 #include "base/calendar.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static const char zone_folder[] = "/usr/share/zoneinfo";
 
 enum { header_bytes = 44, transitions_max = 8192 };
 
@@ -36,6 +28,7 @@ struct footer {
 
 struct zone {
     int32_t first_offset;
+    int32_t offset_min, offset_max; /* of all times */
     size_t count;
     struct transition *transitions;
     struct footer footer;
@@ -273,6 +266,31 @@ static bool footer_read(struct span rest, struct footer *out)
     return end == 1 || footer_decode(span_slice(rest, 1, end), out);
 }
 
+static void widen(struct zone *zone, int32_t offset)
+{
+    zone->offset_min = offset < zone->offset_min ? offset : zone->offset_min;
+    zone->offset_max = offset > zone->offset_max ? offset : zone->offset_max;
+}
+
+static void note_extremes(struct zone *zone)
+{
+    zone->offset_min = zone->first_offset;
+    zone->offset_max = zone->first_offset;
+    for (size_t i = 0; i < zone->count; i++) {
+        widen(zone, zone->transitions[i].offset);
+    }
+    if (zone->footer.given && zone->footer.dst) {
+        widen(zone, zone->footer.std_offset);
+        widen(zone, zone->footer.dst_offset);
+    }
+}
+
+void zone_offsets(const struct zone *zone, int32_t *min_out, int32_t *max_out)
+{
+    *min_out = zone->offset_min;
+    *max_out = zone->offset_max;
+}
+
 enum err zone_decode(struct span file, struct arena *arena, const struct zone **out)
 {
     struct block b;
@@ -300,11 +318,12 @@ enum err zone_decode(struct span file, struct arena *arena, const struct zone **
         (width == 8 && !footer_read(span_from(file, at + header_bytes + b.bytes), &zone->footer))) {
         return ERR_SYNTAX;
     }
+    note_extremes(zone);
     *out = zone;
     return ERR_NONE;
 }
 
-/* ---- local time to UTC ---- */
+/* ---- local time to UTC, and back ---- */
 
 /* The transitions in the order of time: those of the table, then the rule's for the years
  * around the one that is asked for. */
@@ -381,88 +400,13 @@ enum local_kind zone_resolve(const struct zone *zone, int64_t local_s, int64_t *
     return again ? LOCAL_TWICE : LOCAL_ONCE;
 }
 
-/* ---- finding the file ---- */
-
-static bool name_is_safe(struct span name)
+int64_t zone_local(const struct zone *zone, int64_t utc_s)
 {
-    if (name.len == 0 || name.len > zone_name_bytes_max || name.ptr[0] == '/') {
-        return false;
+    struct timeline line = timeline_around(zone, utc_s);
+    int32_t offset = zone->first_offset;
+    struct transition next;
+    for (size_t i = 0; timeline_get(&line, i, &next) && next.at <= utc_s; i++) {
+        offset = next.offset;
     }
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.ptr[i];
-        bool word = ascii_is_alpha(c) || ascii_is_digit(c) || c == '_' || c == '+' || c == '-';
-        if (!word && c != '/') { /* no dot at all, and so no ".." */
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum err file_read(const char *path, struct arena *arena, struct span *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? ERR_NOTFOUND : ERR_IO;
-    }
-    struct stat about;
-    uint8_t *bytes = NULL;
-    ssize_t got = -1;
-    bool fits =
-        fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size <= zone_file_bytes_max;
-    if (fits) {
-        bytes = arena_alloc(arena, (size_t)about.st_size);
-        got = bytes != NULL ? read(fd, bytes, (size_t)about.st_size) : -1;
-    }
-    close(fd);
-    if (!fits) {
-        return ERR_NOTFOUND;
-    }
-    if (got < 0) {
-        return bytes == NULL ? ERR_MEMORY : ERR_IO;
-    }
-    *out = span_of(bytes, (size_t)got);
-    return ERR_NONE;
-}
-
-static enum err zone_load(struct arena *arena, struct span name, const struct zone **out)
-{
-    char *path = arena_printf(arena, "%s/%.*s", zone_folder, SPAN_ARG(name));
-    if (path == NULL) {
-        return ERR_MEMORY;
-    }
-    struct span file;
-    enum err err = file_read(path, arena, &file);
-    if (err == ERR_NOTFOUND && access(zone_folder, X_OK) != 0) {
-        return ERR_IO;
-    }
-    if (err != ERR_NONE) {
-        return err;
-    }
-    err = zone_decode(file, arena, out);
-    return err == ERR_SYNTAX ? ERR_NOTFOUND : err;
-}
-
-enum err zones_find(struct zones *zones, struct span name, const struct zone **out)
-{
-    if (!name_is_safe(name)) {
-        return ERR_SYNTAX;
-    }
-    for (size_t i = 0; i < zones->count; i++) {
-        if (span_eq(zones->items[i].name, name)) {
-            *out = zones->items[i].zone;
-            return ERR_NONE;
-        }
-    }
-    const struct zone *zone;
-    enum err err = zone_load(zones->arena, name, &zone);
-    if (err != ERR_NONE) {
-        return err;
-    }
-    if (zones->count < zones_max) {
-        zones->items[zones->count].name = arena_copy(zones->arena, name);
-        zones->items[zones->count].zone = zone;
-        zones->count += zones->items[zones->count].name.ptr != NULL ? 1 : 0;
-    }
-    *out = zone;
-    return ERR_NONE;
+    return utc_s + offset;
 }
