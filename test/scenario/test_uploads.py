@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import conftest
+import h2.errors
 import pytest
 from detourlib import FOREVER, SLACK, Probe, Target, free_port, parse_all, request_bytes, wait_until
 from test_hostile import many_descriptors
@@ -46,6 +47,7 @@ STREAMS = [wire for wire in WIRES if not wire.h2]  # no frames: a body ends wher
 FOLLOWED = [wire for wire in WIRES if wire != HTTP2_CLEAR]  # curl would ask the target in the same way
 
 every_wire = pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
+framed_wire = pytest.mark.parametrize("wire", [HTTP2, HTTP2_CLEAR], ids=lambda wire: wire.name)
 followed_wire = pytest.mark.parametrize("wire", FOLLOWED, ids=lambda wire: wire.name)
 every_stream = pytest.mark.parametrize("wire", STREAMS, ids=lambda wire: wire.name)
 
@@ -258,6 +260,21 @@ def memory_kib(server):
         int(re.search(r"^Pss: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])
         for pid in server.worker_pids()
     )
+
+
+@framed_wire
+def test_an_open_stream_is_reset_late_and_without_blame(server, wire):
+    """Earlier some clients would lose the answer by it, and without it others wait for ever."""
+    with no_reset(server), outcome(server, cut=1), wire.connect(server) as c:
+        c.begin(SIZE).data(30_000)
+        begin = time.monotonic()
+        assert c.status() == 307
+        while c.reset is None:
+            c.take()
+        moment, code = c.reset
+        assert 0.19 < moment - begin < 0.2 * SLACK
+        assert code == h2.errors.ErrorCodes.NO_ERROR
+        c.assert_open()
 
 
 # --- Expect: 100-continue ------------------------------------------------------------------
