@@ -96,6 +96,17 @@ static void wait_for_turn(struct conn *conn, struct span rest)
     ev_idle_start(server->loop, &server->turn);
 }
 
+/* What is due in an HTTP/2 connection is looked at every now and then, however much comes:
+ * a client that never pauses could put off the end of what stands still. */
+static void wait_for_frames(struct conn *conn)
+{
+    if (http2_idle(conn)) {
+        timeout_touch(conn, WAIT_IDLE);
+    } else if (conn->wait != WAIT_STREAMS) {
+        timeout_enter(conn, WAIT_STREAMS);
+    }
+}
+
 static void wait_for_bytes(struct conn *conn, struct span rest)
 {
     bool fresh = conn->started_ns == 0;
@@ -116,7 +127,7 @@ static void wait_for_bytes(struct conn *conn, struct span rest)
             timeout_enter(conn, WAIT_HEADER);
         }
     } else if (conn->state == CONN_HTTP2) {
-        timeout_touch(conn, http2_idle(conn) ? WAIT_IDLE : WAIT_STREAMS);
+        wait_for_frames(conn);
     } else if (conn->state == CONN_HEAD || conn->state == CONN_FIRST) {
         if (conn_server(conn)->draining) {
             conn_retire(conn);

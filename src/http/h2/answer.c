@@ -187,7 +187,7 @@ static int submit(struct h2_session *session, struct h2_stream *stream)
         error = nghttp2_session_set_stream_user_data(session->wire, stream->id, stream);
     }
     h2_schedule(session, session->now_ms + session->engine->options.stall_ms);
-    return error == 0 ? 0 : h2_fail(session, NGHTTP2_INTERNAL_ERROR);
+    return error == 0 ? 0 : h2_fail(session, h2_fault_of(error));
 }
 
 static int send_response(struct h2_session *session, const struct response *response, size_t bytes,

@@ -94,9 +94,10 @@ static void tick_shutdown(struct h2_session *session)
     /* What comes for later streams is ignored, not an error (RFC 9113, 6.8). */
     session->lenient_id = INT32_MAX;
     int32_t last = nghttp2_session_get_last_proc_stream_id(session->wire);
-    if (nghttp2_submit_goaway(session->wire, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) !=
-        0) {
-        h2_fail(session, NGHTTP2_INTERNAL_ERROR);
+    int error =
+        nghttp2_submit_goaway(session->wire, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+    if (error != 0) {
+        h2_fail(session, h2_fault_of(error));
     }
 }
 
@@ -122,8 +123,9 @@ void h2_shutdown(struct h2_session *session, uint64_t now_ms)
         return;
     }
     session->shutting_down = true;
-    if (nghttp2_submit_shutdown_notice(session->wire) != 0) {
-        h2_fail(session, NGHTTP2_INTERNAL_ERROR);
+    int error = nghttp2_submit_shutdown_notice(session->wire);
+    if (error != 0) {
+        h2_fail(session, h2_fault_of(error));
     }
     session->goaway_ms = now_ms + second_goaway_ms;
     h2_schedule(session, session->goaway_ms);

@@ -222,9 +222,8 @@ static int reset(struct h2_session *session, int32_t stream_id, uint32_t code)
     if (stream_id > session->lenient_id) {
         session->lenient_id = stream_id;
     }
-    return nghttp2_submit_rst_stream(session->wire, NGHTTP2_FLAG_NONE, stream_id, code) == 0
-               ? 0
-               : h2_fail(session, NGHTTP2_INTERNAL_ERROR);
+    int error = nghttp2_submit_rst_stream(session->wire, NGHTTP2_FLAG_NONE, stream_id, code);
+    return error == 0 ? 0 : h2_fail(session, h2_fault_of(error));
 }
 
 int h2_reset_for_fault(struct h2_session *session, int32_t stream_id, uint32_t code)
