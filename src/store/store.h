@@ -25,9 +25,9 @@
 struct store;
 
 enum {
-    store_key_bytes_max = 480,           /* "site/name", and a token's name */
+    store_key_bytes_max = 480,           /* "site/name" */
     store_value_bytes_max = 64 << 10,    /* the JSON text of a detour */
-    store_name_bytes_max = 256,          /* a user, an owner, a secret */
+    store_name_bytes_max = 256,          /* a user, an owner, a token, a secret */
     store_why_bytes_max = 4096,          /* a reason */
     store_overrides_max = 16384,         /* and … */
     store_override_bytes_max = 32 << 20, /* … of all of them together */
@@ -39,7 +39,7 @@ enum {
     store_tokens_max = 128,
     store_secrets_max = 64,
     store_secret_bytes = 32,
-    store_token_text_bytes = 48, /* with its NUL */
+    store_token_text_bytes = 40, /* with its NUL */
     store_reason_bytes = 1024,
 };
 
