@@ -3,6 +3,7 @@
 #include "config/rule.h"
 
 #include "base/clock.h"
+#include "config/override.h"
 #include "config/time.h"
 #include "http/field.h"
 
@@ -231,24 +232,65 @@ static bool read_detour(struct load *load, const struct node *node, struct names
     return good;
 }
 
-bool read_detours(struct load *load, const struct node *node)
+static bool read_one(struct load *load, const struct node *node, struct names *names,
+                     struct model_detour *detours)
+{
+    struct model_detour *detour = &detours[load->model->detour_count];
+    struct span json;
+    uint64_t stanza;
+    bool live;
+    const struct node *instead = override_of(load, node, &json, &stanza, &live);
+    if (instead == NULL) {
+        return true;
+    }
+    if (!read_detour(load, instead, names, detour)) {
+        return false;
+    }
+    detour->json = json;
+    detour->stanza = stanza;
+    detour->live = live;
+    load->model->detour_count++;
+    return true;
+}
+
+/* Those of run time that the file does not know. */
+static bool read_live(struct load *load, struct names *names, struct model_detour *detours)
 {
     bool good = true;
-    struct names names = {.arena = load->scratch};
-    if (!read_is_list(load, node)) {
-        return false;
-    }
-    struct model_detour *detours = load_alloc(load, node->count, sizeof(*detours));
-    if (detours == NULL) {
-        return false;
-    }
-    for (const struct node *item = node->first; item != NULL; item = item->next) {
-        if (read_detour(load, item, &names, &detours[load->model->detour_count])) {
+    size_t at = 0;
+    struct span json;
+    for (const struct node *node = override_next(load, &at, &json); node != NULL;
+         node = override_next(load, &at, &json)) {
+        struct model_detour *detour = &detours[load->model->detour_count];
+        if (read_detour(load, node, names, detour)) {
+            detour->json = json;
+            detour->live = true;
             load->model->detour_count++;
         } else {
             good = false;
         }
     }
+    return good;
+}
+
+bool read_detours(struct load *load, const struct node *node)
+{
+    static const struct node none = {.kind = NODE_LIST};
+    struct names names = {.arena = load->scratch};
+    node = node != NULL ? node : &none;
+    if (!read_is_list(load, node)) {
+        return false;
+    }
+    size_t live_max = load->overrides != NULL ? load->overrides->count : 0;
+    struct model_detour *detours = load_alloc(load, node->count + live_max, sizeof(*detours));
+    if (detours == NULL) {
+        return false;
+    }
+    bool good = true;
+    for (const struct node *item = node->first; item != NULL; item = item->next) {
+        good = read_one(load, item, &names, detours) && good;
+    }
+    good = read_live(load, &names, detours) && good;
     load->model->detours = detours;
     return good;
 }

@@ -30,6 +30,7 @@ struct load {
     size_t site_count;
     struct names site_names;
     struct names hosts;    /* to the index of their site */
+    struct model_overrides *overrides; /* NULL: none */
     size_t catch_all_site; /* SIZE_MAX: none */
 
     const struct origin *allowed;

@@ -116,6 +116,28 @@ struct model_detour {
     struct model_tests bypass_cookies; /* any one of them is enough */
     struct span reason;
     struct span owner;
+    struct span json; /* as it was read, for those who show it */
+    uint64_t stanza;  /* hash of what the file says of it; 0: nothing */
+    bool live;        /* run time says so, not the file */
+};
+
+/* What run time says of one detour. */
+struct model_override {
+    struct span key;  /* "site/name" */
+    bool off;         /* it is switched off; else it is as json says */
+    struct span json; /* a detour as in the file, with its site and its name */
+    uint64_t stanza;  /* hash of the file's stanza that it stands above; 0: there was none */
+
+    /* Filled when the file is read. */
+    bool seen;
+    bool stands; /* false: the file has changed there, and wins */
+};
+
+struct model_overrides {
+    struct model_override *items;
+    size_t count;
+    /* Who wins; stanza_now 0: the file says nothing of it. */
+    bool (*stands)(const struct model_override *override, uint64_t stanza_now);
 };
 
 struct model_cors {
@@ -229,3 +251,6 @@ struct model {
  * that is over is accepted with a warning). Everything lives in problems->arena. NULL
  * when there was an error; all problems are in *problems either way. */
 const struct model *model_load(struct span text, int64_t now_ns, struct problems *problems);
+/* The same, with what run time says instead of some detours, or beside them. */
+const struct model *model_load_live(struct span text, struct model_overrides *overrides,
+                                    int64_t now_ns, struct problems *problems);

@@ -114,6 +114,7 @@ bool read_default(struct load *load, const struct node *node, struct scope *scop
 /* sections */
 bool read_pools(struct load *load, const struct node *node);
 bool read_sites(struct load *load, const struct node *node);
+/* node: NULL when the file has none; run time may have some. */
 bool read_detours(struct load *load, const struct node *node);
 bool read_cors(struct load *load, const struct node *node, struct model_cors *out);
 

@@ -359,12 +359,13 @@ static void read_top(struct load *load, const struct node *root)
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);
     } parts[] = {{TOP_LOG, read_log},     {TOP_METRICS, read_metrics}, {TOP_LIMITS, read_limits},
-                 {TOP_POOLS, read_pools}, {TOP_SITES, read_sites},     {TOP_DETOURS, read_detours}};
+                 {TOP_POOLS, read_pools}, {TOP_SITES, read_sites}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (at[parts[i].key] != NULL) {
             parts[i].read(load, at[parts[i].key]);
         }
     }
+    read_detours(load, at[TOP_DETOURS]);
     if (at[TOP_BY] != NULL) {
         read_bool(load, at[TOP_BY], &load->model->redirect_by);
     }
@@ -411,11 +412,18 @@ static void load_run(struct load *load, struct span text)
 
 const struct model *model_load(struct span text, int64_t now_ns, struct problems *problems)
 {
+    return model_load_live(text, NULL, now_ns, problems);
+}
+
+const struct model *model_load_live(struct span text, struct model_overrides *overrides,
+                                    int64_t now_ns, struct problems *problems)
+{
     struct arena scratch;
     struct load load;
     arena_init(&scratch, 0);
     size_t errors_before = problems->error_count;
     load_init(&load, &scratch, now_ns, problems);
+    load.overrides = overrides;
     if (!load.no_memory) {
         load_run(&load, text);
     }

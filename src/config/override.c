@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* What run time says of a detour stands in the place of the file's stanza, and is read by
+ * the same code: JSON is YAML. Stanzas are compared by what they mean, not by how they are
+ * written. */
+#include "config/override.h"
+
+#include "config/read.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+static json_t *json_of_scalar(const struct node *node)
+{
+    uint64_t number;
+    if (node->plain && (node_is_word(node, "true") || node_is_word(node, "false"))) {
+        return json_boolean(node->text.ptr[0] == 't');
+    }
+    bool counted = node->text.len == 1 || node->text.ptr[0] != '0';
+    if (node->plain && counted && span_decimal(node->text, INT64_MAX, &number)) {
+        return json_integer((json_int_t)number);
+    }
+    return json_stringn((const char *)node->text.ptr, node->text.len);
+}
+
+/* NULL: no memory, or text that JSON cannot hold. */
+static json_t *json_of_node(const struct node *node)
+{
+    if (node->kind == NODE_NULL) {
+        return json_null();
+    }
+    if (node->kind == NODE_SCALAR) {
+        return json_of_scalar(node);
+    }
+    json_t *out = node->kind == NODE_MAP ? json_object() : json_array();
+    for (const struct node *item = node->first; item != NULL && out != NULL; item = item->next) {
+        json_t *value = json_of_node(item);
+        int failed = node->kind == NODE_MAP
+                         ? json_object_setn_new(out, (const char *)item->key->text.ptr,
+                                                item->key->text.len, value)
+                         : json_array_append_new(out, value);
+        if (failed != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+/* As JSON, with its keys in order, so that the same meaning is the same text. */
+static struct span canonical(struct load *load, const struct node *node)
+{
+    json_t *json = json_of_node(node);
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(json);
+    struct span copy = text != NULL ? load_copy(load, span_cstr(text)) : SPAN("");
+    free(text);
+    return copy;
+}
+
+static uint64_t hash_of(struct span json)
+{
+    uint64_t hash = XXH3_64bits(json.ptr, json.len);
+    return hash != 0 ? hash : 1; /* 0 stands for no stanza */
+}
+
+static struct span member(const struct node *node, const char *key)
+{
+    for (const struct node *item = node->kind == NODE_MAP ? node->first : NULL; item != NULL;
+         item = item->next) {
+        if (item->kind == NODE_SCALAR && span_eq(item->key->text, span_cstr(key))) {
+            return item->text;
+        }
+    }
+    return (struct span){0};
+}
+
+/* The place of the override of a stanza; SIZE_MAX: there is none. What is wrong with its
+ * name or site is for its reader to say. */
+static size_t find_override(struct load *load, const struct node *node)
+{
+    const struct model_overrides *overrides = load->overrides;
+    struct span site = member(node, "site");
+    struct span name = member(node, "name");
+    uint32_t index = 0;
+    if (site.len > 0 && names_find(&load->site_names, site, &index)) {
+        site = load->sites[index].name;
+    } else if (site.len == 0 && load->site_count == 1) {
+        site = load->sites[0].name;
+    }
+    for (size_t i = 0; i < overrides->count; i++) {
+        struct span key = overrides->items[i].key;
+        if (key.len == site.len + 1 + name.len && span_starts(key, site) &&
+            key.ptr[site.len] == '/' && span_ends(key, name)) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Lines of a text that nobody has before him say nothing. */
+static void forget_places(struct node *node)
+{
+    for (; node != NULL; node = node->next) {
+        node->place = (struct place){0};
+        if (node->key != NULL) {
+            ((struct node *)(uintptr_t)node->key)->place = (struct place){0};
+        }
+        forget_places(node->first);
+    }
+}
+
+static const struct node *read_override(struct load *load, const struct model_override *override)
+{
+    struct node *root =
+        (struct node *)(uintptr_t)yaml_read(override->json, load->scratch, load->problems);
+    forget_places(root);
+    return root;
+}
+
+const struct node *override_of(struct load *load, const struct node *node, struct span *json_out,
+                               uint64_t *stanza_out, bool *live_out)
+{
+    *json_out = canonical(load, node);
+    *stanza_out = hash_of(*json_out);
+    *live_out = false;
+    size_t at = load->overrides != NULL ? find_override(load, node) : SIZE_MAX;
+    if (at == SIZE_MAX) {
+        return node;
+    }
+    struct model_override *override = &load->overrides->items[at];
+    override->seen = true;
+    override->stands = load->overrides->stands(override, *stanza_out);
+    if (!override->stands) {
+        return node;
+    }
+    *live_out = true;
+    if (override->off) {
+        return NULL;
+    }
+    *json_out = load_copy(load, override->json);
+    return read_override(load, override);
+}
+
+const struct node *override_next(struct load *load, size_t *at, struct span *json_out)
+{
+    struct model_overrides *overrides = load->overrides;
+    for (; overrides != NULL && *at < overrides->count; ++*at) {
+        struct model_override *override = &overrides->items[*at];
+        if (override->seen) {
+            continue;
+        }
+        override->seen = true;
+        override->stands = overrides->stands(override, 0);
+        const struct node *node =
+            override->stands && !override->off ? read_override(load, override) : NULL;
+        if (node != NULL) {
+            *json_out = load_copy(load, override->json);
+            ++*at;
+            return node;
+        }
+    }
+    return NULL;
+}
