@@ -89,6 +89,10 @@ static void received_piece(struct conn *conn, struct span bytes, size_t fresh)
 static void open_records(struct conn *conn, struct span records)
 {
     struct server *server = conn_server(conn);
+    if (tls_failure(conn->tls) != NULL) {
+        linger(conn, records);
+        return;
+    }
     size_t held_len = lay_out_held(conn);
     struct buffer plain = buffer_over(server->in + held_len, input_bytes_max - held_len);
     enum tls_result result = tls_receive(conn->tls, records, &plain, &server->sealed);
@@ -99,6 +103,7 @@ static void open_records(struct conn *conn, struct span records)
     struct span bytes = span_of(server->in, held_len + plain.len);
     if (result == TLS_FAILED) {
         counter_add(&server->counters->handshakes_failed, conn->state == CONN_TLS);
+        body_cut(conn); /* nobody can tell any more where it ends */
         conn_settle(conn, NEXT_LINGER, (struct span){0});
     } else if (plain.len > 0) {
         received(conn, bytes, plain.len);

@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 from detourlib import SLACK, free_port, run, wait_until
@@ -244,3 +245,37 @@ def test_a_drain_ends_with_close_notify(secure):
         secure.signal(signal.SIGTERM)
         assert c.recv(100) == b""  # a FIN alone would be an SSLEOFError
     wait_until(lambda: secure.process.poll() is not None)
+
+
+def garbage(length=32):
+    """A record that nobody can open."""
+    return b"\x17\x03\x03" + length.to_bytes(2, "big") + b"g" * length
+
+
+@pytest.mark.parametrize("request_line", ["GET", "POST"])
+def test_garbage_behind_the_handshake(secure, request_line):
+    """Also in the middle of a body: the client is told, and whatever comes then is thrown away."""
+    workers = secure.worker_pids()
+    for _ in range(4):
+        raw = socket.create_connection(("127.0.0.1", secure.values["SECURE"]), timeout=20)
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = client_context().wrap_bio(came, goes, server_hostname="a.example")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                raw.sendall(goes.read())
+                came.write(raw.recv(65536))
+        if request_line == "POST":
+            tls.write(b"POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000\r\n\r\nx")
+        raw.sendall(goes.read())
+        for _ in range(4):
+            raw.sendall(garbage())
+            time.sleep(0.02)
+        raw.shutdown(socket.SHUT_WR)
+        while raw.recv(65536):
+            pass
+        raw.close()
+    assert secure.worker_pids() == workers
+    assert secure.get("/x").status == 307
