@@ -54,6 +54,9 @@ void compile_index(struct compile *compile, struct snap_ruleset *set);
 /* pool.c */
 struct snap_list compile_pools(struct compile *compile, struct snap_list *servers_out);
 
+/* page.c */
+struct snap_list compile_pages(struct compile *compile);
+
 /* cycle.c */
 
 /* Gives the length slots of a cycle to count servers, turns[i] of them to server i, which is

@@ -2,10 +2,13 @@
 /* Routes, detours and defaults: what matches, and what is done. */
 #include "compile/parts.h"
 
+#include "uri/escape.h"
 #include "uri/location.h"
 
 #include <assert.h>
 #include <xxhash.h>
+
+enum { beginning_bytes_max = 2048 };
 
 static uint32_t group_index(const struct pattern *pattern, struct span name)
 {
@@ -97,6 +100,8 @@ static enum snap_action_kind action_kind(enum action_kind kind)
         return SNAP_ACTION_POOL;
     case ACTION_PAGE:
         return SNAP_ACTION_PAGE;
+    case ACTION_WAIT:
+        return SNAP_ACTION_WAIT;
     case ACTION_RESPOND:
         return SNAP_ACTION_RESPOND;
     case ACTION_PASS:
@@ -120,6 +125,24 @@ static uint32_t literal_bytes(const struct model_rule *rule)
     return bytes;
 }
 
+/* The path that a rule begins with, as a Location can say it. */
+static struct snap_ref compile_beginning(struct compile *compile, const struct model_rule *rule)
+{
+    uint8_t room[beginning_bytes_max];
+    struct buffer path = buffer_over(room, sizeof(room));
+    if (rule->path == NULL) {
+        escape_put(&path, rule->prefix, ESCAPE_PATH, PERCENT_KEEP);
+    } else {
+        struct span text;
+        for (size_t at = 0; pattern_segment(rule->path, at, &text) == SEGMENT_LITERAL; at++) {
+            buffer_byte(&path, '/');
+            escape_put(&path, text, ESCAPE_PATH, PERCENT_KEEP);
+        }
+    }
+    bool usable = !path.full && path.len > 0 && !span_starts(buffer_span(&path), SPAN("//"));
+    return block_text(&compile->block, usable ? buffer_span(&path) : SPAN("/"));
+}
+
 struct snap_action compile_action(struct compile *compile, const struct model_action *action,
                                   const struct model_rule *rule)
 {
@@ -127,6 +150,7 @@ struct snap_action compile_action(struct compile *compile, const struct model_ac
         .kind = action_kind(action->kind),
         .status = action->status,
         .pool = action->kind == ACTION_POOL ? action->pool : SNAP_NONE,
+        .page = action->kind == ACTION_WAIT ? action->page : SNAP_NONE,
         .body = block_text(&compile->block, action->body),
         .content_type = block_text(&compile->block, action->content_type),
         .retry_after_s = action->retry_after_s,
@@ -136,6 +160,9 @@ struct snap_action compile_action(struct compile *compile, const struct model_ac
     }
     if (action->kind == ACTION_POOL && compile->model->pools[action->pool].strip) {
         out.strip = literal_bytes(rule);
+    }
+    if (action->kind == ACTION_WAIT) {
+        out.body = compile_beginning(compile, rule);
     }
     return out;
 }
@@ -205,6 +232,7 @@ static void add_detour(struct compile *compile, const struct model_detour *detou
     out->except = compile_except(compile, detour);
     out->bypass_clients = block_cidrs(block, detour->bypass_clients, detour->bypass_client_count);
     out->bypass_cookies = block_tests(block, detour->bypass_cookies);
+    out->opened_ns = detour->from_ns;
     out->until_ns = detour->until_ns;
     out->change_ns = detour->until_ns < out->change_ns ? detour->until_ns : out->change_ns;
     out->reason = block_text(block, detour->reason);
@@ -232,6 +260,7 @@ static struct snap_rule make_rule(struct compile *compile, const struct model_ru
         .rest = compile_action(compile, &rule->rest, rule),
         .headers = compile_headers(compile, rule),
         .max_age_s = rule->max_age_s,
+        .opened_ns = INT64_MIN,
         .until_ns = SNAP_NEVER,
         .change_ns = change_of(compile, rule),
     };

@@ -200,7 +200,7 @@ static bool read_retry_after(struct load *load, const struct node *node, struct 
     if (node == NULL) {
         return true;
     }
-    if (out->kind != ACTION_PAGE && out->kind != ACTION_RESPOND) {
+    if (out->kind != ACTION_PAGE && out->kind != ACTION_WAIT && out->kind != ACTION_RESPOND) {
         problems_error(load->problems, node->key->place,
                        "`retry_after` on a redirect would make clients wait before they follow it "
                        "(RFC 9110, 10.2.3); it belongs to `page` and `respond`");
@@ -230,8 +230,7 @@ static bool read_chosen(struct load *load, size_t chosen, const struct node *con
         out->kind = ACTION_TO;
         return read_target(load, node, scope, &out->to) && good;
     case KEY_PAGE:
-        out->kind = ACTION_PAGE;
-        return read_page(load, node, &out->to) && good;
+        return read_page(load, node, out) && good;
     case KEY_POOL:
         out->kind = ACTION_POOL;
         return read_pool_name(load, node, out) && good;

@@ -26,6 +26,9 @@ struct load {
     struct model_pool *pools;
     size_t pool_count;
     struct names pool_names;
+    struct model_page *pages;
+    size_t page_count;
+    struct names page_names;
     struct model_site *sites;
     size_t site_count;
     struct names site_names;

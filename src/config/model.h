@@ -21,7 +21,8 @@ enum action_kind {
     ACTION_NEXT,    /* as if the rule had not matched (only as `rest`) */
     ACTION_TO,      /* redirect to what the template gives */
     ACTION_POOL,    /* redirect to a server of a pool */
-    ACTION_PAGE,    /* people: redirect to the page; everybody else: 503 */
+    ACTION_PAGE,    /* people: redirect to a page elsewhere; everybody else: 503 */
+    ACTION_WAIT,    /* people: a page of ours; everybody else: 503 */
     ACTION_RESPOND, /* an answer of our own */
     ACTION_PASS,    /* nothing to do here: 204 */
 };
@@ -33,9 +34,10 @@ struct model_action {
     const struct template *to; /* ACTION_TO and ACTION_PAGE (without variables) */
     uint32_t pool;             /* index into model.pools */
     bool pool_strip;           /* of the pool's `path: strip`: see model_pool */
+    uint32_t page;             /* ACTION_WAIT: index into model.pages */
     struct span body;          /* ACTION_RESPOND */
     struct span content_type;
-    int64_t retry_after_s; /* ACTION_PAGE's 503 and ACTION_RESPOND; -1: none was given */
+    int64_t retry_after_s; /* of a page's 503 and of ACTION_RESPOND; -1: none was given */
 };
 
 /* One header, cookie or query parameter that is looked at. */
@@ -204,6 +206,21 @@ struct model_pool {
     struct model_action fallback; /* when nobody is left; 503 when the file says nothing */
 };
 
+enum { model_title_bytes_max = 256, model_html_bytes_max = 64 << 10, model_pages_max = 1000 };
+
+/* A substitute page that Detour serves. */
+struct model_page {
+    struct place place;
+    struct span name;
+    struct span title; /* empty: one in the reader's language */
+    struct span file;  /* the operator's HTML, as a path that is relative to the
+                          configuration's file; empty: the HTML of ours */
+    struct place file_place;
+    bool in_place;     /* served at the URL that was asked for, with 503 */
+    struct span *html; /* what stands in the file. Nobody in config/ reads files: it is empty
+                          until control/pages.h has filled it, and then the page is ours */
+};
+
 struct model_limits {
     uint32_t header_timeout_ms;
     uint32_t idle_timeout_ms;
@@ -243,6 +260,8 @@ struct model {
     size_t site_count;
     const struct model_pool *pools;
     size_t pool_count;
+    const struct model_page *pages;
+    size_t page_count;
     const struct model_detour *detours;
     size_t detour_count;
 };

@@ -118,7 +118,7 @@ static bool is_permanent(uint16_t status)
 
 static bool is_redirect(enum action_kind kind)
 {
-    return kind == ACTION_TO || kind == ACTION_POOL || kind == ACTION_PAGE;
+    return kind == ACTION_TO || kind == ACTION_POOL || kind == ACTION_PAGE || kind == ACTION_WAIT;
 }
 
 static bool read_max_age(struct load *load, const struct node *node, struct model_rule *rule)
@@ -132,6 +132,13 @@ static bool read_max_age(struct load *load, const struct node *node, struct mode
         problems_warning(load->problems, node->key->place,
                          "`max_age` with a pool: a client would go back to a server that has died "
                          "meanwhile; take it away");
+    }
+    if (rule->action.kind == ACTION_WAIT) {
+        problems_error(load->problems, node->key->place,
+                       "`max_age` with a page of `pages`: a cache that still sends readers to "
+                       "it when they are taken back would send them round in circles; take it "
+                       "away");
+        return false;
     }
     return read_duration_s(load, node, &rule->max_age_s);
 }
@@ -160,7 +167,8 @@ static void warn_of_lost_bodies(struct load *load, const struct node *const *at,
                                 const struct model_rule *rule)
 {
     if (at[KEY_STATUS] == NULL || !is_redirect(rule->action.kind) ||
-        rule->action.kind == ACTION_PAGE || safe_methods_only(&rule->conditions)) {
+        rule->action.kind == ACTION_PAGE || rule->action.kind == ACTION_WAIT ||
+        safe_methods_only(&rule->conditions)) {
         return;
     }
     uint16_t status = rule->action.status;

@@ -75,7 +75,7 @@ bool read_labels(struct load *load, const struct node *node, const struct model_
 bool read_target(struct load *load, const struct node *node, const struct scope *scope,
                  const struct template **out);
 /* A place without variables: an absolute http or https URL. */
-bool read_page(struct load *load, const struct node *node, const struct template **out);
+bool read_page_url(struct load *load, const struct node *node, const struct template **out);
 /* The origin of an absolute URL; ERR_SYNTAX. Lives in arena. */
 enum err origin_of(struct span text, struct arena *arena, struct origin *out);
 /* Reports an origin that allowed_targets does not hold. */
@@ -85,6 +85,11 @@ bool read_allowed_targets(struct load *load, const struct node *node);
 bool check_captures(struct load *load, const struct node *node, const struct pattern *pattern);
 /* Whether it is one that every request brings: scheme host port path query method. */
 bool variable_is_builtin(struct span name);
+
+/* page.c */
+bool read_pages(struct load *load, const struct node *node);
+/* What `page` of an action says: the name of a page of ours, or a URL. */
+bool read_page(struct load *load, const struct node *node, struct model_action *out);
 
 /* action.c */
 /* One of to, pool, page and respond. *headers is set to the map of fields that a respond

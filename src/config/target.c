@@ -464,15 +464,10 @@ bool read_target(struct load *load, const struct node *node, const struct scope 
     return true;
 }
 
-bool read_page(struct load *load, const struct node *node, const struct template **out)
+bool read_page_url(struct load *load, const struct node *node, const struct template **out)
 {
     const struct template *t;
     struct scope none = {.fallback = true};
-    if (node->kind != NODE_SCALAR ||
-        !(span_starts(node->text, SPAN("http://")) || span_starts(node->text, SPAN("https://")))) {
-        return read_refuse(load, node,
-                           "the absolute URL of a page, like https://status.example.com/");
-    }
     if (!compile_target(load, node, &t)) {
         return false;
     }

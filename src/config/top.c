@@ -11,6 +11,7 @@ enum top_key {
     TOP_WORKERS,
     TOP_SITES,
     TOP_POOLS,
+    TOP_PAGES,
     TOP_DETOURS,
     TOP_PROXIES,
     TOP_FORWARDED,
@@ -21,11 +22,20 @@ enum top_key {
     TOP_LIMITS,
     TOP_KEYS
 };
-static const char *const top_keys[TOP_KEYS] = {
-    "listen",          "tls",        "workers",         "sites",
-    "pools",           "detours",    "trusted_proxies", "forwarded_header",
-    "allowed_targets", "access_log", "metrics",         "redirect_by",
-    "limits"};
+static const char *const top_keys[TOP_KEYS] = {"listen",
+                                               "tls",
+                                               "workers",
+                                               "sites",
+                                               "pools",
+                                               "pages",
+                                               "detours",
+                                               "trusted_proxies",
+                                               "forwarded_header",
+                                               "allowed_targets",
+                                               "access_log",
+                                               "metrics",
+                                               "redirect_by",
+                                               "limits"};
 
 enum limit_key {
     LIMIT_HEADER,
@@ -337,7 +347,7 @@ static void read_proxies(struct load *load, const struct node *proxies,
     }
 }
 
-/* Pools before what names them, sites before detours. Each reader reports for itself. */
+/* Pools and pages before what names them, sites before detours. Each reader reports for itself. */
 static void read_top(struct load *load, const struct node *root)
 {
     const struct node *at[TOP_KEYS];
@@ -359,7 +369,7 @@ static void read_top(struct load *load, const struct node *root)
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);
     } parts[] = {{TOP_LOG, read_log},     {TOP_METRICS, read_metrics}, {TOP_LIMITS, read_limits},
-                 {TOP_POOLS, read_pools}, {TOP_SITES, read_sites}};
+                 {TOP_PAGES, read_pages}, {TOP_POOLS, read_pools},     {TOP_SITES, read_sites}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (at[parts[i].key] != NULL) {
             parts[i].read(load, at[parts[i].key]);
@@ -387,6 +397,7 @@ static void load_init(struct load *load, struct arena *scratch, int64_t now_ns,
                           .catch_all_site = SIZE_MAX,
                           .suggestions_left = hints_max,
                           .pool_names = {.arena = scratch},
+                          .page_names = {.arena = scratch},
                           .site_names = {.arena = scratch},
                           .hosts = {.arena = scratch},
                           .zones = {.arena = scratch}};
@@ -407,6 +418,8 @@ static void load_run(struct load *load, struct span text)
     load->model->site_count = load->site_count;
     load->model->pools = load->pools;
     load->model->pool_count = load->pool_count;
+    load->model->pages = load->pages;
+    load->model->page_count = load->page_count;
     validate(load);
 }
 

@@ -3,6 +3,7 @@
 #include "decide/answer.h"
 
 #include "decide/body.h"
+#include "decide/page.h"
 #include "http/field.h"
 #include "http/status.h"
 
@@ -63,7 +64,8 @@ static bool rule_says_freshness(const struct reply *reply)
 static void add_freshness(struct reply *reply)
 {
     const struct decision *decision = reply->decision;
-    bool bare_307 = decision->location.len > 0 && decision->status == 307;
+    bool bare_307 = decision->location.len > 0 && decision->status == 307 &&
+                    decision->reason != REASON_WAIT_OVER;
     if (decision->max_age_s < 0) {
         if (!bare_307 && decision->reason != REASON_PREFLIGHT && !rule_says_freshness(reply)) {
             response_add(reply->response, SPAN("Cache-Control"), SPAN("no-store"));
@@ -220,6 +222,9 @@ static void add_fields(struct reply *reply)
     if (decision->retry_after_s >= 0) {
         add_number(reply, SPAN("Retry-After"), decision->retry_after_s);
     }
+    if (decision->location.len == 0 || decision->reason == REASON_WAIT_OVER) {
+        page_add_fields(reply->context, reply->request, decision, &reply->text, reply->response);
+    }
     if (by_origin || decision->max_age_s >= 0) {
         add_vary(reply, by_origin); /* last of what is made: it alone may fill the text */
     }
@@ -240,6 +245,8 @@ static void add_body(struct reply *reply, struct buffer *body)
             body_note(body, decision->status, decision->location);
             response->content_type = SPAN("text/html; charset=utf-8");
         }
+    } else if (page_add_body(reply->context, reply->request, decision, body, response)) {
+        /* done */
     } else if (decision->problem) {
         body_problem(body, decision);
         response->content_type =

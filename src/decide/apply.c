@@ -116,41 +116,50 @@ static int64_t seconds_until(const struct asked *asked, int64_t then_ns)
 
 enum { retry_after_default_s = 60 };
 
-static int64_t retry_after(const struct asked *asked, const struct matched *matched,
-                           const struct snap_action *action)
+/* What an operator has written is said as it is; what is computed differs from client to
+ * client, so that they do not all come back in the second in which it is over. */
+int64_t retry_after(const struct asked *asked, const struct matched *matched,
+                    const struct snap_action *action)
 {
+    int64_t wanted = retry_after_default_s;
     if (action->retry_after_s >= 0) {
         return action->retry_after_s;
     }
     const struct snap_rule *rule = matched->rule;
     if (rule != NULL && rule->until_ns != SNAP_NEVER && rule->until_ns > asked->now_ns) {
-        return seconds_until(asked, rule->until_ns);
+        wanted = seconds_until(asked, rule->until_ns);
     }
-    return retry_after_default_s;
+    uint64_t second = (uint64_t)(asked->now_ns / 1000000000);
+    return wait_jittered_s(wanted, (uint32_t)client_hash(&asked->decision->client, second));
 }
 
-/* A person's browser wants to see something, and its GET swallows nothing. */
-static bool person_reads(const struct request *request)
+bool person_reads(const struct request *request)
 {
     return (request->method == METHOD_GET || request->method == METHOD_HEAD) &&
            accept_names_html(request->known.accept);
 }
 
-static void redirect_to_page(struct asked *asked, const struct matched *matched,
-                             const struct snap_action *action)
+void refuse_others(struct asked *asked, const struct matched *matched,
+                   const struct snap_action *action)
 {
     struct decision *out = asked->decision;
-    out->vary |= VARY_ACCEPT;
-    if (person_reads(asked->request)) {
-        redirect_to(asked, matched, action, (struct span){0});
-        return;
-    }
     out->reason = REASON_PAGE_OTHERS;
     out->max_age_s = -1; /* of the redirect; a refusal is not to be remembered */
     out->status = 503;
     out->problem = true;
     out->html = accept_names_html(asked->request->known.accept);
     out->retry_after_s = retry_after(asked, matched, action);
+}
+
+static void redirect_to_page(struct asked *asked, const struct matched *matched,
+                             const struct snap_action *action)
+{
+    asked->decision->vary |= VARY_ACCEPT;
+    if (person_reads(asked->request)) {
+        redirect_to(asked, matched, action, (struct span){0});
+    } else {
+        refuse_others(asked, matched, action);
+    }
 }
 
 /* The path to append to a server's URL: as sent, without what the route matched. */
@@ -207,6 +216,9 @@ void apply_action(struct asked *asked, const struct matched *matched,
         break;
     case SNAP_ACTION_PAGE:
         redirect_to_page(asked, matched, action);
+        break;
+    case SNAP_ACTION_WAIT:
+        apply_wait(asked, matched, action);
         break;
     case SNAP_ACTION_RESPOND:
         respond(asked, action);

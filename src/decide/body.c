@@ -35,7 +35,8 @@ static struct span detail(const struct decision *decision)
 {
     switch (decision->reason) {
     case REASON_PAGE_OTHERS:
-        return SPAN("This service is under maintenance. Try again later.");
+        return SPAN("This service is under maintenance, so the request was not carried out. Try "
+                    "again later.");
     case REASON_POOL_EMPTY:
         return SPAN("No server is able to serve this now. Try again later.");
     case REASON_REGEX_LIMIT:
@@ -44,6 +45,9 @@ static struct span detail(const struct decision *decision)
         return SPAN("This server does not answer for that host.");
     case REASON_MISDIRECTED:
         return SPAN("An https URI was asked for over a connection that is not secure.");
+    case REASON_TICKET:
+        return SPAN("This link leads back from a page that was shown for a while, and it is not "
+                    "good any more. Go to where you wanted to go once more.");
     case REASON_LOCATION_LONG:
         return SPAN("The target of this redirect would be too long.");
     case REASON_LOCATION_ESCAPES:

@@ -74,10 +74,17 @@ static bool is_misdirected(const struct asked *asked)
            !asked->decision->client.secure;
 }
 
+/* A look at one byte says no for nearly all paths. */
+static inline bool is_below(const struct asked *asked, struct span well_known)
+{
+    struct span path = asked->path.norm;
+    return path.len > 1 && path.ptr[1] == '.' && span_starts(path, well_known);
+}
+
 /* Certificates must be renewed while a site is under maintenance (RFC 8555, 8.3). */
 static bool exempt_from_detours(const struct asked *asked)
 {
-    return span_starts(asked->path.norm, SPAN("/.well-known/acme-challenge/"));
+    return is_below(asked, SPAN("/.well-known/acme-challenge/"));
 }
 
 /* A browser refuses a preflight that is redirected (Fetch, 4.8). */
@@ -188,6 +195,15 @@ static void decide_on_site(struct asked *asked)
         asked->decision->status = 204;
         return;
     }
+    if (is_below(asked, SPAN(WAIT_BASE))) {
+        decide_wait(asked);
+        return;
+    }
+    decide_by_rules(asked);
+}
+
+void decide_by_rules(struct asked *asked)
+{
     if (!exempt_from_detours(asked) && try_ruleset(asked, &asked->site->detours)) {
         return;
     }

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "http/response.h"
+#include "page/ticket.h"
+#include "page/wait.h"
 #include "shared/servers.h"
 #include "snapshot/snapshot.h"
 #include "uri/location.h"
@@ -21,16 +23,30 @@ enum err regex_set_new(const struct snapshot *snapshot, struct regex_set *previo
                        struct regex_set **out);
 void regex_set_free(struct regex_set **set);
 
+/* A page of ours that a request is shown; of no meaning where it is shown none. */
+struct decide_wait {
+    bool shown; /* the rules say so, of the URL that was asked for or that the ticket names */
+    uint32_t page;
+    const struct snap_rule *rule; /* that says so; NULL: none */
+    struct span target;           /* where the reader wants to go */
+    struct span ticket;
+    int64_t until_ns; /* SNAP_NEVER: not known */
+    int64_t now_ns;
+    uint8_t target_bytes[ticket_target_max];
+};
+
 /* What one thread needs to decide; kept between requests, no request leaves a trace that
  * another could see, except the turn of round-robin pools. */
 struct decide_context {
     const struct snapshot *snapshot;
     const struct regex_set *regexes;
-    const struct server_live *servers; /* NULL: all up */
-    uint32_t *pool_turns;              /* one for each pool of the snapshot */
+    const struct server_live *servers;   /* NULL: all up */
+    uint32_t *pool_turns;                /* one for each pool of the snapshot */
+    const struct ticket_key *ticket_key; /* NULL: nobody is shown a page of ours */
     struct path_scratch path_scratch;
     uint8_t location[location_bytes_max];
-    uint8_t host_lower[256];    /* of a forwarded host */
+    uint8_t host_lower[256]; /* of a forwarded host */
+    struct decide_wait wait;
     struct decide_trace *trace; /* NULL but for explain: then every rule is looked at */
 };
 
@@ -50,6 +66,11 @@ enum reason {
     REASON_LOCATION_LONG,    /* 414 */
     REASON_LOCATION_ESCAPES, /* 400 */
     REASON_FORWARDED_DIFFER, /* trusted proxies' Forwarded and X-Forwarded-*: 400 */
+    REASON_WAIT,             /* a wait page */
+    REASON_WAIT_OVER,        /* back from there, since it is over */
+    REASON_WAIT_STATUS,      /* whether it is over */
+    REASON_WAIT_METHOD,      /* of those two with another method: 405 */
+    REASON_TICKET,           /* below /.well-known/detour/, but without a good ticket: 404 */
     REASON_BAD_REQUEST,      /* refused before there was a decision */
 };
 /* "route", "no site", …: for logs and explain. */

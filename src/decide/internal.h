@@ -12,6 +12,7 @@ struct asked {
     const struct snap_site *site;
     int64_t now_ns;
     struct path path; /* normalised */
+    bool returning;   /* it is decided what a ticket's URL gets; see wait.c */
     struct regex_budget budget;
     struct decision *decision;
 };
@@ -46,6 +47,25 @@ bool labels_listed(const struct asked *asked, const struct matched *matched,
 /* apply.c: carries out an action of the matched rule. */
 void apply_action(struct asked *asked, const struct matched *matched,
                   const struct snap_action *action);
+
+/* Whether a person's browser asks: it wants to see something, and its GET swallows nothing. */
+bool person_reads(const struct request *request);
+/* The 503 for who is not shown a page. */
+void refuse_others(struct asked *asked, const struct matched *matched,
+                   const struct snap_action *action);
+/* Seconds after which to try again. */
+int64_t retry_after(const struct asked *asked, const struct matched *matched,
+                    const struct snap_action *action);
+
+/* decide.c: detours, https, routes, the default. */
+void decide_by_rules(struct asked *asked);
+
+/* wait.c */
+/* Shows a page of ours, or refuses. */
+void apply_wait(struct asked *asked, const struct matched *matched,
+                const struct snap_action *action);
+/* A request below /.well-known/detour/. */
+void decide_wait(struct asked *asked);
 
 /* pool.c: the server for this request, an index into the snapshot's servers; SNAP_NONE:
  * nobody is left. */

@@ -20,6 +20,11 @@ struct span reason_text(enum reason reason)
         [REASON_LOCATION_LONG] = "too long",
         [REASON_LOCATION_ESCAPES] = "outside what was declared",
         [REASON_FORWARDED_DIFFER] = "Forwarded and X-Forwarded differ",
+        [REASON_WAIT] = "wait page",
+        [REASON_WAIT_OVER] = "back from the wait page",
+        [REASON_WAIT_STATUS] = "wait page asks",
+        [REASON_WAIT_METHOD] = "wait page has no such method",
+        [REASON_TICKET] = "no such ticket",
         [REASON_BAD_REQUEST] = "bad request",
     };
     return span_cstr(texts[reason]);

@@ -17,10 +17,12 @@
 #define SNAP_NEVER INT64_MAX
 
 enum {
-    snap_version = 3,
+    snap_version = 4,
     snap_bytes_max = 1 << 30,
     snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
     snap_server_slots_max = 1 << 16,
+    snap_title_bytes_max = 256, /* of a page; and … */
+    snap_html_bytes_max = 64 << 10,
 };
 
 /* Bytes in the block; len 0: empty, whatever off says. */
@@ -88,7 +90,8 @@ enum snap_action_kind {
     SNAP_ACTION_NEXT,
     SNAP_ACTION_TO,
     SNAP_ACTION_POOL,
-    SNAP_ACTION_PAGE,
+    SNAP_ACTION_PAGE, /* people: to a page elsewhere */
+    SNAP_ACTION_WAIT, /* people: to a page of ours */
     SNAP_ACTION_RESPOND,
     SNAP_ACTION_PASS,
 };
@@ -100,10 +103,12 @@ struct snap_action {
     struct snap_list sources;  /* uint32_t enum snap_source, one for each variable of to */
     struct snap_list labels;   /* struct snap_labels */
     struct snap_ref authority; /* literal "scheme://host:port"; empty: it has variables */
-    struct snap_ref body;
+    struct snap_ref body; /* of WAIT: the path for readers whose own is too long for a ticket */
     struct snap_ref content_type;
-    uint32_t pool;         /* SNAP_NONE: none */
-    uint32_t strip;        /* POOL with `path: strip`: bytes of the normal path to take away */
+    uint32_t pool;  /* SNAP_NONE: none */
+    uint32_t strip; /* POOL with `path: strip`: bytes of the normal path to take away */
+    uint32_t page;  /* of WAIT; SNAP_NONE: none */
+    uint32_t reserved;
     int64_t retry_after_s; /* -1: none */
 };
 
@@ -145,6 +150,7 @@ struct snap_rule {
     struct snap_action rest;
     struct snap_list headers; /* struct snap_field, to add */
     int64_t max_age_s;        /* -1: none */
+    int64_t opened_ns;        /* detours; INT64_MIN: since ever, or not known */
     int64_t until_ns;         /* detours; SNAP_NEVER */
     int64_t change_ns;        /* when the clock may change an answer of it; SNAP_NEVER */
     struct snap_ref reason;
@@ -231,6 +237,16 @@ struct snap_pool {
     struct snap_action fallback;
 };
 
+/* A page of ours, for who has to wait. */
+struct snap_page {
+    struct snap_ref name;
+    struct snap_ref title;  /* empty: one of ours */
+    struct snap_ref before; /* the operator's HTML around the script; both empty: ours */
+    struct snap_ref after;
+    uint32_t in_place; /* served at the URL that was asked for, with 503 */
+    uint32_t reserved;
+};
+
 struct snapshot {
     uint64_t magic;
     uint32_t version;
@@ -250,6 +266,7 @@ struct snapshot {
     struct snap_list rules;
     struct snap_list pools;
     struct snap_list servers;
+    struct snap_list pages;
     struct snap_list regexes; /* struct snap_ref: the sources */
 };
 
@@ -294,6 +311,11 @@ static inline const struct snap_server *snapshot_server(const struct snapshot *s
                                                         uint32_t server)
 {
     return (const struct snap_server *)snapshot_at(snapshot, snapshot->servers.off) + server;
+}
+
+static inline const struct snap_page *snapshot_page(const struct snapshot *snapshot, uint32_t page)
+{
+    return (const struct snap_page *)snapshot_at(snapshot, snapshot->pages.off) + page;
 }
 
 static inline struct span snapshot_regex(const struct snapshot *snapshot, uint32_t regex)

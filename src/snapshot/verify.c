@@ -5,6 +5,7 @@
 
 #include "http/forwarded.h"
 #include "http/status.h"
+#include "uri/escape.h"
 #include "uri/location.h"
 
 struct check {
@@ -189,12 +190,21 @@ static bool status_fits(const struct snap_action *action)
     case SNAP_ACTION_TO:
     case SNAP_ACTION_POOL:
     case SNAP_ACTION_PAGE:
+    case SNAP_ACTION_WAIT:
         return status_redirects(action->status < 600 ? (uint16_t)action->status : 0);
     case SNAP_ACTION_RESPOND:
         return action->status >= 200 && action->status < 600;
     default:
         return true; /* not looked at */
     }
+}
+
+/* It becomes a Location without a host. */
+static bool is_local(struct span path)
+{
+    return path.len > 0 && path.ptr[0] == '/' &&
+           (path.len == 1 || (path.ptr[1] != '/' && path.ptr[1] != '\\')) &&
+           escape_run(path, 0, ESCAPE_LOCATION) == path.len;
 }
 
 static void check_action(struct check *check, const struct snap_action *action,
@@ -212,6 +222,10 @@ static void check_action(struct check *check, const struct snap_action *action,
     }
     if (action->kind == SNAP_ACTION_POOL) {
         require(check, action->pool < check->snapshot->pools.count);
+    }
+    if (action->kind == SNAP_ACTION_WAIT) {
+        require(check, action->page < check->snapshot->pages.count);
+        require(check, !check->bad && is_local(snapshot_text(check->snapshot, action->body)));
     }
 }
 
@@ -328,6 +342,16 @@ static void check_server(struct check *check, const struct snap_server *server)
     }
 }
 
+static void check_page(struct check *check, const struct snap_page *page)
+{
+    check_ref(check, page->name);
+    check_ref(check, page->title);
+    check_ref(check, page->before);
+    check_ref(check, page->after);
+    require(check, page->title.len <= snap_title_bytes_max);
+    require(check, (uint64_t)page->before.len + page->after.len <= snap_html_bytes_max);
+}
+
 static void check_all(struct check *check)
 {
     const struct snapshot *snapshot = check->snapshot;
@@ -340,6 +364,10 @@ static void check_all(struct check *check)
     const struct snap_server *servers = check_list(check, snapshot->servers, sizeof(*servers));
     for (uint32_t i = 0; rules != NULL && i < snapshot->rules.count && !check->bad; i++) {
         check_rule(check, &rules[i]);
+    }
+    const struct snap_page *pages = check_list(check, snapshot->pages, sizeof(*pages));
+    for (uint32_t i = 0; pages != NULL && i < snapshot->pages.count && !check->bad; i++) {
+        check_page(check, &pages[i]);
     }
     for (uint32_t i = 0; sites != NULL && i < snapshot->sites.count && !check->bad; i++) {
         check_site(check, &sites[i]);

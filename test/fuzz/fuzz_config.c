@@ -20,6 +20,9 @@ static void check_action(const struct model *model, const struct model_action *a
     case ACTION_POOL:
         assert(action->pool < model->pool_count);
         break;
+    case ACTION_WAIT:
+        assert(action->page < model->page_count);
+        break;
     case ACTION_RESPOND:
         assert(action->status >= 200 && action->status < 600);
         break;
