@@ -31,6 +31,10 @@ def frame(kind, flags=0, stream=0, payload=b"", length=None):
     return struct.pack(">I", length)[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
+def flagged(data, flags):
+    return data[:4] + bytes([data[4] | flags]) + data[5:]
+
+
 def word(number):
     return struct.pack(">I", number)
 
@@ -150,8 +154,12 @@ class Http2:
         return block(*pairs, *more)
 
     def request(self, stream, method="GET", path="/x", host="a.example", more=(), end=True):
-        flags = END_HEADERS | (END_STREAM if end else 0)
-        return self.frame(HEADERS, flags, stream, self.fields(method, path, host, more))
+        fields = self.fields(method, path, host, more)
+        pieces = [fields[at : at + 16384] for at in range(0, len(fields), 16384)]
+        frames = [frame(CONTINUATION if i else HEADERS, 0, stream, piece) for i, piece in enumerate(pieces)]
+        frames[0] = flagged(frames[0], END_STREAM if end else 0)
+        frames[-1] = flagged(frames[-1], END_HEADERS)
+        return self.send(b"".join(frames))
 
     # Receiving
 
