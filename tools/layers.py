@@ -32,6 +32,7 @@ MAY_INCLUDE = {
     "compile": ["base", "uri", "http", "net", "page", "schedule", "config", "snapshot"],
     "decide": ["base", "uri", "http", "tls", "page", "shared", "snapshot"],
     "serve": ["base", "uri", "http", "net", "tls", "shared"],
+    "admin": ["base", "uri", "http", "net", "serve"],
     "worker": [
         "base", "uri", "http", "net", "tls", "page", "sandbox", "shared", "snapshot", "decide",
         "serve",
@@ -53,7 +54,7 @@ LIBRARY_HOME = {
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
     "curl/curl.h": ["health"],
-    "jansson.h": ["cli", "config"],
+    "jansson.h": ["admin", "cli", "config"],
     "lmdb.h": ["store"],
     "nghttp2/nghttp2.h": ["http"],
     "openssl/core_names.h": ["tls"],

@@ -19,6 +19,10 @@
  *   GET    /v1/sites, /v1/pools, /v1/status
  *   GET    /v1/export                          the whole as a file (text/yaml)
  *   POST   /v1/diff, /v1/reload                diff: content is a configuration (text/yaml)
+ *   GET    /v1/tokens                          the names of those that may ask over TCP
+ *   PUT    /v1/tokens/{name}                   {"scope": "read"} or "write"; the answer is
+ *                                              the only one that ever tells the token
+ *   DELETE /v1/tokens/{name}
  *   GET    /v1/openapi.json                    all of this for machines
  *   GET    /healthz, /readyz                   without a token
  * GET also means HEAD. Writes take ?dry_run=true, which says what would change and changes
@@ -48,6 +52,9 @@ enum admin_operation {
     ADMIN_DIFF,
     ADMIN_RELOAD,
     ADMIN_READY,
+    ADMIN_LIST_TOKENS,
+    ADMIN_PUT_TOKEN,
+    ADMIN_DELETE_TOKEN,
     ADMIN_OPERATIONS
 };
 
@@ -64,8 +71,8 @@ struct admin_actor {
 struct admin_call {
     enum admin_operation operation;
     struct admin_actor actor;
-    struct span site; /* of detours/{site}/{name} */
-    struct span name;
+    struct span site;  /* of detours/{site}/{name} */
+    struct span name;  /* … and of tokens/{name} */
     uint64_t number;   /* of changes/{number} */
     uint64_t below;    /* ?below=; 0: from the newest */
     uint32_t limit;    /* ?limit= */
@@ -77,8 +84,8 @@ struct admin_call {
     json_t *content;   /* PUT and extend; an object. PUT: "site" and "name" are in it, as in the
                         * path */
     struct span text;  /* diff: the configuration */
-    struct span owner; /* who asks, as claimed: ?owner=, else "owner" in the content; UTF-8 */
-    struct span why;   /* ?why=, else "why" (extend) or "reason" (PUT) in the content */
+    struct span owner; /* who asks, as claimed: ?owner=, else "owner" of a PUT; UTF-8 */
+    struct span why;   /* ?why=, else "reason" of a PUT */
 };
 
 /* What came of it. */
