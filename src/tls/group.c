@@ -26,7 +26,6 @@ void tls_init(void)
 
 static bool set_protocol(SSL_CTX *ssl)
 {
-    static const unsigned char session_context[] = "detour";
     SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ssl, ticket_lifetime_s);
@@ -35,14 +34,31 @@ static bool set_protocol(SSL_CTX *ssl)
            SSL_CTX_set_cipher_list(ssl, suites_1_2) == 1 &&
            SSL_CTX_set_ciphersuites(ssl, suites_1_3) == 1 &&
            SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384") == 1 &&
-           SSL_CTX_set_num_tickets(ssl, 1) == 1 && SSL_CTX_set_max_early_data(ssl, 0) == 1 &&
-           SSL_CTX_set_session_id_context(ssl, session_context, sizeof(session_context) - 1) == 1;
+           SSL_CTX_set_num_tickets(ssl, 1) == 1 && SSL_CTX_set_max_early_data(ssl, 0) == 1;
+}
+
+/* A session is continued only for the names that it began with. All workers make the same of
+ * them, and so does a certificate that is renewed. */
+static bool set_session_context(SSL_CTX *ssl, const struct names *names)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool good = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; good && i < names->count; i++) {
+        struct span name = names->items[i];
+        good = EVP_DigestUpdate(md, name.ptr, name.len) == 1 && EVP_DigestUpdate(md, "", 1) == 1;
+    }
+    good = good && EVP_DigestFinal_ex(md, digest, &len) == 1 &&
+           SSL_CTX_set_session_id_context(ssl, digest, len) == 1;
+    EVP_MD_CTX_free(md);
+    return good;
 }
 
 static SSL_CTX *settings_new(struct tls_group *group)
 {
     SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
-    if (ssl == NULL || !set_protocol(ssl)) {
+    if (ssl == NULL || !set_protocol(ssl) || !set_session_context(ssl, &group->names)) {
         SSL_CTX_free(ssl);
         return NULL;
     }
@@ -51,6 +67,7 @@ static SSL_CTX *settings_new(struct tls_group *group)
     SSL_CTX_set_mode(ssl, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(ssl, 1);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, ticket_key);
+    SSL_CTX_set_client_hello_cb(ssl, hello_begin, NULL);
     SSL_CTX_set_tlsext_servername_callback(ssl, hello_name);
     SSL_CTX_set_alpn_select_cb(ssl, hello_alpn, NULL);
     SSL_CTX_set_tlsext_status_cb(ssl, hello_staple);

@@ -6,28 +6,43 @@
 static const unsigned char protocols[] = "\x02h2\x08http/1.1";
 enum { h2_bytes = 3 };
 
+/* The server name (RFC 6066, 3), which is a list of one; nothing: there is none. What is
+ * damaged the library refuses later. */
+static struct span server_name(SSL *ssl)
+{
+    enum { before = 5, name_bytes_max = 255 }; /* the list's length, the kind, the name's length */
+    const unsigned char *at = NULL;
+    size_t len = 0;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1 || len <= before ||
+        len - before > name_bytes_max || at[2] != TLSEXT_NAMETYPE_host_name) {
+        return (struct span){0};
+    }
+    return span_of(at + before, len - before);
+}
+
+int hello_begin(SSL *ssl, int *alert, void *unused)
+{
+    struct tls_stream *stream = stream_of(ssl);
+    struct span name = server_name(ssl);
+    stream->named = name.len > 0;
+    struct host host = host_fold(name);
+    uint32_t group = stream->named ? context_find(stream->context, &host) : group_none;
+    stream->known = group != group_none;
+    if (stream->known && group != stream->group) {
+        if (SSL_set_SSL_CTX(ssl, stream->context->groups[group].ssl) == NULL) {
+            *alert = SSL_AD_INTERNAL_ERROR;
+            return SSL_CLIENT_HELLO_ERROR;
+        }
+        stream->group = group;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 /* A name that nobody has gets the first certificate, and no acknowledgement (RFC 6066, 3):
  * an alert would also hit clients that do not look at the name. */
 int hello_name(SSL *ssl, int *alert, void *unused)
 {
-    struct tls_stream *stream = stream_of(ssl);
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (name == NULL) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    stream->named = true;
-    struct host host = host_fold(span_cstr(name));
-    uint32_t group = context_find(stream->context, &host);
-    if (group == group_none) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    if (group != stream->group) {
-        if (SSL_set_SSL_CTX(ssl, stream->context->groups[group].ssl) == NULL) {
-            return SSL_TLSEXT_ERR_ALERT_FATAL;
-        }
-        stream->group = group;
-    }
-    return SSL_TLSEXT_ERR_OK;
+    return stream_of(ssl)->known ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* A client that offers nothing we speak is refused, so that no other protocol's bytes end

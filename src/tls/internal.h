@@ -57,6 +57,7 @@ struct tls_stream {
     uint8_t alpn; /* enum tls_alpn */
     bool http2;
     bool named; /* the client sent a server name */
+    bool known; /* and a certificate has it */
     bool established;
     bool closed; /* the peer's close_notify has come */
     bool close_sent;
@@ -104,6 +105,10 @@ BIO_METHOD *stream_bio_new(void);
 
 /* hello.c: what is chosen when a ClientHello is read. */
 
+/* Chooses the certificates before the library looks for a session to continue: one that
+ * began under another certificate's name must not be (RFC 6066, 3). The groups' session
+ * contexts see to that. */
+int hello_begin(SSL *ssl, int *alert, void *unused);
 int hello_name(SSL *ssl, int *alert, void *unused);
 int hello_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                const unsigned char *offered, unsigned offered_len, void *unused);

@@ -184,6 +184,7 @@ def test_everything_in_single_octets(secure, version):
 
 def openssl(server, *args, text=b"", name="a.example"):
     command = ["openssl", "s_client", "-connect", "%s:%s" % address(server), "-servername", name, *map(str, args)]
+    command += ["-ign_eof"] if text else []
     done = subprocess.run(command, input=text, capture_output=True, timeout=FOREVER, check=False)
     return (done.stdout + done.stderr).decode(errors="replace")
 
@@ -325,6 +326,18 @@ def test_alpn(secure):
     with connect(secure, context=http1_context(alpn=[])) as c:
         assert c.selected_alpn_protocol() is None
         assert b" 307 " in ask(c)
+
+
+@pytest.mark.parametrize("version", BOTH)
+def test_a_session_of_one_name_is_none_of_another(secure, files, version):
+    context = http1_context(version)
+    with connect(secure, context=context) as c:
+        ask(c)
+        session = c.session
+    with connect(secure, "x.b.example", context, session) as c:
+        assert b" 307 " in ask(c, "x.b.example")
+        assert not c.session_reused
+        assert c.getpeercert(binary_form=True) == der(files, "b")
 
 
 def test_421_for_a_host_of_another_certificate(secure):
