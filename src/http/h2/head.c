@@ -18,12 +18,10 @@ enum { line_overhead = 4, list_overhead = 32 };
 void h2_head_begin(struct h2_head *head, int32_t stream_id, bool trailers)
 {
     memset(head, 0, offsetof(struct h2_head, host_lower));
-    head->request = (struct request){
-        .version_major = 2,
-        .port = -1,
-        .keep_alive = true,
-        .fields = head->fields,
-    };
+    head->request.version_major = 2;
+    head->request.port = -1;
+    head->request.keep_alive = true;
+    head->request.fields = head->fields;
     head->stream_id = stream_id;
     head->trailers = trailers;
 }
@@ -119,21 +117,16 @@ static bool name_valid(struct span name)
     return name.len > 0;
 }
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* RFC 9113, 8.2.1, and no other control than HTAB (RFC 9110, 5.5). */
 static bool value_valid(struct span value)
 {
     if (value.len == 0) {
         return true;
     }
-    if (is_blank(value.ptr[0]) || is_blank(value.ptr[value.len - 1])) {
+    const uint8_t *end = value.ptr + value.len;
+    if (value.ptr[0] <= ' ' || end[-1] <= ' ') {
         return false;
     }
-    const uint8_t *end = value.ptr + value.len;
     return value_is_usual(value) || scan_value(value.ptr, end) == end;
 }
 
@@ -276,13 +269,12 @@ bool h2_head_add(struct h2_head *head, struct span name, struct span value)
         join_cookie(head, value);
         return true;
     }
-    struct span kept_name = keep(head, name);
     struct span kept_value = keep(head, value);
     if (name.len > 0 && name.ptr[0] == ':') {
         head->malformed |= !value_valid(kept_value);
-        note_pseudo(head, kept_name, kept_value);
+        note_pseudo(head, name, kept_value);
     } else {
-        add_regular(head, kept_name, kept_value);
+        add_regular(head, keep(head, name), kept_value);
     }
     return true;
 }
