@@ -194,10 +194,10 @@ enum tls_alpn tls_alpn(const struct tls_stream *stream)
 
 bool tls_misdirected(const struct tls_stream *stream, struct span text)
 {
-    if (!stream->named) {
+    const struct tls_context *context = stream->context;
+    if (!stream->named || context->group_count == 1) {
         return false;
     }
-    const struct tls_context *context = stream->context;
     struct host host = host_fold(text);
     uint32_t group = context_find(context, &host);
     return group != group_none && group != stream->group &&
