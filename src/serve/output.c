@@ -70,20 +70,24 @@ static void send_out(struct conn *conn, struct buffer *out)
     out->len = 0;
 }
 
-/* Any length of plaintext: in pieces, each sent before the next one is sealed. */
+/* Any length of plaintext: in pieces, each sent before the next one is sealed. The end of a
+ * handshake goes with the first one if there is room for both. */
 static void send_sealed(struct conn *conn, struct span plain)
 {
     struct buffer *sealed = &conn_server(conn)->sealed;
-    send_out(conn, sealed); /* a handshake's */
     while (plain.len > 0 && !conn->broken) {
         struct span piece =
             span_slice(plain, 0, plain.len < output_bytes ? plain.len : output_bytes);
+        if (sealed->cap - sealed->len < tls_sealed_bytes_max(piece.len)) {
+            send_out(conn, sealed);
+        }
         if (tls_send(conn->tls, piece, sealed) != TLS_OK) {
             conn->broken = true;
         }
         send_out(conn, sealed);
         plain = span_from(plain, piece.len);
     }
+    send_out(conn, sealed);
     sealed->len = 0;
 }
 
