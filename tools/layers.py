@@ -68,7 +68,6 @@ LIBRARY_HOME = {
     "openssl/ssl.h": ["tls"],
     "openssl/x509v3.h": ["tls"],
     "seccomp.h": ["sandbox"],
-    "libical/ical.h": ["schedule"],
 }
 
 LICENCE = "SPDX-License-Identifier: MIT"

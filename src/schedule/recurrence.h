@@ -3,8 +3,7 @@
  *
  * A rule is expanded in local time, and each local time becomes an instant by the rules of
  * schedule/zone.h: one that the clock skips is counted with the offset before the gap, one that
- * comes twice is the first. libical does the expansion and is told nothing of zones. Hours,
- * minutes and seconds as frequencies are plain steps of the local clock. */
+ * comes twice is the first. Own code, since libical gets many rules wrong (decision 14). */
 #pragma once
 
 #include "base/arena.h"
@@ -16,7 +15,8 @@
 enum {
     recurrence_bytes_max = 512,
     recurrence_count_max = 10000, /* of COUNT */
-    recurrence_numbers_max = 64,  /* in one BY... list */
+    recurrence_times_max = 1440,  /* a day */
+    recurrence_positions_max = 64,
 };
 
 struct recurrence;
@@ -41,21 +41,27 @@ enum err recurrence_read(struct span text, const struct recurrence_start *start,
 /* The first occurrence. */
 int64_t recurrence_first_ns(const struct recurrence *recurrence);
 /* The shortest time between two that follow each other, on the local clock, among those of
- * the first years; INT64_MAX: there is only one. ERR_MEMORY. */
-enum err recurrence_spacing(const struct recurrence *recurrence, int64_t *ns_out);
+ * the first years; INT64_MAX: there is only one. */
+int64_t recurrence_spacing_ns(const struct recurrence *recurrence);
 
 /* The occurrences in the order of the local clock, which is that of time but for the hour of
  * a gap. */
 struct recurrence_walk {
     const struct recurrence *recurrence;
-    struct icalrecur_iterator_impl *iterator;
-    int64_t local_s; /* of the one that is next, for plain steps */
+    int64_t local_s; /* the next one, for plain steps */
     int64_t after_s; /* those before are left out */
+
+    /* A day, week, month or year, and what is wanted of it. */
+    int64_t period;
+    int64_t first_day;
+    uint16_t days[366]; /* after first_day */
+    size_t day_count;
+    size_t places[recurrence_positions_max]; /* with BYSETPOS: which of its times */
+    size_t place_count;
+    size_t next; /* of its times, or of places */
 };
-/* Begins at the last local time whose instant might be earlier than from_ns, or earlier still.
- * ERR_MEMORY. */
-enum err recurrence_walk_init(struct recurrence_walk *walk, const struct recurrence *recurrence,
-                              int64_t from_ns);
-void recurrence_walk_fini(struct recurrence_walk *walk);
+/* Begins where an instant could be from_ns, or earlier. */
+void recurrence_walk_init(struct recurrence_walk *walk, const struct recurrence *recurrence,
+                          int64_t from_ns);
 /* *ns_out: the instant; *bound_out: none that follows is earlier than this. False: no more. */
 bool recurrence_next(struct recurrence_walk *walk, int64_t *ns_out, int64_t *bound_out);

@@ -2,7 +2,6 @@
 /* NAME=VALUE;NAME=VALUE, checked against RFC 5545, 3.3.10. */
 #include "schedule/rrule.h"
 
-#include "base/buffer.h"
 #include "base/calendar.h"
 #include "schedule/recurrence.h"
 
@@ -20,7 +19,6 @@ enum {
     ABOVE_HOURS = 1 << RRULE_DAILY | 1 << RRULE_WEEKLY | 1 << RRULE_MONTHLY | 1 << RRULE_YEARLY,
     ANY_FREQUENCY = (1 << (RRULE_YEARLY + 1)) - 1,
     interval_max = 10000,
-    times_a_day_max = 1440,
 };
 
 enum {
@@ -71,8 +69,6 @@ struct reading {
     struct arena *arena;
     struct rrule *rule;
     struct span values[PARTS]; /* ptr NULL: it is not there */
-    size_t counts[PARTS];      /* numbers in a list */
-    bool numbered_day;
     const char **reason_out;
 };
 
@@ -104,52 +100,110 @@ static bool number_read(struct span text, const struct part *part, int *out)
     return true;
 }
 
-static bool weekday_read(struct span text)
+/* 0: Monday. */
+static bool weekday_read(struct span text, unsigned *out)
 {
-    static const char names[] = "MO TU WE TH FR SA SU";
-    for (size_t i = 0; i + 2 <= sizeof(names); i += 3) {
-        if (span_eq(text, span_of(names + i, 2))) {
+    static const char names[] = "MOTUWETHFRSASU";
+    for (unsigned i = 0; i < 7; i++) {
+        if (span_eq(text, span_of(names + (size_t)2 * i, 2))) {
+            *out = i;
             return true;
         }
     }
     return false;
 }
 
+static bool list_add(struct rrule_list *list, int item)
+{
+    if (list->count == rrule_list_max) {
+        return false;
+    }
+    list->items[list->count++] = item;
+    return true;
+}
+
 /* "MO", "1SU", "-1FR". */
 static bool day_read(struct reading *r, struct span text, const struct part *part)
 {
-    int ignored;
-    if (text.len < 2 || !weekday_read(span_from(text, text.len - 2))) {
+    unsigned weekday;
+    int number;
+    if (text.len < 2 || !weekday_read(span_from(text, text.len - 2), &weekday)) {
         return false;
     }
-    r->numbered_day = r->numbered_day || text.len > 2;
-    return text.len == 2 || number_read(span_slice(text, 0, text.len - 2), part, &ignored);
+    if (text.len == 2) {
+        r->rule->weekdays |= UINT64_C(1) << weekday;
+        return true;
+    }
+    r->rule->numbered = true;
+    return number_read(span_slice(text, 0, text.len - 2), part, &number) &&
+           list_add(&r->rule->numbered_days[weekday], number);
+}
+
+static void place_add(struct rrule_places *places, int number)
+{
+    if (number > 0) {
+        places->forward |= UINT64_C(1) << number;
+    } else {
+        places->backward |= UINT64_C(1) << -number;
+    }
+}
+
+static bool number_add(struct rrule *rule, size_t at, int number)
+{
+    switch (at) {
+    case AT_BYSECOND:
+        rule->seconds |= UINT64_C(1) << number;
+        return true;
+    case AT_BYMINUTE:
+        rule->minutes |= UINT64_C(1) << number;
+        return true;
+    case AT_BYHOUR:
+        rule->hours |= UINT64_C(1) << number;
+        return true;
+    case AT_BYMONTH:
+        rule->months |= UINT64_C(1) << number;
+        return true;
+    case AT_BYMONTHDAY:
+        place_add(&rule->month_days, number);
+        return true;
+    case AT_BYWEEKNO:
+        place_add(&rule->weeks, number);
+        return true;
+    case AT_BYYEARDAY:
+        return list_add(&rule->year_days, number);
+    default:
+        return list_add(&rule->positions, number);
+    }
+}
+
+static enum err item_read(struct reading *r, size_t at, struct span item)
+{
+    const struct part *part = &parts[at];
+    int number;
+    if (part->kind == PART_DAYS) {
+        return day_read(r, item, part)
+                   ? ERR_NONE
+                   : refuse(r, ERR_SYNTAX, "BYDAY is a list of days like MO,WE or 1SU or -1FR");
+    }
+    if (!number_read(item, part, &number)) {
+        return refuse(r, ERR_RANGE, "%s is a list of numbers from %d to %d%s", part->name,
+                      part->min, part->max, part->negative ? ", or as many below 0" : "");
+    }
+    return number_add(r->rule, at, number)
+               ? ERR_NONE
+               : refuse(r, ERR_RANGE, "%s has more than %d numbers", part->name, rrule_list_max);
 }
 
 static enum err list_read(struct reading *r, size_t at)
 {
-    const struct part *part = &parts[at];
     struct span list = r->values[at];
-    for (size_t from = 0; from <= list.len;) {
+    enum err err = ERR_NONE;
+    for (size_t from = 0; from <= list.len && err == ERR_NONE;) {
         size_t end = span_find(list, from, ',');
-        struct span item = span_slice(list, from, end);
-        int ignored;
-        bool good =
-            part->kind == PART_DAYS ? day_read(r, item, part) : number_read(item, part, &ignored);
-        if (!good && part->kind == PART_DAYS) {
-            return refuse(r, ERR_SYNTAX, "BYDAY is a list of days like MO,WE or 1SU or -1FR");
-        }
-        if (!good) {
-            return refuse(r, ERR_RANGE, "%s is a list of numbers from %d to %d%s", part->name,
-                          part->min, part->max, part->negative ? ", or as many below 0" : "");
-        }
-        if (++r->counts[at] > recurrence_numbers_max) {
-            return refuse(r, ERR_RANGE, "%s has more than %d numbers", part->name,
-                          recurrence_numbers_max);
-        }
+        err = item_read(r, at, span_slice(list, from, end));
         from = end + 1;
     }
-    return ERR_NONE;
+    return err;
 }
 
 static bool digits(struct span text, size_t from, size_t len, unsigned max, unsigned *out)
@@ -220,8 +274,9 @@ static enum err value_read(struct reading *r, size_t at)
     case PART_UNTIL:
         return until_read(r, r->values[at]);
     case PART_WKST:
-        return weekday_read(r->values[at]) ? ERR_NONE
-                                           : refuse(r, ERR_SYNTAX, "WKST is a day like MO or SU");
+        return weekday_read(r->values[at], &r->rule->week_start)
+                   ? ERR_NONE
+                   : refuse(r, ERR_SYNTAX, "WKST is a day like MO or SU");
     default:
         return list_read(r, at);
     }
@@ -256,35 +311,31 @@ static enum err split(struct reading *r, struct span text)
     return ERR_NONE;
 }
 
-static size_t at_least_one(size_t count)
+static int times(uint64_t list)
 {
-    return count > 0 ? count : 1;
+    return list != 0 ? __builtin_popcountll(list) : 1;
 }
 
 static enum err check_together(struct reading *r)
 {
-    bool given[PARTS];
+    const struct rrule *rule = r->rule;
     bool any = false;
-    for (size_t at = AT_BYSECOND; at <= AT_BYSETPOS; at++) {
-        given[at] = r->counts[at] > 0;
-        any = any || (given[at] && at != AT_BYSETPOS);
+    for (size_t at = AT_BYSECOND; at < AT_BYSETPOS; at++) {
+        any = any || r->values[at].ptr != NULL;
     }
-    enum rrule_frequency frequency = r->rule->frequency;
-    if (r->rule->count > 0 && r->rule->until != RRULE_UNTIL_NONE) {
+    if (rule->count > 0 && rule->until != RRULE_UNTIL_NONE) {
         return refuse(r, ERR_SYNTAX, "COUNT and UNTIL exclude each other");
     }
-    if (given[AT_BYSETPOS] && !any) {
+    if (rule->positions.count > 0 && !any) {
         return refuse(r, ERR_SYNTAX, "BYSETPOS needs another BY... part to choose from");
     }
-    if (r->numbered_day && (frequency < RRULE_MONTHLY || given[AT_BYWEEKNO])) {
+    if (rule->numbered && (rule->frequency < RRULE_MONTHLY || r->values[AT_BYWEEKNO].ptr != NULL)) {
         return refuse(r, ERR_SYNTAX,
                       "a number before a day, as in 1SU, needs FREQ=MONTHLY or FREQ=YEARLY, and no "
                       "BYWEEKNO");
     }
-    if (at_least_one(r->counts[AT_BYHOUR]) * at_least_one(r->counts[AT_BYMINUTE]) *
-            at_least_one(r->counts[AT_BYSECOND]) >
-        times_a_day_max) {
-        return refuse(r, ERR_RANGE, "it comes more than %d times a day", times_a_day_max);
+    if (times(rule->hours) * times(rule->minutes) * times(rule->seconds) > recurrence_times_max) {
+        return refuse(r, ERR_RANGE, "it comes more than %d times a day", recurrence_times_max);
     }
     return ERR_NONE;
 }
@@ -313,19 +364,6 @@ static enum err read_values(struct reading *r)
     return err == ERR_NONE ? check_together(r) : err;
 }
 
-static void write_text(const struct reading *r)
-{
-    struct buffer out = buffer_over(r->rule->text, rrule_text_max - 1);
-    for (size_t at = 0; at < PARTS; at++) {
-        bool ends = parts[at].kind == PART_COUNT || parts[at].kind == PART_UNTIL;
-        if (r->values[at].ptr != NULL && !ends) {
-            buffer_printf(&out, "%s%s=%.*s", out.len > 0 ? ";" : "", parts[at].name,
-                          SPAN_ARG(r->values[at]));
-        }
-    }
-    r->rule->text[out.len] = 0;
-}
-
 enum err rrule_read(struct span text, struct arena *arena, struct rrule *out,
                     const char **reason_out)
 {
@@ -348,9 +386,5 @@ enum err rrule_read(struct span text, struct arena *arena, struct rrule *out,
         capitals[i] = c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
     }
     enum err err = split(&r, span_of(capitals, text.len));
-    err = err == ERR_NONE ? read_values(&r) : err;
-    if (err == ERR_NONE) {
-        write_text(&r);
-    }
-    return err;
+    return err == ERR_NONE ? read_values(&r) : err;
 }

@@ -93,28 +93,20 @@ static int64_t look_back(const struct schedule *s, int64_t now_ns)
     return now_ns < s->from_ns || back < wanted ? s->from_ns : now_ns - wanted;
 }
 
-static enum err repeated_windows(const struct schedule *s, int64_t now_ns, struct windows *out)
+static struct windows repeated_windows(const struct schedule *s, int64_t now_ns)
 {
     struct openings openings = {0};
     struct recurrence_walk walk;
-    enum err err = recurrence_walk_init(&walk, s->repeat, look_back(s, now_ns));
-    if (err != ERR_NONE) {
-        return err;
-    }
     int64_t ns;
     int64_t bound;
+    recurrence_walk_init(&walk, s->repeat, look_back(s, now_ns));
     while (recurrence_next(&walk, &ns, &bound)) {
         openings_add(&openings, ns);
-        if (bound > now_ns) {
-            struct windows windows = join(&openings, s, now_ns);
-            if (bound >= windows.opens_ns) {
-                break;
-            }
+        if (bound > now_ns && bound >= join(&openings, s, now_ns).opens_ns) {
+            break;
         }
     }
-    recurrence_walk_fini(&walk);
-    *out = join(&openings, s, now_ns);
-    return ERR_NONE;
+    return join(&openings, s, now_ns);
 }
 
 static struct windows single_window(const struct schedule *s, int64_t now_ns)
@@ -179,13 +171,10 @@ static void view_returning(const struct schedule *s, const struct windows *windo
     out->next_ns = sooner(step, windows->opens_ns);
 }
 
-enum err schedule_at(const struct schedule *s, int64_t now_ns, struct schedule_view *out)
+void schedule_at(const struct schedule *s, int64_t now_ns, struct schedule_view *out)
 {
-    struct windows windows = single_window(s, now_ns);
-    enum err err = s->repeat != NULL ? repeated_windows(s, now_ns, &windows) : ERR_NONE;
-    if (err != ERR_NONE) {
-        return err;
-    }
+    struct windows windows =
+        s->repeat != NULL ? repeated_windows(s, now_ns) : single_window(s, now_ns);
     struct schedule_view view = {.opened_ns = windows.any ? windows.opened_ns : SCHEDULE_NEVER,
                                  .closes_ns = windows.any ? windows.closes_ns : SCHEDULE_NEVER,
                                  .opens_ns = windows.opens_ns,
@@ -205,7 +194,6 @@ enum err schedule_at(const struct schedule *s, int64_t now_ns, struct schedule_v
     }
     assert(view.next_ns > now_ns);
     *out = view;
-    return ERR_NONE;
 }
 
 bool schedule_views_equal(const struct schedule_view *a, const struct schedule_view *b)

@@ -54,8 +54,8 @@ struct schedule_view {
 };
 
 /* Windows that overlap, or where one opens before the one before has let all go, are one: it
- * happens only where a clock is set forward between them. ERR_MEMORY. */
-enum err schedule_at(const struct schedule *schedule, int64_t now_ns, struct schedule_view *out);
+ * happens only where a clock is set forward between them. */
+void schedule_at(const struct schedule *schedule, int64_t now_ns, struct schedule_view *out);
 
 /* Whether a and b lead to the same snapshot. */
 bool schedule_views_equal(const struct schedule_view *a, const struct schedule_view *b);
