@@ -37,7 +37,7 @@ static enum err bad(struct verdict *verdict, enum err err, const char *why)
 /* The file begins with two pages that each say where everything is, as of the last change and
  * of the one before. LMDB takes the one with the larger number, so a smaller number in the
  * newer one would take the last change back in silence. */
-enum { meta_psize_at = 40, meta_number_at = 144 };
+enum { meta_psize_at = 40, meta_flags_at = 44, meta_number_at = 144 };
 
 static uint64_t meta_read(int fd, off_t at, size_t bytes)
 {
@@ -45,7 +45,13 @@ static uint64_t meta_read(int fd, off_t at, size_t bytes)
     return pread(fd, &value, bytes, at) == (ssize_t)bytes ? value : UINT64_MAX;
 }
 
-static bool metas_are_neighbours(const char *path)
+/* Of the table of free pages, which no call tells; above them stand flags of the environment. */
+static bool free_flags_are_sound(uint64_t flags)
+{
+    return (flags & 0x7f) == MDB_INTEGERKEY;
+}
+
+static bool metas_are_sound(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -56,7 +62,9 @@ static bool metas_are_neighbours(const char *path)
     if (good) {
         uint64_t even = meta_read(fd, meta_number_at, 8);
         uint64_t odd = meta_read(fd, (off_t)page_bytes + meta_number_at, 8);
-        good = even % 2 == 0 && odd % 2 == 1 && (odd == even + 1 || odd + 1 == even);
+        good = even % 2 == 0 && odd % 2 == 1 && (odd == even + 1 || odd + 1 == even) &&
+               free_flags_are_sound(meta_read(fd, meta_flags_at, 2)) &&
+               free_flags_are_sound(meta_read(fd, (off_t)page_bytes + meta_flags_at, 2));
     }
     close(fd);
     return good;
@@ -88,9 +96,22 @@ static bool is_free_list(const MDB_val *value, size_t last_page)
     return true;
 }
 
+enum { free_table = 0, names_table = 1 }; /* as mdb_stat(1) counts */
+
+/* A table that became one of sorted duplicates is read in another way. */
+static bool flags_are_sound(struct store *store, MDB_txn *txn)
+{
+    unsigned flags = 0;
+    bool good = mdb_env_get_flags(store->env, &flags) == 0 && (flags & MDB_FIXEDMAP) == 0 &&
+                mdb_dbi_flags(txn, names_table, &flags) == 0 && flags == 0;
+    for (int i = 0; i < TABLES && good; i++) {
+        good = mdb_dbi_flags(txn, store->tables[i], &flags) == 0 && flags == 0;
+    }
+    return good;
+}
+
 static bool free_pages_are_sound(struct store *store, MDB_txn *txn)
 {
-    enum { free_table = 0 }; /* as mdb_stat(1) does it */
     MDB_cursor *cursor;
     MDB_envinfo info;
     MDB_val key;
@@ -238,6 +259,9 @@ static enum err check_all(struct store *store, MDB_txn *txn, void *context)
     if (err != ERR_NONE) {
         return err;
     }
+    if (!flags_are_sound(store, txn)) {
+        return bad(verdict, ERR_SYNTAX, "its tables are of another kind");
+    }
     if (!fits_the_map(store) || !free_pages_are_sound(store, txn)) {
         return bad(verdict, ERR_SYNTAX, "its pages are counted wrongly");
     }
@@ -274,7 +298,7 @@ static void check_here(const char *path, struct verdict *verdict)
         return;
     }
     snprintf(store->path, sizeof(store->path), "%s", path);
-    if (!metas_are_neighbours(path)) {
+    if (!metas_are_sound(path)) {
         bad(verdict, ERR_SYNTAX, "its first pages make no sense");
         return;
     }
@@ -291,12 +315,15 @@ static void check_here(const char *path, struct verdict *verdict)
 
 /* ---- the child ---- */
 
-static void become_expendable(void)
+static void become_expendable(pid_t parent)
 {
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
     const struct rlimit none = {0};
     sigset_t nothing;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it shares the lock on the folder */
+    if (getppid() != parent) {
+        _exit(1);
+    }
     setrlimit(RLIMIT_CORE, &none);
     for (size_t i = 0; i < sizeof(deadly) / sizeof(*deadly); i++) {
         signal(deadly[i], SIG_DFL);
@@ -310,10 +337,10 @@ static void become_expendable(void)
     }
 }
 
-static _Noreturn void child_main(const char *path, int out)
+static _Noreturn void child_main(const char *path, pid_t parent, int out)
 {
     struct verdict verdict = {0};
-    become_expendable();
+    become_expendable(parent);
     check_here(path, &verdict);
     ssize_t n = write(out, &verdict, sizeof(verdict));
     _exit(n == (ssize_t)sizeof(verdict) ? 0 : 1);
@@ -362,9 +389,10 @@ enum err check_file(const char *path, char why[store_reason_bytes])
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return ERR_IO;
     }
+    pid_t parent = getpid();
     pid_t child = fork();
     if (child == 0) {
-        child_main(path, ends[1]);
+        child_main(path, parent, ends[1]);
     }
     int error = errno;
     close(ends[1]);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char store_file_name[] = "store.mdb";
@@ -195,6 +196,22 @@ static enum err grow(struct store *store)
     return environment_error(store, code);
 }
 
+/* LMDB says EIO when fewer bytes were written than it wanted, which is how a disk most often
+ * becomes full. Then there is no room for a little more either. */
+static int commit(struct store *store, MDB_txn *txn)
+{
+    enum { probe_bytes = 64 << 10 };
+    struct stat status;
+    int fd;
+    int code = mdb_txn_commit(txn);
+    if (code == EIO && mdb_env_get_fd(store->env, &fd) == 0 && fstat(fd, &status) == 0 &&
+        fallocate(fd, FALLOC_FL_KEEP_SIZE, status.st_size, probe_bytes) != 0 &&
+        store_is_full(errno)) {
+        return errno;
+    }
+    return code;
+}
+
 static enum err write_once(struct store *store, environment_work_fn *work, void *context)
 {
     MDB_txn *txn;
@@ -205,7 +222,7 @@ static enum err write_once(struct store *store, environment_work_fn *work, void 
     }
     err = work(store, txn, context);
     if (err == ERR_NONE) {
-        return environment_error(store, mdb_txn_commit(txn));
+        return environment_error(store, commit(store, txn));
     }
     int why = errno;
     mdb_txn_abort(txn);
