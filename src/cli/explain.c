@@ -188,6 +188,9 @@ static enum err compile(struct explanation *e)
     return e->snapshot != NULL ? ERR_NONE : ERR_MEMORY;
 }
 
+/* The tickets that are shown are good nowhere. */
+static const struct ticket_key no_servers_key;
+
 static bool run_init(const struct explanation *e, const struct regex_set *regexes,
                      struct explain_run *run)
 {
@@ -196,6 +199,7 @@ static bool run_init(const struct explanation *e, const struct regex_set *regexe
     run->context.regexes = regexes;
     run->context.pool_turns =
         arena_array(arena, snapshot_pool_count(e->snapshot), sizeof(uint32_t));
+    run->context.ticket_key = &no_servers_key;
     run->context.trace = &run->trace;
     run->trace.row_max = e->snapshot->rules.count;
     run->trace.rows = arena_array(arena, run->trace.row_max, sizeof(*run->trace.rows));

@@ -3,6 +3,7 @@
 #include "control/configuration.h"
 
 #include "control/certificates.h"
+#include "control/pages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,6 +178,9 @@ bool configuration_load(struct configuration *c, int64_t now_ns)
     c->model = model_load(c->text, now_ns, &c->problems);
     if (c->model != NULL && (!list_rules(c) || !list_servers(c))) {
         problems_error(&c->problems, (struct place){0}, "out of memory");
+        c->model = NULL;
+    }
+    if (c->model != NULL && !pages_load(c)) {
         c->model = NULL;
     }
     problems_sort(&c->problems);

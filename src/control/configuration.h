@@ -15,6 +15,8 @@ struct configuration {
     struct problems problems;
     const struct model *model; /* NULL: it has errors */
     struct span text;
+    const struct span *kept; /* the pages' files as they were kept with the text; NULL: none */
+    size_t kept_count;
     bool confined;                         /* it was read in the sandbox */
     int log_fd;                            /* the access log, opened; -1: none */
     struct tls_certificate **certificates; /* loaded, until they are sealed */
@@ -36,8 +38,8 @@ const char *configuration_read_why(enum err err);
 struct configuration *configuration_new(const char *file);
 void configuration_free(struct configuration **configuration);
 
-/* Makes the model of configuration->text. False when there are errors; all problems are in
- * configuration->problems either way. */
+/* Makes the model of configuration->text, and reads the files of its pages. False when there are
+ * errors; all problems are in configuration->problems either way. */
 bool configuration_load(struct configuration *configuration, int64_t now_ns);
 
 /* Opens the access log that the model names, to append. ERR_IO: errno says why. */

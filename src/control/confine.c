@@ -89,6 +89,19 @@ static enum err add_certificates(struct paths *paths, const char *config_path,
     return err;
 }
 
+static enum err add_pages(struct paths *paths, const char *config_path, const struct model *model)
+{
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < model->page_count && err == ERR_NONE; i++) {
+        struct span file = model->pages[i].file;
+        if (file.len > 0) {
+            const char *path = certificates_path(&paths->arena, config_path, file);
+            err = path != NULL ? add_file(paths, path, false) : ERR_MEMORY;
+        }
+    }
+    return err;
+}
+
 static enum err add_log(struct paths *paths, struct span log)
 {
     if (log.len == 0 || span_eq(log, SPAN("-"))) {
@@ -100,7 +113,8 @@ static enum err add_log(struct paths *paths, struct span log)
 
 static enum err collect(struct paths *paths, const char *config_path, const struct model *model)
 {
-    size_t files = files_beside_certificates + files_of_a_certificate * model->certificate_count;
+    size_t files = files_beside_certificates + model->page_count +
+                   files_of_a_certificate * model->certificate_count;
     paths->list = arena_array(&paths->arena, system_count + (paths_of_a_file + 1) * files,
                               sizeof(*paths->list));
     if (paths->list == NULL) {
@@ -115,6 +129,9 @@ static enum err collect(struct paths *paths, const char *config_path, const stru
     }
     if (err == ERR_NONE) {
         err = add_log(paths, model->access_log);
+    }
+    if (err == ERR_NONE) {
+        err = add_pages(paths, config_path, model);
     }
     return err == ERR_NONE ? add_certificates(paths, config_path, model) : err;
 }

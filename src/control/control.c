@@ -14,8 +14,10 @@
 #include "control/certificates.h"
 #include "control/confine.h"
 #include "control/observe.h"
+#include "control/pages.h"
 #include "control/probes.h"
 #include "control/publish.h"
+#include "control/secret.h"
 #include "net/channel.h"
 #include "shared/heartbeat.h"
 
@@ -51,6 +53,7 @@ struct control {
     uint64_t question; /* number of the LISTEN that the candidate waits for */
 
     uint64_t generation;
+    int secret_fd;   /* the key of tickets; -1: not made yet */
     int tls_fd;      /* what workers make their TLS contexts of; -1: none */
     int tls_next_fd; /* the candidate's */
     struct counters_map *counters;
@@ -208,6 +211,9 @@ static void begin_last_good(struct control *c, int text_fd)
     if (c->candidate != NULL && lseek(text_fd, 0, SEEK_SET) == 0) {
         err = configuration_read_fd(text_fd, &c->candidate->arena, &c->candidate->text);
     }
+    if (err == ERR_NONE) {
+        err = pages_unpack(c->candidate);
+    }
     if (err != ERR_NONE) {
         refuse(c, exit_could_not_run, "cannot read the last good configuration");
         return;
@@ -220,7 +226,8 @@ static void on_welcome(struct control *c, struct message *message)
     c->generation = message->generation;
     c->first = message->fd_count == 0;
     int text_fd = message_take_fd(message, 0);
-    c->tls_fd = message_take_fd(message, 1);
+    c->secret_fd = message_take_fd(message, 1);
+    c->tls_fd = message_take_fd(message, 2);
     if (text_fd >= 0) {
         begin_last_good(c, text_fd);
         close(text_fd);
@@ -260,6 +267,20 @@ static void send_tls(struct control *c, int fd)
     c->tls_fd = fd;
 }
 
+/* Once: whoever started us again has kept it. */
+static enum err send_secret(struct control *c)
+{
+    if (c->secret_fd >= 0) {
+        return ERR_NONE;
+    }
+    enum err err = secret_seal(&c->secret_fd);
+    if (err == ERR_NONE) {
+        struct message message = {.type = MESSAGE_SECRET, .fd_count = 1, .fds = {c->secret_fd}};
+        send_message(c, &message);
+    }
+    return err;
+}
+
 static void on_rotation(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct control *c = timer->data;
@@ -287,8 +308,12 @@ static enum err publish(struct control *c, struct configuration *configuration, 
                                           : log_fd < 0 ? 2
                                                        : 3,
                               .fds = {-1, text_fd, log_fd}};
-    enum err err = publish_snapshot(configuration, c->counters, c->servers, message.generation, now,
-                                    &message.fds[0]);
+    enum err err = send_secret(c);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = publish_snapshot(configuration, c->counters, c->servers, message.generation, now,
+                           &message.fds[0]);
     if (err != ERR_NONE) {
         return err;
     }
@@ -315,7 +340,11 @@ static enum err publish_candidate(struct control *c)
     if (err != ERR_NONE) {
         return err;
     }
-    err = publish_sealed("detour-config", c->candidate->text, &text_fd);
+    struct span packed;
+    err = pages_pack(c->candidate, &packed);
+    if (err == ERR_NONE) {
+        err = publish_sealed("detour-config", packed, &text_fd);
+    }
     if (err == ERR_NONE) {
         err = publish(c, c->candidate, text_fd, c->candidate->log_fd);
         close(text_fd);
@@ -540,6 +569,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     c->path = config_path;
     c->cores = count_cores();
     c->alarm.fd = -1;
+    c->secret_fd = -1;
     c->tls_fd = -1;
     c->tls_next_fd = -1;
     c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);

@@ -101,8 +101,7 @@ static bool open_ticket(struct asked *asked, struct span ticket)
     struct decide_context *context = asked->context;
     struct decide_wait *wait = &context->wait;
     struct buffer target = buffer_over(wait->target_bytes, sizeof(wait->target_bytes));
-    /* A path that had to be rewritten stands where the next one will be. */
-    if (asked->path.map != NULL || context->ticket_key == NULL ||
+    if (context->ticket_key == NULL ||
         !ticket_open(context->ticket_key, asked->decision->host, ticket, &target)) {
         return false;
     }
@@ -169,14 +168,14 @@ void decide_wait(struct asked *asked)
 {
     struct decision *out = asked->decision;
     const struct request *request = asked->request;
-    struct span path = asked->path.norm;
+    struct span path = asked->path.sent; /* that of norm is where the next one will be */
     bool status = span_starts(path, SPAN(WAIT_STATUS));
     size_t base = status ? strlen(WAIT_STATUS) : strlen(WAIT_PAGE);
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
         decision_refuse(out, REASON_WAIT_METHOD, 405);
         return;
     }
-    bool good = (status || span_starts(path, SPAN(WAIT_PAGE))) &&
+    bool good = span_eq(path, asked->path.norm) && (status || span_starts(path, SPAN(WAIT_PAGE))) &&
                 open_ticket(asked, span_from(path, base)) && ask_again(asked);
     if (!good) {
         decision_refuse(out, REASON_TICKET, 404);

@@ -4,14 +4,15 @@
  * SOCK_SEQPACKET pair (net/channel.h), so that a message arrives whole or not at all;
  * descriptors travel with it. A child finds its channel at descriptor 3.
  *
- *   control ──LISTEN TLS SNAPSHOT FAILED───────▶ supervisor
+ *   control ──LISTEN SECRET TLS SNAPSHOT FAILED▶ supervisor
  *   control ◀─WELCOME LISTENING REFUSED ACK
  *             RELOAD DRAIN────────────────────── supervisor
- *   worker  ◀─WELCOME TLS SNAPSHOT LISTEN DRAIN─ supervisor
+ *   worker  ◀─WELCOME SECRET TLS SNAPSHOT
+ *             LISTEN DRAIN────────────────────── supervisor
  *   worker  ──ACK──────────────────────────────▶ supervisor
  *   logger  ◀─WELCOME LOG DRAIN───────────────── supervisor
  *
- * A worker's life: WELCOME, TLS, SNAPSHOT (answered with ACK), LISTEN; after that TLS,
+ * A worker's life: WELCOME, SECRET, TLS, SNAPSHOT (answered with ACK), LISTEN; after that TLS,
  * SNAPSHOT and LISTEN as often as it pleases the supervisor, each replacing what was before; DRAIN;
  * exit 0. A new snapshot always comes before the listeners that need it. The end of the
  * channel (ERR_CLOSED) means that the supervisor is gone: exit at once. */
@@ -31,7 +32,8 @@ enum message_type {
      * To the logger: number is the count of workers; descriptors the same.
      * To control: number is the count of workers that run already, 0 for the first start;
      * generation is the newest snapshot's; with the descriptor of the last good text of
-     * the configuration if there is one, and that of the newest TLS if there is one. */
+     * the configuration if there is one, and then that of the SECRET, and that of the newest TLS
+     * if there is one. */
     MESSAGE_WELCOME = 1,
 
     /* From control: number is the count of workers (heard the first time only); generation
@@ -75,6 +77,10 @@ enum message_type {
      * and does not look into it.
      * To a worker: the same. Connections to come begin with it. */
     MESSAGE_TLS,
+    /* From control: the key that signs the tickets of wait pages, 32 bytes as a sealed memfd,
+     * before the first SNAPSHOT. The supervisor keeps the memfd and does not look into it.
+     * To a worker: the same, once. */
+    MESSAGE_SECRET,
 };
 
 /* Descriptors of a WELCOME to workers and the logger. */

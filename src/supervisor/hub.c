@@ -45,6 +45,15 @@ static void send_tls(struct supervisor *s, struct child *worker)
     child_send(worker, &message);
 }
 
+static void send_secret(struct supervisor *s, struct child *worker)
+{
+    struct message message = {.type = MESSAGE_SECRET};
+    if (s->secret_fd >= 0) {
+        add_fd(&message, s->secret_fd);
+        child_send(worker, &message);
+    }
+}
+
 static void send_listeners(struct supervisor *s, struct child *worker)
 {
     char room[sockets_text_max];
@@ -69,6 +78,7 @@ static void welcome_control(struct supervisor *s)
         .type = MESSAGE_WELCOME, .number = s->worker_count, .generation = s->generation};
     if (s->text_fd >= 0) {
         add_fd(&message, s->text_fd);
+        add_fd(&message, s->secret_fd);
         if (s->tls_fd >= 0) {
             add_fd(&message, s->tls_fd);
         }
@@ -95,6 +105,7 @@ void hub_welcome(struct supervisor *s, struct child *child)
     }
     child_send(child, &message);
     if (worker) {
+        send_secret(s, child);
         send_tls(s, child);
         send_snapshot(s, child);
         send_listeners(s, child);
@@ -203,7 +214,8 @@ static void on_snapshot(struct supervisor *s, struct message *message)
 {
     bool configuration = message->fd_count > 1;
     if (message->fd_count == 0 || !is_sealed(message->fds[0]) ||
-        message->generation <= s->generation || (!s->has_pending && s->sockets.count == 0)) {
+        message->generation <= s->generation || (!s->has_pending && s->sockets.count == 0) ||
+        s->secret_fd < 0) {
         log_error("control sent a snapshot that cannot be used");
         return;
     }
@@ -242,6 +254,20 @@ static void on_tls(struct supervisor *s, struct message *message)
     for (uint32_t i = 0; i < s->worker_count; i++) {
         if (s->workers[i].pid != 0) {
             send_tls(s, &s->workers[i]);
+        }
+    }
+}
+
+static void on_secret(struct supervisor *s, struct message *message)
+{
+    if (message->fd_count == 0 || !is_sealed(message->fds[0])) {
+        log_error("control sent a key that cannot be used");
+        return;
+    }
+    replace_fd(&s->secret_fd, message_take_fd(message, 0));
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        if (s->workers[i].pid != 0) {
+            send_secret(s, &s->workers[i]);
         }
     }
 }
@@ -290,6 +316,9 @@ static void from_control(struct supervisor *s, struct message *message)
         break;
     case MESSAGE_TLS:
         on_tls(s, message);
+        break;
+    case MESSAGE_SECRET:
+        on_secret(s, message);
         break;
     case MESSAGE_FAILED:
         s->exit_status = (int)message->number;

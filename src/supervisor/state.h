@@ -39,6 +39,7 @@ struct supervisor {
     uint64_t generation;
     int snapshot_fd;
     int text_fd;
+    int secret_fd;
     int tls_fd; /* -1: none */
     int log_fd;
     uint32_t drain_timeout_ms;

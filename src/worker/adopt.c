@@ -214,3 +214,18 @@ void adopt_tls(struct worker *worker, struct message *message)
     tls_context_free(&worker->tls);
     worker->tls = made;
 }
+
+void adopt_secret(struct worker *worker, struct message *message)
+{
+    struct span secret;
+    enum err err = message->fd_count > 0 ? map_sealed(message->fds[0], &secret) : ERR_SYNTAX;
+    if (err != ERR_NONE) {
+        log_error("the key of tickets is not used: %s", err_text(err));
+        return;
+    }
+    if (secret.len == sizeof(worker->ticket_key.bytes)) {
+        memcpy(worker->ticket_key.bytes, secret.ptr, secret.len);
+        worker->decide.ticket_key = &worker->ticket_key;
+    }
+    munmap((void *)(uintptr_t)secret.ptr, secret.len);
+}

@@ -45,6 +45,7 @@ struct worker {
 
     struct tls_context *tls; /* until there is a server to give it to */
     struct worker_snapshot current;
+    struct ticket_key ticket_key;
     struct decide_context decide;
     struct answer_scratch answer;
     uint8_t log_path[record_string_max]; /* where path and query do not stand together */
@@ -58,6 +59,8 @@ void adopt_snapshot(struct worker *worker, struct message *message);
 void drop_snapshot(struct worker_snapshot *dropped);
 /* Begins new connections with the certificates of this message. */
 void adopt_tls(struct worker *worker, struct message *message);
+/* Signs the tickets of wait pages with the key of this message. */
+void adopt_secret(struct worker *worker, struct message *message);
 
 /* handle.c */
 

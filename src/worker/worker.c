@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "shared/heartbeat.h"
 #include "worker/internal.h"
-#include "worker/loop_memory.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -163,6 +162,9 @@ static enum err obey(struct worker *worker, struct message *message)
     case MESSAGE_TLS:
         adopt_tls(worker, message);
         return ERR_NONE;
+    case MESSAGE_SECRET:
+        adopt_secret(worker, message);
+        return ERR_NONE;
     case MESSAGE_DRAIN:
         drain(worker);
         return ERR_NONE;
@@ -238,8 +240,7 @@ static void fini(struct worker *worker)
 static struct worker *begin(void)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
-    struct ev_loop *loop =
-        loop_memory_init() == ERR_NONE ? ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV) : NULL;
+    struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (worker == NULL || loop == NULL) {
         log_error("cannot begin: %s", strerror(errno));
         free(worker);

@@ -64,7 +64,8 @@ def main():
                                       ("rule.c", "default_keys", "default"),
                                       ("rule.c", "rest_keys", "action"),
                                       ("pool.c", "fallback_keys", "fallback"),
-                                      ("pool.c", "pool_keys", "pool")]:
+                                      ("pool.c", "pool_keys", "pool"),
+                                      ("page.c", "page_keys", "page")]:
         if reader_keys(source, table) != schema_keys(definition):
             faults.append(f"{table}: {reader_keys(source, table) ^ schema_keys(definition)}")
     if route_keys() != schema_keys("route"):
