@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "shared/heartbeat.h"
 #include "worker/internal.h"
+#include "worker/loop_memory.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -240,7 +241,8 @@ static void fini(struct worker *worker)
 static struct worker *begin(void)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
-    struct ev_loop *loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    struct ev_loop *loop =
+        loop_memory_init() == ERR_NONE ? ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV) : NULL;
     if (worker == NULL || loop == NULL) {
         log_error("cannot begin: %s", strerror(errno));
         free(worker);
