@@ -35,9 +35,9 @@ def few_descriptors():
 @pytest.mark.parametrize("how", ["descriptors", "connections"])
 def test_no_room_for_more_connections(detour, how):
     if how == "descriptors":
-        server = detour(CONFIG, workers=1, prepare=few_descriptors)
+        server = detour(CONFIG, workers=1, metrics=True, prepare=few_descriptors)
     else:
-        server = detour(CONFIG_LIMIT, workers=1)
+        server = detour(CONFIG_LIMIT, workers=1, metrics=True)
     kept = server.connect()
     assert kept.send(request_bytes("GET", "/x")).response().status == 307
     crowd = [server.connect() for _ in range(150)]
@@ -51,6 +51,9 @@ def test_no_room_for_more_connections(detour, how):
             time.sleep(0.1)
         spent = cpu_seconds(server.worker_pids()) - before
         assert spent < 0.5 * (time.monotonic() - begin), "it spins"
+        begin = time.monotonic()
+        assert server.metrics().sum("connections_refused") > 0
+        assert time.monotonic() - begin < 1 * SLACK
     finally:
         for c in crowd:
             c.close()

@@ -3,20 +3,17 @@
 Whoever is concerned gets 503 or a close, and the worker lives on. And what an idle
 connection costs."""
 
-import contextlib
 import mmap
-import os
 import resource
 import socket
 import ssl
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from detourlib import SANDBOX, Closed, Conn, free_port, request_bytes, wait_until
-from h2lib import Http2
+from h2lib import ACK, DATA, END_STREAM, SETTINGS, Http2, frame
 from test_tls import client_context, make
 
 CONFIG = """
@@ -99,7 +96,7 @@ def http2(server, tls=False):
     with Http2(address, tls=client_context(alpn=("h2",)) if tls else None) as c:
         c.request(1, path="/large")
         c.request(3, method="POST", end=False)
-        c.frame(0, 1, 3, b"x" * 10000)
+        c.frame(DATA, END_STREAM, 3, b"x" * 10000)
         c.request(5, path="/abcxyz?q=1", more=[("x-y", "z" * 3000)])
         answers = [c.response(stream) for stream in (1, 3, 5)]
         assert all(a.reset in (None, 0) for a in answers) or not all(a.status for a in answers)
@@ -183,3 +180,92 @@ def test_a_reload_without_memory(failing):
         if failed == 0:
             break
         number += 1 + number // 20
+
+
+# --- Idle connections ------------------------------------------------------------------------
+
+CONFIG_IDLE = """
+listen: ["http://127.0.0.1:$PORT", "https://127.0.0.1:$SECURE"]
+workers: 1
+limits: {connections: 20000, idle_timeout: 10m}
+tls: {certificates: [{cert: $FILES/a.pem, key: $FILES/a.key}]}
+sites:
+  - {name: a, hosts: [a.example], default: {to: "https://b.example{+path}"}}
+"""
+
+
+DESCRIPTORS = 20000
+
+
+def user_memory(server):
+    """Of the worker, in bytes. What is shared with others counts in part."""
+    text = Path(f"/proc/{server.worker_pids()[0]}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) * 1024
+
+
+@pytest.fixture
+def many_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, DESCRIPTORS), max(hard, DESCRIPTORS)))
+    except ValueError:
+        pytest.skip("may not have as many descriptors")
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Idle:
+    """Connections that have had an answer each, and wait."""
+
+    def __init__(self, server, protocol):
+        self.server, self.protocol, self.kept = server, protocol, []
+        self.context = client_context(alpn=("h2",) if protocol == "http2-tls" else ("http/1.1",))
+
+    def grow(self, count):
+        for _ in range(count):
+            self.kept.append({"http1": self.http1, "tls": self.tls}.get(self.protocol, self.http2)())
+
+    def ask(self, sock):
+        sock.sendall(request_bytes("GET", "/x"))
+        assert b" 307 " in sock.recv(4096)
+        return sock
+
+    def http1(self):
+        return self.ask(socket.create_connection(self.server.address))
+
+    def tls(self):
+        raw = socket.create_connection(("127.0.0.1", self.server.values["SECURE"]))
+        return self.ask(self.context.wrap_socket(raw, server_hostname="a.example"))
+
+    def http2(self):
+        tls = self.protocol == "http2-tls"
+        address = ("127.0.0.1", self.server.values["SECURE"]) if tls else self.server.address
+        c = Http2(address, tls=self.context if tls else None)
+        c.send(frame(SETTINGS, ACK))
+        c.request(1)
+        assert c.response(1).status == 307
+        return c
+
+    def close(self):
+        for c in self.kept:
+            c.close()
+
+
+# Bytes for each. TLS is mostly OpenSSL's own, HTTP/2 nghttp2's.
+@pytest.mark.skipif(SANDBOX == "off", reason="the sanitizers' allocator is another")
+@pytest.mark.parametrize("protocol, count, most", [
+    ("http1", 15000, 400), ("tls", 500, 25000), ("http2", 500, 25000), ("http2-tls", 500, 60000)])
+def test_idle_connections(detour, folder, many_descriptors, protocol, count, most):
+    make(folder, "a", ["a.example"])
+    server = detour(CONFIG_IDLE, FILES=folder, workers=1, SECURE=free_port())
+    idle = Idle(server, protocol)
+    try:
+        idle.grow(50)
+        before = user_memory(server)
+        idle.grow(count)
+        each = (user_memory(server) - before) / count
+        print(f"{protocol}: {each:.0f} bytes for each of {count} idle connections")
+        assert each <= most
+        assert server.get("/x").status == 307
+    finally:
+        idle.close()

@@ -51,7 +51,7 @@ VALUES = {
     "UNTIL": "2030-01-02T00:00:00Z", "LOCALFROM": "2030-01-01T00:00:00 Europe/Berlin",
     "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
     "END": "2030-01-02T00:00:00Z", "SECURE": "8443", "TLS_PORT": "8443", "FILES": ".", "PROXIED": "8309", "CLEAR": "8310",
-    "SECRET": "8311", "LINGERING": "{}", "LONG": "long",
+    "SECRET": "8311", "LARGE": "large", "LINGERING": "{}", "LONG": "long",
 }
 
 
