@@ -17,6 +17,7 @@ enum top_key {
     TOP_FORWARDED,
     TOP_ALLOWED,
     TOP_LOG,
+    TOP_STATE,
     TOP_METRICS,
     TOP_BY,
     TOP_LIMITS,
@@ -33,6 +34,7 @@ static const char *const top_keys[TOP_KEYS] = {"listen",
                                                "forwarded_header",
                                                "allowed_targets",
                                                "access_log",
+                                               "state",
                                                "metrics",
                                                "redirect_by",
                                                "limits"};
@@ -198,7 +200,7 @@ static bool read_metrics(struct load *load, const struct node *node)
     return true;
 }
 
-enum { log_path_bytes_max = 4000 };
+enum { log_path_bytes_max = 4000, state_path_bytes_max = 4000 };
 
 static bool read_log(struct load *load, const struct node *node)
 {
@@ -217,6 +219,19 @@ static bool read_log(struct load *load, const struct node *node)
         return read_refuse(load, node, "the path of a file, stdout or off");
     }
     load->model->access_log = text;
+    return true;
+}
+
+static bool read_state(struct load *load, const struct node *node)
+{
+    struct span text;
+    if (!read_string(load, node, &text)) {
+        return false;
+    }
+    if (text.len == 0 || text.len > state_path_bytes_max || memchr(text.ptr, 0, text.len) != NULL) {
+        return read_refuse(load, node, "the path of a folder, like /var/lib/detour");
+    }
+    load->model->state = text;
     return true;
 }
 
@@ -376,6 +391,9 @@ static void read_top(struct load *load, const struct node *root)
         }
     }
     read_detours(load, at[TOP_DETOURS]);
+    if (at[TOP_STATE] != NULL) {
+        read_state(load, at[TOP_STATE]);
+    }
     if (at[TOP_BY] != NULL) {
         read_bool(load, at[TOP_BY], &load->model->redirect_by);
     }

@@ -4,6 +4,7 @@
 #include "control/confine.h"
 
 #include "control/certificates.h"
+#include "control/state.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -19,7 +20,7 @@ static const char resolver_file[] = "/etc/resolv.conf";
 
 enum {
     system_count = sizeof(system_folders) / sizeof(*system_folders),
-    files_beside_certificates = 3, /* the resolver's, the configuration, the log */
+    files_beside_certificates = 4, /* the resolver's, the configuration, the log, the store */
     paths_of_a_file = 2,           /* as it is called, and where a link leads */
     files_of_a_certificate = 3,
 };
@@ -102,6 +103,21 @@ static enum err add_pages(struct paths *paths, const char *config_path, const st
     return err;
 }
 
+/* To be read, too: after a disk that failed the store is opened again. */
+static enum err add_state(struct paths *paths, const char *config_path, const struct model *model)
+{
+    if (model->state.len == 0) {
+        return ERR_NONE;
+    }
+    const char *folder = state_folder(&paths->arena, config_path, model);
+    if (folder == NULL) {
+        return ERR_MEMORY;
+    }
+    add(paths, folder, true);
+    add(paths, folder, false);
+    return ERR_NONE;
+}
+
 static enum err add_log(struct paths *paths, struct span log)
 {
     if (log.len == 0 || span_eq(log, SPAN("-"))) {
@@ -132,6 +148,9 @@ static enum err collect(struct paths *paths, const char *config_path, const stru
     }
     if (err == ERR_NONE) {
         err = add_pages(paths, config_path, model);
+    }
+    if (err == ERR_NONE) {
+        err = add_state(paths, config_path, model);
     }
     return err == ERR_NONE ? add_certificates(paths, config_path, model) : err;
 }

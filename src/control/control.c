@@ -18,6 +18,7 @@
 #include "control/probes.h"
 #include "control/publish.h"
 #include "control/secret.h"
+#include "control/state.h"
 #include "net/channel.h"
 #include "shared/heartbeat.h"
 
@@ -44,10 +45,11 @@ struct control {
     uint32_t cores;
     bool confined; /* the sandbox was entered */
 
-    bool first;        /* nothing is served yet: a failure ends the program */
-    bool from_text;    /* the candidate is the last good text, not the file */
-    bool alarm_missed; /* the alarm went off while a candidate was on its way */
-    bool reload_again; /* a SIGHUP came that is not served yet */
+    bool first;         /* nothing is served yet: a failure ends the program */
+    bool from_text;     /* the candidate is the last good text, not the file */
+    bool alarm_missed;  /* the alarm went off while a candidate was on its way */
+    bool reload_again;  /* a SIGHUP came that is not served yet */
+    struct state state; /* what was changed at run time */
     struct configuration *current;
     struct configuration *candidate;
     uint64_t question; /* number of the LISTEN that the candidate waits for */
@@ -180,6 +182,11 @@ static void advance(struct control *c)
                         err == ERR_IO ? control_why(c->candidate, errno) : err_text(err));
             return;
         }
+    }
+    char why[store_reason_bytes];
+    if (!state_open(&c->state, c->candidate, c->path, why)) {
+        refuse(c, exit_could_not_run, why);
+        return;
     }
     ask_listeners(c);
 }
@@ -555,6 +562,7 @@ static void fini(struct control *c)
     alarm_fini(&c->alarm);
     configuration_free(&c->candidate);
     configuration_free(&c->current);
+    state_close(&c->state);
     counters_close(&c->counters);
     servers_close(&c->servers);
     ev_loop_destroy(c->loop);

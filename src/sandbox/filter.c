@@ -106,7 +106,7 @@ static const unsigned long clone_bits = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD 
                                         CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
                                         CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
 
-/* The file, the probes with their resolver's threads, the metrics, snapshots. */
+/* The file, the store, the probes with their resolver's threads, the metrics, snapshots. */
 static const struct rule control[] = {
     ANY(accept4),
     ANY(bind),
@@ -116,7 +116,14 @@ static const struct rule control[] = {
     ANY(epoll_pwait),
     ANY(epoll_wait),
     ANY(eventfd2),
+    ANY(fallocate),
+    IF(fcntl, 1, F_GETLK),
+    IF(fcntl, 1, F_SETLK),
+    IF(fcntl, 1, F_SETLKW),
     IF(fcntl, 1, F_SETPIPE_SZ),
+    ANY(fdatasync),
+    ANY(fsync),
+    ANY(ftruncate),
     ANY(getegid),
     ANY(geteuid),
     ANY(getgid),
@@ -137,6 +144,8 @@ static const struct rule control[] = {
     IF(prctl, 0, PR_SET_NAME),
     IF(prctl, 0, PR_SET_VMA),
     ANY(pread64),
+    ANY(pwrite64),
+    ANY(pwritev),
     ANY(recvfrom),
     ANY(rseq),
     ANY(sched_getaffinity),

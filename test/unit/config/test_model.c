@@ -62,6 +62,7 @@ static void test_defaults(void **state)
     assert_int_equal(m->limits.header_timeout_ms, 10000);
     assert_int_equal(m->limits.lingering_bytes, UINT64_C(1) << 30);
     assert_int_equal(m->access_log.len, 0);
+    assert_int_equal(m->state.len, 0);
     assert_false(m->has_metrics);
     const struct model_site *site = &m->sites[0];
     assert_span(site->name, "a.example");
@@ -96,6 +97,7 @@ static void test_the_design_file(void **state)
     assert_int_equal(m->forwarded, FORWARDED_RFC7239);
     assert_true(m->has_metrics && m->redirect_by);
     assert_span(m->access_log, "-");
+    assert_span(m->state, "/var/lib/detour");
     const struct model_site *shop = &m->sites[0];
     assert_int_equal(shop->https_status, 308);
     assert_int_equal(shop->https_port, 8443);
