@@ -56,19 +56,11 @@ static void refuse_head(uint16_t status, struct reply *reply)
                                  : "this is no request that can be understood");
 }
 
-static void answer_document(const struct admin *admin, struct response *response)
+static void answer_plainly(struct response *response, struct span json)
 {
     response->status = 200;
     response->content_type = SPAN("application/json");
-    response->body = span_cstr(admin->document);
-    reply_add_fields(response);
-}
-
-static void answer_health(struct response *response)
-{
-    response->status = 200;
-    response->content_type = SPAN("application/json");
-    response->body = SPAN("{\"status\":\"ok\"}\n");
+    response->body = json;
     reply_add_fields(response);
 }
 
@@ -114,20 +106,6 @@ void admin_answer(struct admin_pending **pending_at, struct admin_result *result
     free(pending);
 }
 
-static bool ask_backend(const struct admin *admin, const struct serve_request *asked,
-                        const struct route *route, const struct segments *segments,
-                        const struct admin_actor *actor, struct reply *reply)
-{
-    struct asking asking;
-    memset(&asking, 0, offsetof(struct asking, owner));
-    asking.call.actor = *actor;
-    reply->is_read = route->method == METHOD_GET;
-    bool answered = !asking_read(&asking, asked, route, segments, reply) ||
-                    call_backend(admin, asked, &asking.call, reply);
-    asking_fini(&asking);
-    return answered;
-}
-
 /* ---- the way ---- */
 
 /* NULL: refused. */
@@ -156,23 +134,39 @@ static const struct route *choose(struct admin *admin, const struct serve_reques
     return gate_access(actor, route, reply) ? route : NULL;
 }
 
+/* False: the answer comes later, or is there already; else reply has it. */
+static bool carry_out(const struct admin *admin, const struct serve_request *asked,
+                      const struct route *route, const struct admin_call *call, struct reply *reply,
+                      struct response *response)
+{
+    switch (route->operation) {
+    case ROUTE_OPENAPI:
+        answer_plainly(response, span_cstr(admin->document));
+        return false;
+    case ROUTE_HEALTH:
+        answer_plainly(response, SPAN("{\"status\":\"ok\"}\n"));
+        return false;
+    default:
+        return call_backend(admin, asked, call, reply);
+    }
+}
+
 void admin_handle(void *context, const struct serve_request *asked, struct response *response)
 {
     struct admin *admin = context;
     struct reply reply = {0};
     struct segments segments;
-    struct admin_actor actor = {0};
+    struct asking asking;
+    asking_init(&asking);
     const struct route *route = NULL;
     if (asked->bad_status != 0) {
         refuse_head(asked->bad_status, &reply);
     } else {
-        route = choose(admin, asked, &segments, &actor, &reply);
+        route = choose(admin, asked, &segments, &asking.call.actor, &reply);
     }
-    if (route != NULL && route->operation == ROUTE_OPENAPI) {
-        answer_document(admin, response);
-    } else if (route != NULL && route->operation == ROUTE_HEALTH) {
-        answer_health(response);
-    } else if (route == NULL || ask_backend(admin, asked, route, &segments, &actor, &reply)) {
+    if (route == NULL || !asking_read(&asking, asked, route, &segments, &reply) ||
+        carry_out(admin, asked, route, &asking.call, &reply, response)) {
         reply_render(&reply, &admin->rendered, response);
     }
+    asking_fini(&asking);
 }

@@ -371,9 +371,16 @@ static bool read_variables(struct admin_call *call, const struct route *route,
     return true;
 }
 
+/* Not the room for texts, which nobody reads before it is written. */
+void asking_init(struct asking *asking)
+{
+    memset(asking, 0, offsetof(struct asking, owner));
+}
+
 bool asking_read(struct asking *asking, const struct serve_request *asked,
                  const struct route *route, const struct segments *segments, struct reply *reply)
 {
+    reply->is_read = route->method == METHOD_GET;
     asking->call.operation = (enum admin_operation)route->operation;
     asking->call.limit = (route->parameters & PARAMETER_LIMIT) != 0 ? limit_default : 0;
     return read_variables(&asking->call, route, segments, reply) &&

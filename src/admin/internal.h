@@ -174,7 +174,8 @@ struct asking {
     uint8_t why[why_bytes_max];
 };
 
-/* Zeroed but for the actor. asking_fini also after false. */
+void asking_init(struct asking *asking);
+/* The actor is filled already. False: refused; what there is of it stands until asking_fini. */
 bool asking_read(struct asking *asking, const struct serve_request *asked,
                  const struct route *route, const struct segments *segments, struct reply *reply);
 void asking_fini(struct asking *asking);
