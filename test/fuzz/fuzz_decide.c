@@ -48,7 +48,11 @@ static const char config[] =
     "'https://s5.example'],\n"
     "      fallback: {page: 'https://s6.example/'}}\n"
     "  s: {path: strip, servers: ['https://s7.example/a/b']}\n"
+    "pages: {up: {title: t}, bots: {in_place: true}}\n"
     "detours:\n"
+    "  - {name: wait, site: shop, path_prefix: /w, page: up, until: '2026-11-18T12:00:00Z',\n"
+    "     except: [/w/except], reason: r, share: 90%, rest: {page: bots}}\n"
+    "  - {name: place, site: shop, path: '/i/:x', page: bots, until: off, reason: r}\n"
     "  - {name: up, site: shop, path_prefix: /c, page: 'https://s8.example/', max_age: 1d,\n"
     "     until: '2026-11-18T12:00:00Z', except: ['/c/*.png'], reason: r,\n"
     "     bypass: {clients: [203.0.113.0/24], cookie: o=k}}\n";
@@ -60,8 +64,10 @@ static const char *const declared[] = {
     "https://s2.example:8443", "https://s3.example",    "https://s4.example",  "https://s5.example",
     "https://s6.example",      "https://s7.example",    "https://s8.example"};
 
-static const uint16_t statuses[] = {204, 301, 302, 307, 308, 400, 410, 414, 421, 503};
+static const uint16_t statuses[] = {200, 204, 301, 302, 307, 308, 400,
+                                    404, 405, 410, 414, 421, 503};
 
+static const struct ticket_key key; /* of zeros, so that a seed can have a good ticket */
 static struct decide_context context;
 static struct server_live live[8];
 static struct answer_scratch scratch;
@@ -107,6 +113,7 @@ static void build(void)
     context.regexes = regexes;
     context.servers = live;
     context.pool_turns = turns;
+    context.ticket_key = &key;
 }
 
 /* Whether location begins with the authority, and something else follows it. */
@@ -129,8 +136,25 @@ static bool leads_to_host(struct span location, struct span host, struct span si
     return named && leads_to(location, buffer_span(&own));
 }
 
+/* To a page of ours, or back from it: a path on the same host, however it is read. */
+static bool is_local(struct span location)
+{
+    for (size_t i = 0; i < location.len; i++) {
+        if (location.ptr[i] <= ' ' || location.ptr[i] >= 0x7f || location.ptr[i] == '\\') {
+            return false;
+        }
+    }
+    return location.ptr[0] == '/' && (location.len == 1 || location.ptr[1] != '/');
+}
+
 static bool is_declared(const struct decision *decision)
 {
+    if (decision->reason == REASON_WAIT_OVER) {
+        return is_local(decision->location);
+    }
+    if (span_starts(decision->location, SPAN("/"))) {
+        return is_local(decision->location) && span_starts(decision->location, SPAN(WAIT_PAGE));
+    }
     for (size_t i = 0; i < sizeof(declared) / sizeof(declared[0]); i++) {
         if (leads_to(decision->location, span_cstr(declared[i]))) {
             return true;
