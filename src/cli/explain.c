@@ -43,6 +43,10 @@ static struct explain_rule rule_of(const struct explanation *e, uint32_t index, 
     const struct snap_rule *rule = snapshot_rule(e->snapshot, index);
     struct span prefix = snapshot_text(e->snapshot, rule->prefix);
     struct span source = snapshot_text(e->snapshot, rule->source);
+    const struct model_detour *detour =
+        rule->kind == SNAP_DETOUR
+            ? explain_detour_find(e, snapshot_text(e->snapshot, rule->identity))
+            : NULL;
     return (struct explain_rule){.identity = snapshot_text(e->snapshot, rule->identity),
                                  .line = rule->line,
                                  .kind = kind_text(rule->kind),
@@ -50,6 +54,8 @@ static struct explain_rule rule_of(const struct explanation *e, uint32_t index, 
                                  .reason = snapshot_text(e->snapshot, rule->reason),
                                  .owner = snapshot_text(e->snapshot, rule->owner),
                                  .why = why,
+                                 .window = detour != NULL ? explain_detour_window(e, detour)
+                                                          : (struct span){0},
                                  .matched = lost == LOST_NOT || lost == LOST_LATER,
                                  .won = index == e->run.decision.rule,
                                  .bare = e->detoured && index == e->bare.decision.rule};
@@ -59,12 +65,6 @@ static struct explain_rule rule_of(const struct explanation *e, uint32_t index, 
 static struct explain_rule closed_detour(const struct explanation *e,
                                          const struct model_detour *detour)
 {
-    char text[time_text_max];
-    struct arena *arena = &e->configuration->arena;
-    bool over = detour->until_ns <= e->options.at_ns;
-    const char *why =
-        arena_printf(arena, over ? "its window closed at %s" : "its window opens at %s",
-                     time_format(over ? detour->until_ns : detour->from_ns, text));
     const struct model_rule *rule = &detour->rule;
     return (struct explain_rule){.identity = rule->identity,
                                  .line = rule->place.line,
@@ -73,14 +73,30 @@ static struct explain_rule closed_detour(const struct explanation *e,
                                      rule->path_source.len > 0 ? rule->path_source : rule->prefix,
                                  .reason = detour->reason,
                                  .owner = detour->owner,
-                                 .why = span_cstr(why)};
+                                 .why = explain_detour_why_closed(e, detour)};
 }
 
 static bool is_closed(const struct explanation *e, const struct model_detour *detour,
                       struct span site)
 {
     return span_eq(e->configuration->model->sites[detour->site].name, site) &&
-           (detour->from_ns > e->options.at_ns || detour->until_ns <= e->options.at_ns);
+           explain_detour_closed(e, detour);
+}
+
+/* Of a detour that would have won if there were not another one. */
+static struct span why_other_detour(const struct explanation *e, uint32_t rule, struct span why)
+{
+    const struct snap_rule *winner =
+        e->run.decision.rule != SNAP_NONE ? snapshot_rule(e->snapshot, e->run.decision.rule) : NULL;
+    const struct snap_rule *loser = snapshot_rule(e->snapshot, rule);
+    if (winner == NULL || winner->kind != SNAP_DETOUR || loser->kind != SNAP_DETOUR) {
+        return why;
+    }
+    const struct model_detour *first =
+        explain_detour_find(e, snapshot_text(e->snapshot, winner->identity));
+    const struct model_detour *second =
+        explain_detour_find(e, snapshot_text(e->snapshot, loser->identity));
+    return first != NULL && second != NULL ? explain_detour_before(e, first, second) : why;
 }
 
 struct rule_list {
@@ -108,6 +124,8 @@ static void add_rule(const struct explanation *e, uint32_t rule, const char *why
     struct span why = row != NULL || won ? lost_text(lost) : span_cstr(why_not_asked);
     if (lost == LOST_NOT && !won) {
         why = covered_text(e);
+    } else if (lost == LOST_LATER) {
+        why = why_other_detour(e, rule, why);
     }
     list->items[list->count++] = rule_of(e, rule, lost, why);
 }

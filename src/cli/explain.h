@@ -68,13 +68,32 @@ struct explain_rule {
     struct span source; /* the pattern as written; empty: none */
     struct span reason; /* of a detour */
     struct span owner;
-    struct span why; /* why it lost */
+    struct span why;    /* why it lost */
+    struct span window; /* of a detour that the snapshot holds: when it is open */
     bool matched;
     bool won;
     bool bare; /* answers where there is no detour */
 };
 /* Lives in the configuration's arena; NULL: no memory. */
 const struct explain_rule *explain_rules(const struct explanation *explanation, size_t *count_out);
+
+/* explain_detour.c; texts live in the configuration's arena */
+
+/* NULL: there is none. */
+const struct model_detour *explain_detour_find(const struct explanation *explanation,
+                                               struct span identity);
+/* Whether it has nobody then, and why. */
+bool explain_detour_closed(const struct explanation *explanation,
+                           const struct model_detour *detour);
+struct span explain_detour_why_closed(const struct explanation *explanation,
+                                      const struct model_detour *detour);
+/* "open since 2026-12-06T01:00:00Z until 2026-12-06T03:00:00Z, again at …" */
+struct span explain_detour_window(const struct explanation *explanation,
+                                  const struct model_detour *detour);
+/* Why the winner stands before the loser, which matches too. */
+struct span explain_detour_before(const struct explanation *explanation,
+                                  const struct model_detour *winner,
+                                  const struct model_detour *loser);
 
 /* explain_text.c, explain_json.c */
 

@@ -91,6 +91,7 @@ static void print_winner(const struct explanation *e, const struct explain_rule 
             fputs("  rule: ", stdout);
             print_rule(&rules[i]);
             putchar('\n');
+            put_line("  window: ", rules[i].window);
             put_line("  reason: ", rules[i].reason);
             put_line("  owner: ", rules[i].owner);
         }

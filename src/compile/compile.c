@@ -53,13 +53,25 @@ static void write_header(struct block *block, struct snapshot *header)
     block_write(block, 0, header, sizeof(*header));
 }
 
+/* What holds at now_ns, detour by detour; NULL: no memory. */
+static struct schedule_view *make_views(const struct model *model, int64_t now_ns)
+{
+    struct schedule_view *views = calloc(model->detour_count + 1, sizeof(*views));
+    for (size_t i = 0; views != NULL && i < model->detour_count; i++) {
+        schedule_at(&model->detours[i].schedule, now_ns, &views[i]);
+    }
+    return views;
+}
+
 enum err snapshot_compile(const struct model *model, const struct compile_slots *slots,
                           uint64_t generation, int64_t now_ns, uint8_t **bytes_out, size_t *len_out)
 {
-    struct compile compile = {.model = model, .slots = slots, .now_ns = now_ns};
+    struct schedule_view *views = make_views(model, now_ns);
+    struct compile compile = {.model = model, .slots = slots, .now_ns = now_ns, .views = views};
     block_init(&compile.block);
-    if (openings_init(&compile.openings, model, now_ns) != ERR_NONE) {
+    if (views == NULL || openings_init(&compile.openings, model, views) != ERR_NONE) {
         block_fini(&compile.block);
+        free(views);
         return ERR_MEMORY;
     }
     block_reserve(&compile.block, sizeof(struct snapshot));
@@ -67,6 +79,7 @@ enum err snapshot_compile(const struct model *model, const struct compile_slots 
     write_header(&compile.block, &header);
     free(compile.rules);
     openings_fini(&compile.openings);
+    free(views);
     enum err err = compile.block.err;
     if (err == ERR_NONE) {
         *len_out = compile.block.len;

@@ -13,7 +13,11 @@ struct compile_slots {
     void *context;
 };
 
-/* now_ns decides which detours are in it: those with from <= now < until. *bytes_out is
+/* Whether the paths of two detours are as specific as each other: then the newer one goes
+ * first. */
+bool compile_equally_specific(const struct model_rule *a, const struct model_rule *b);
+
+/* now_ns decides which detours are in it: those that have some clients then. *bytes_out is
  * malloc'd, *len_out bytes, and has passed snapshot_verify. slots NULL: all slots are 0.
  * ERR_MEMORY; ERR_LIMIT: larger than snap_bytes_max. */
 enum err snapshot_compile(const struct model *model, const struct compile_slots *slots,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* When a detour opens that could take requests which a rule answers now.
+/* When a detour opens, or takes more clients, that could take requests which a rule answers
+ * now.
  *
- * That is all the clock can do to the answer of a rule, but for the end of a detour's own
- * window: who closes was not the one that answered. Asked is whether two rules could match
+ * That is all the clock can do to the answer of a rule, but for a detour that lets its own
+ * clients go: who closes was not the one that answered. Asked is whether two rules could match
  * the same path on the same host, by the literal segments at their beginning and by hosts
  * that are written out. What is not that simple counts as yes: freshness may end too early,
  * never too late.
@@ -123,21 +124,22 @@ static struct opening *find_or_add(struct openings *openings, uint32_t parent, s
     return node;
 }
 
-static void sooner(int64_t *soonest, int64_t from_ns)
+static void sooner(int64_t *soonest, int64_t joins_ns)
 {
-    *soonest = from_ns < *soonest ? from_ns : *soonest;
+    *soonest = joins_ns < *soonest ? joins_ns : *soonest;
 }
 
-static void add(struct openings *openings, const struct model_detour *detour, struct span host)
+static void add(struct openings *openings, const struct model_detour *detour, int64_t joins_ns,
+                struct span host)
 {
     struct literals literals = {.rule = &detour->rule};
     struct opening *node = find_or_add(openings, above_roots(detour->site), host);
     struct span segment;
     while (next_literal(&literals, &segment)) {
-        sooner(&node->soonest_ns[REACH_BELOW], detour->from_ns);
+        sooner(&node->soonest_ns[REACH_BELOW], joins_ns);
         node = find_or_add(openings, number_of(openings, node), segment);
     }
-    sooner(&node->soonest_ns[literals.exact ? REACH_EXACT : REACH_OPEN], detour->from_ns);
+    sooner(&node->soonest_ns[literals.exact ? REACH_EXACT : REACH_OPEN], joins_ns);
 }
 
 /* ---- asking ---- */
@@ -180,18 +182,18 @@ int64_t openings_soonest(const struct openings *openings, uint32_t site,
 
 /* ---- life ---- */
 
-static bool is_to_come(const struct model_detour *detour, int64_t now_ns)
+static bool is_to_come(const struct model_detour *detour, const struct schedule_view *view)
 {
-    return detour->from_ns > now_ns && takes_remembered(&detour->rule.conditions);
+    return view->joins_ns != SCHEDULE_NEVER && takes_remembered(&detour->rule.conditions);
 }
 
-static size_t count_nodes(const struct model *model, int64_t now_ns)
+static size_t count_nodes(const struct model *model, const struct schedule_view *views)
 {
     size_t count = 0;
     struct span segment;
     for (size_t i = 0; i < model->detour_count; i++) {
         struct literals literals = {.rule = &model->detours[i].rule};
-        if (is_to_come(&model->detours[i], now_ns)) {
+        if (is_to_come(&model->detours[i], &views[i])) {
             count += 2; /* it is added below all hosts and below its own */
             while (next_literal(&literals, &segment)) {
                 count += 2;
@@ -201,9 +203,10 @@ static size_t count_nodes(const struct model *model, int64_t now_ns)
     return count;
 }
 
-enum err openings_init(struct openings *openings, const struct model *model, int64_t now_ns)
+enum err openings_init(struct openings *openings, const struct model *model,
+                       const struct schedule_view *views)
 {
-    size_t count = count_nodes(model, now_ns);
+    size_t count = count_nodes(model, views);
     size_t size = 8;
     *openings = (struct openings){0};
     if (count == 0) {
@@ -219,9 +222,9 @@ enum err openings_init(struct openings *openings, const struct model *model, int
     openings->mask = (uint32_t)(size - 1);
     for (size_t i = 0; i < model->detour_count; i++) {
         const struct model_detour *detour = &model->detours[i];
-        if (is_to_come(detour, now_ns)) {
-            add(openings, detour, all_hosts);
-            add(openings, detour, host_of(&detour->rule));
+        if (is_to_come(detour, &views[i])) {
+            add(openings, detour, views[i].joins_ns, all_hosts);
+            add(openings, detour, views[i].joins_ns, host_of(&detour->rule));
         }
     }
     return ERR_NONE;

@@ -4,7 +4,7 @@
 
 #include "compile/block.h"
 
-/* The detours that have not opened yet. */
+/* The detours that may take clients which they have not now. */
 struct openings {
     struct opening *places; /* a hash table; NULL: there are none */
     uint32_t mask;
@@ -15,6 +15,7 @@ struct compile {
     const struct model *model;
     const struct compile_slots *slots; /* NULL: all slots are 0 */
     int64_t now_ns;
+    const struct schedule_view *views; /* of the model's detours */
     struct openings openings;
     uint32_t site;           /* the one that is compiled */
     struct snap_rule *rules; /* filled in the order of their indexes */
@@ -37,10 +38,11 @@ struct snap_list compile_hosts(struct compile *compile, uint32_t *catch_all_out)
 /* opening.c */
 
 /* What is found points into the model. ERR_MEMORY. */
-enum err openings_init(struct openings *openings, const struct model *model, int64_t now_ns);
+enum err openings_init(struct openings *openings, const struct model *model,
+                       const struct schedule_view *views);
 void openings_fini(struct openings *openings);
-/* When the first detour of the site opens that could match a request which the rule matches;
- * SNAP_NEVER. May be too early. */
+/* When the first detour of the site opens, or takes more clients, that could match a request
+ * which the rule matches; SNAP_NEVER. May be too early. */
 int64_t openings_soonest(const struct openings *openings, uint32_t site,
                          const struct model_rule *rule);
 

@@ -225,6 +225,15 @@ static int64_t change_of(const struct compile *compile, const struct model_rule 
                                 : SNAP_NEVER;
 }
 
+/* When clients can expect it to be over. */
+static int64_t ends_ns(const struct schedule_view *view, int64_t now_ns)
+{
+    if (view->state == SCHEDULE_HELD) {
+        return SNAP_NEVER;
+    }
+    return now_ns < view->closes_ns ? view->closes_ns : view->gone_ns;
+}
+
 static void add_detour(struct compile *compile, const struct model_detour *detour,
                        struct snap_rule *out)
 {
@@ -232,9 +241,11 @@ static void add_detour(struct compile *compile, const struct model_detour *detou
     out->except = compile_except(compile, detour);
     out->bypass_clients = block_cidrs(block, detour->bypass_clients, detour->bypass_client_count);
     out->bypass_cookies = block_tests(block, detour->bypass_cookies);
-    out->opened_ns = detour->from_ns;
-    out->until_ns = detour->until_ns;
-    out->change_ns = detour->until_ns < out->change_ns ? detour->until_ns : out->change_ns;
+    const struct schedule_view *view = &compile->views[detour - compile->model->detours];
+    out->reach_ppm = view->share_ppm;
+    out->opened_ns = view->opened_ns;
+    out->until_ns = ends_ns(view, compile->now_ns);
+    out->change_ns = view->leaves_ns < out->change_ns ? view->leaves_ns : out->change_ns;
     out->reason = block_text(block, detour->reason);
     out->owner = block_text(block, detour->owner);
     if (out->except.count + out->bypass_clients.count + out->bypass_cookies.count > 0) {
@@ -255,6 +266,7 @@ static struct snap_rule make_rule(struct compile *compile, const struct model_ru
         .source = block_text(block, rule->path != NULL ? rule->path_source : rule->prefix),
         .conditions = compile_conditions(compile, &rule->conditions),
         .share_ppm = rule->share_ppm,
+        .reach_ppm = share_ppm_full,
         .share_salt = (uint32_t)XXH3_64bits(rule->identity.ptr, rule->identity.len),
         .action = compile_action(compile, &rule->action, rule),
         .rest = compile_action(compile, &rule->rest, rule),

@@ -5,6 +5,7 @@
 /* A detour that is active now, and how specific it is. */
 struct ranked {
     const struct model_detour *detour;
+    int64_t opened_ns;
     size_t index; /* in the file */
     size_t literal_bytes;
     bool exact;
@@ -29,8 +30,8 @@ static size_t literal_bytes(const struct model_rule *rule, bool *exact)
     }
 }
 
-/* The most specific path first, then the newest: the one that began last, then the one
- * that stands last in the file. */
+/* The most specific path first, then the newest: the one that opened last, then the one that
+ * stands last in the file. */
 static int compare_ranked(const void *left, const void *right)
 {
     const struct ranked *a = left;
@@ -41,15 +42,17 @@ static int compare_ranked(const void *left, const void *right)
     if (a->exact != b->exact) {
         return a->exact ? -1 : 1;
     }
-    if (a->detour->from_ns != b->detour->from_ns) {
-        return a->detour->from_ns > b->detour->from_ns ? -1 : 1;
+    if (a->opened_ns != b->opened_ns) {
+        return a->opened_ns > b->opened_ns ? -1 : 1;
     }
     return a->index > b->index ? -1 : 1;
 }
 
-static bool is_active(const struct model_detour *detour, int64_t now_ns)
+bool compile_equally_specific(const struct model_rule *a, const struct model_rule *b)
 {
-    return detour->from_ns <= now_ns && now_ns < detour->until_ns;
+    bool exact_a;
+    bool exact_b;
+    return literal_bytes(a, &exact_a) == literal_bytes(b, &exact_b) && exact_a == exact_b;
 }
 
 static struct snap_ruleset compile_detours(struct compile *compile, uint32_t site)
@@ -64,8 +67,10 @@ static struct snap_ruleset compile_detours(struct compile *compile, uint32_t sit
     }
     for (size_t i = 0; i < model->detour_count; i++) {
         const struct model_detour *detour = &model->detours[i];
-        if (detour->site == site && is_active(detour, compile->now_ns)) {
-            ranked[count] = (struct ranked){.detour = detour, .index = i};
+        const struct schedule_view *view = &compile->views[i];
+        if (detour->site == site && view->share_ppm > 0) {
+            ranked[count] =
+                (struct ranked){.detour = detour, .opened_ns = view->opened_ns, .index = i};
             ranked[count].literal_bytes = literal_bytes(&detour->rule, &ranked[count].exact);
             count++;
         }

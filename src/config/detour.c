@@ -2,67 +2,8 @@
 /* The detours: list. */
 #include "config/rule.h"
 
-#include "base/clock.h"
 #include "config/override.h"
-#include "config/time.h"
 #include "http/field.h"
-
-/* ---- the window ---- */
-
-static bool read_time(struct load *load, const struct node *node, int64_t *out)
-{
-    struct time_result result;
-    if (node->kind != NODE_SCALAR) {
-        return read_refuse(load, node, "a time like 2026-12-01T02:00:00Z");
-    }
-    enum err err = time_parse(node->text, &load->zones, &result);
-    if (err != ERR_NONE) {
-        problems_error(load->problems, node->place, "the time \"%.*s\" is not understood: %s",
-                       SHOW(node->text), result.reason);
-        return false;
-    }
-    char text[time_text_max];
-    if (result.kind != LOCAL_ONCE) {
-        problems_warning(load->problems, node->place,
-                         "\"%.*s\" %s there, since the clock changes; it is taken as %s",
-                         SHOW(node->text),
-                         result.kind == LOCAL_GAP ? "does not exist" : "comes twice",
-                         time_format(result.ns, text));
-    }
-    *out = result.ns;
-    return true;
-}
-
-static bool read_window(struct load *load, const struct node *const *at, const struct node *node,
-                        struct model_detour *detour)
-{
-    bool good = at[KEY_FROM] == NULL || read_time(load, at[KEY_FROM], &detour->from_ns);
-    if (at[KEY_UNTIL] == NULL) {
-        problems_error(load->problems, node->place,
-                       "a detour needs an end: `until: 2026-12-01T04:00:00Z`, or `until: off` when "
-                       "it has none");
-        return false;
-    }
-    if (!node_is_word(at[KEY_UNTIL], "off")) {
-        good = read_time(load, at[KEY_UNTIL], &detour->until_ns) && good;
-    }
-    if (!good) {
-        return false;
-    }
-    if (detour->until_ns <= detour->from_ns) {
-        problems_error(load->problems, at[KEY_UNTIL]->place,
-                       "`until` is not after `from`, so this detour would never be open; swap or "
-                       "mend them");
-        return false;
-    }
-    char text[time_text_max];
-    if (detour->until_ns <= load->now_ns) {
-        problems_warning(load->problems, at[KEY_UNTIL]->place,
-                         "this detour is over since %s; take it away when it is not needed again",
-                         time_format(detour->until_ns, text));
-    }
-    return true;
-}
 
 /* ---- bypass and except ---- */
 
@@ -208,8 +149,7 @@ static bool read_detour(struct load *load, const struct node *node, struct names
 {
     const struct node *at[DETOUR_KEYS];
     struct scope scope = {.detour = true};
-    *detour = (struct model_detour){.from_ns = INT64_MIN, .until_ns = TIME_NEVER};
-    detour->rule.kind = RULE_DETOUR;
+    *detour = (struct model_detour){.rule.kind = RULE_DETOUR};
     if (!read_map(load, node, "a detour", rule_keys, DETOUR_KEYS, at)) {
         return false;
     }
@@ -219,7 +159,7 @@ static bool read_detour(struct load *load, const struct node *node, struct names
     } else {
         good = false;
     }
-    good = read_window(load, at, node, detour) && good;
+    good = read_window(load, at, node, &detour->schedule) && good;
     good = (at[KEY_BYPASS] == NULL || read_bypass(load, at[KEY_BYPASS], detour)) && good;
     good = (at[KEY_EXCEPT] == NULL || read_except(load, at[KEY_EXCEPT], detour)) && good;
     good = read_why(load, at, node, detour) && good;

@@ -302,6 +302,21 @@ static bool detour_excepts(struct search *search, const struct model_detour *det
     return false;
 }
 
+/* While its first window takes everybody. */
+static int64_t full_from(const struct model_detour *detour)
+{
+    const struct schedule *s = &detour->schedule;
+    int64_t opens_ns = s->repeat != NULL ? recurrence_first_ns(s->repeat) : s->from_ns;
+    return opens_ns + s->ramp_ns;
+}
+
+static int64_t full_until(const struct model_detour *detour)
+{
+    const struct schedule *s = &detour->schedule;
+    int64_t late_ns = s->repeat != NULL ? recurrence_first_ns(s->repeat) - s->from_ns : 0;
+    return s->hold ? TIME_NEVER : s->until_ns + late_ns;
+}
+
 /* True: rule answers, or nobody knows, and then *out is NULL. */
 static bool answers(struct search *search, const struct walk *walk, const struct model_rule *rule,
                     const struct hop *hop, struct found *found, const struct model_rule **out)
@@ -323,13 +338,13 @@ static const struct model_rule *answering(struct search *search, struct walk *wa
     const struct model_rule *rule = NULL;
     for (size_t i = 0; walk->detour != NULL && i < model->detour_count; i++) {
         const struct model_detour *d = &model->detours[i];
-        bool open = d->from_ns < walk->until_ns && walk->from_ns < d->until_ns;
+        bool open = full_from(d) < walk->until_ns && walk->from_ns < full_until(d);
         if (d->site != hop->site || !open || detour_excepts(search, d, hop->path)) {
             continue;
         }
         if (answers(search, walk, &d->rule, hop, found, &rule)) {
-            walk->from_ns = d->from_ns > walk->from_ns ? d->from_ns : walk->from_ns;
-            walk->until_ns = d->until_ns < walk->until_ns ? d->until_ns : walk->until_ns;
+            walk->from_ns = full_from(d) > walk->from_ns ? full_from(d) : walk->from_ns;
+            walk->until_ns = full_until(d) < walk->until_ns ? full_until(d) : walk->until_ns;
             return rule;
         }
     }
@@ -478,8 +493,8 @@ static void try_rule(struct search *search, const struct model_rule *rule, uint3
     struct found found;
     arena_init(&arena, 1 << 20);
     struct walk walk = {.load = load, .arena = &arena, .detour = detour, .count = 1};
-    walk.from_ns = detour != NULL ? detour->from_ns : INT64_MIN;
-    walk.until_ns = detour != NULL ? detour->until_ns : TIME_NEVER;
+    walk.from_ns = detour != NULL ? full_from(detour) : INT64_MIN;
+    walk.until_ns = detour != NULL ? full_until(detour) : TIME_NEVER;
     struct hop *hop = &walk.hops[0];
     *hop = (struct hop){.rule = rule, .site = site};
     struct span location;

@@ -9,11 +9,12 @@
 #include "base/problem.h"
 #include "http/forwarded.h"
 #include "net/listener.h"
+#include "schedule/schedule.h"
 #include "uri/pattern.h"
 #include "uri/template.h"
 
 /* No end, or none known. */
-#define TIME_NEVER INT64_MAX
+#define TIME_NEVER SCHEDULE_NEVER
 
 enum { model_workers_max = 256, share_ppm_full = 1000000 };
 
@@ -109,8 +110,7 @@ struct model_rule {
 struct model_detour {
     struct model_rule rule;
     uint32_t site;
-    int64_t from_ns;                     /* INT64_MIN: since ever */
-    int64_t until_ns;                    /* TIME_NEVER: `until: off` */
+    struct schedule schedule;
     const struct pattern *const *except; /* paths that are left alone */
     size_t except_count;
     const struct cidr *bypass_clients;

@@ -33,6 +33,12 @@ enum rule_key {
     KEY_SITE = ROUTE_KEYS,
     KEY_FROM,
     KEY_UNTIL,
+    KEY_FOR,
+    KEY_REPEAT,
+    KEY_ZONE,
+    KEY_RAMP,
+    KEY_RETURN_OVER,
+    KEY_AT_END,
     KEY_BYPASS,
     KEY_EXCEPT,
     KEY_REASON,
@@ -85,6 +91,10 @@ bool read_allowed_targets(struct load *load, const struct node *node);
 bool check_captures(struct load *load, const struct node *node, const struct pattern *pattern);
 /* Whether it is one that every request brings: scheme host port path query method. */
 bool variable_is_builtin(struct span name);
+
+/* window.c: everything that says when a detour is open. */
+bool read_window(struct load *load, const struct node *const *at, const struct node *node,
+                 struct schedule *out);
 
 /* page.c */
 bool read_pages(struct load *load, const struct node *node);

@@ -141,34 +141,37 @@ static enum err zone_fault(struct time_result *out, enum err err)
 }
 
 /* What stands behind the time of day: Z, an offset, or a zone. */
-static enum err place_in_time(struct span rest, int64_t local_s, struct zones *zones,
+static enum err place_in_time(struct span rest, struct zones *zones, const struct zone *zone,
                               int64_t *utc_s, struct time_result *out)
 {
     int64_t offset = 0;
-    struct span zone_name = span_trim(rest);
-    if (zone_name.len == 0) {
+    struct span name = span_trim(rest);
+    if (name.len == 0 && zone == NULL) {
         return refuse(out, ERR_SYNTAX,
                       "it has no time zone; append Z, an offset like +01:00, or a space and a "
                       "zone like Europe/Berlin");
     }
     bool utc = span_eq_ci(rest, SPAN("Z"));
     if (utc || offset_read(rest, &offset)) {
-        *utc_s = local_s - offset;
+        *utc_s = out->local_s - offset;
+        out->offset_s = (int32_t)offset;
         return ERR_NONE;
     }
-    if (rest.ptr[0] != ' ') {
+    if (name.len > 0 && rest.ptr[0] != ' ') {
         return refuse(out, ERR_SYNTAX, "write it like 2026-12-01T02:00:00Z");
     }
-    const struct zone *zone;
-    enum err err = zones_find(zones, zone_name, &zone);
+    out->zone_name = name;
+    enum err err = name.len > 0 ? zones_find(zones, name, &zone) : ERR_NONE;
     if (err != ERR_NONE) {
         return zone_fault(out, err);
     }
-    out->kind = zone_resolve(zone, local_s, utc_s);
+    out->zone = zone;
+    out->kind = zone_resolve(zone, out->local_s, utc_s);
     return ERR_NONE;
 }
 
-enum err time_parse(struct span text, struct zones *zones, struct time_result *out)
+enum err time_parse_in(struct span text, struct zones *zones, const struct zone *zone,
+                       struct time_result *out)
 {
     struct stamp s;
     size_t at;
@@ -181,12 +184,18 @@ enum err time_parse(struct span text, struct zones *zones, struct time_result *o
     if (fault != NULL) {
         return refuse(out, ERR_RANGE, fault);
     }
-    int64_t local_s = days_from_civil(s.year, s.month, s.day) * seconds_per_day +
-                      (int64_t)s.hour * 3600 + (int64_t)s.minute * 60 + (int64_t)s.second;
+    out->local_s = days_from_civil(s.year, s.month, s.day) * seconds_per_day +
+                   (int64_t)s.hour * 3600 + (int64_t)s.minute * 60 + (int64_t)s.second;
+    out->fraction_ns = s.fraction_ns;
     int64_t utc_s;
-    enum err err = place_in_time(span_from(text, at), local_s, zones, &utc_s, out);
+    enum err err = place_in_time(span_from(text, at), zones, zone, &utc_s, out);
     if (err == ERR_NONE) {
         out->ns = utc_s * NS_PER_SECOND + s.fraction_ns;
     }
     return err;
+}
+
+enum err time_parse(struct span text, struct zones *zones, struct time_result *out)
+{
+    return time_parse_in(text, zones, NULL, out);
 }

@@ -10,6 +10,12 @@ struct time_result {
     int64_t ns; /* since 1970-01-01T00:00:00Z */
     enum local_kind kind;
     const char *reason;
+    /* As it was written: what the clock shows there, and where that is. */
+    int64_t local_s;
+    int64_t fraction_ns;
+    const struct zone *zone; /* NULL: an offset, which is: */
+    int32_t offset_s;
+    struct span zone_name; /* in the text; empty: it names none */
 };
 
 /* "2026-12-01T02:00:00Z", "2026-12-01T02:00:00+01:00" (RFC 3339), or a local time with an
@@ -17,6 +23,9 @@ struct time_result {
  * be a space. Years 1970 to 2199. ERR_SYNTAX, ERR_RANGE, ERR_NOTFOUND (the zone), ERR_IO,
  * ERR_MEMORY: out->reason says why. */
 enum err time_parse(struct span text, struct zones *zones, struct time_result *out);
+/* The same; a time that says nothing of a zone is one of this zone. NULL: there is none. */
+enum err time_parse_in(struct span text, struct zones *zones, const struct zone *zone,
+                       struct time_result *out);
 
 enum { time_text_max = 32 };
 /* "2026-12-01T01:00:00Z". */

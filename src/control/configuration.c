@@ -259,12 +259,9 @@ int64_t configuration_next_edge(const struct model *model, int64_t after_ns)
 {
     int64_t next = TIME_NEVER;
     for (size_t i = 0; i < model->detour_count; i++) {
-        const int64_t edges[2] = {model->detours[i].from_ns, model->detours[i].until_ns};
-        for (size_t k = 0; k < 2; k++) {
-            if (edges[k] > after_ns && edges[k] < next) {
-                next = edges[k];
-            }
-        }
+        struct schedule_view view;
+        schedule_at(&model->detours[i].schedule, after_ns, &view);
+        next = view.next_ns < next ? view.next_ns : next;
     }
     return next;
 }

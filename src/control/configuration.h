@@ -48,5 +48,6 @@ enum err configuration_open_log(struct configuration *configuration);
 /* The lines of MESSAGE_LISTEN; ERR_LIMIT: too many listeners. */
 enum err configuration_listeners(const struct configuration *configuration, struct buffer *out);
 
-/* When the next window of a detour opens or closes, later than after_ns; TIME_NEVER. */
+/* When the next window of a detour opens or closes, or a ramp makes a step, later than
+ * after_ns; TIME_NEVER. */
 int64_t configuration_next_edge(const struct model *model, int64_t after_ns);

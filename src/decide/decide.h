@@ -133,6 +133,7 @@ enum lost {
     LOST_QUERY,
     LOST_CLIENT,
     LOST_SHARE, /* the client is not in its share, and the rest goes on */
+    LOST_RAMP,  /* the detour has not taken the client yet, or has let it go */
     LOST_EXCEPT,
     LOST_BYPASS,
     LOST_LABEL, /* a value for the authority that the rule does not list */

@@ -128,7 +128,8 @@ static void note_dependence(struct asked *asked, const struct snap_rule *rule)
     if (conditions->cookies.count + rule->bypass_cookies.count > 0) {
         out->vary |= VARY_COOKIE;
     }
-    if (conditions->clients.count + rule->bypass_clients.count > 0 || rule->share_ppm < 1000000) {
+    if (conditions->clients.count + rule->bypass_clients.count > 0 || rule->share_ppm < 1000000 ||
+        rule->reach_ppm < 1000000) {
         out->depends_on_client = true;
     }
     if (conditions->headers.count > 0) {
@@ -262,6 +263,17 @@ bool labels_listed(const struct asked *asked, const struct matched *matched,
     return true;
 }
 
+/* Independent of the share: it says who has the detour at all, and share and rest divide
+ * these. */
+static bool is_reached(const struct asked *asked, const struct snap_rule *rule)
+{
+    if (rule->reach_ppm >= 1000000) {
+        return true;
+    }
+    uint64_t salt = UINT64_C(1) << 32 | rule->share_salt;
+    return client_hash(&asked->decision->client, salt) % 1000000 < rule->reach_ppm;
+}
+
 static enum lost rule_lost(struct asked *asked, struct matched *matched, bool *limit)
 {
     const struct snap_rule *rule = matched->rule;
@@ -279,6 +291,9 @@ static enum lost rule_lost(struct asked *asked, struct matched *matched, bool *l
     if (lost == LOST_NOT && (!labels_listed(asked, matched, &rule->action) ||
                              !labels_listed(asked, matched, &rule->rest))) {
         lost = LOST_LABEL;
+    }
+    if (lost == LOST_NOT && !is_reached(asked, rule)) {
+        lost = LOST_RAMP;
     }
     return lost;
 }

@@ -43,6 +43,7 @@ struct span lost_text(enum lost lost)
         [LOST_QUERY] = "a query parameter is not as it asks",
         [LOST_CLIENT] = "the client's address is not in its list",
         [LOST_SHARE] = "the client is not in its share",
+        [LOST_RAMP] = "its ramp has not reached the client, or has let it go",
         [LOST_EXCEPT] = "the path is excepted",
         [LOST_BYPASS] = "the client bypasses it",
         [LOST_LABEL] = "a value for the target's host is not listed",

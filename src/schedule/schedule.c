@@ -82,24 +82,14 @@ static struct windows join(const struct openings *openings, const struct schedul
     return out;
 }
 
-/* Before what is looked at: whatever opened then is gone, but for one that may run together
- * with a later one. */
-static int64_t look_back(const struct schedule *s, int64_t now_ns)
-{
-    int64_t length = s->until_ns - s->from_ns;
-    int64_t back = now_ns - s->from_ns;
-    int64_t wanted =
-        length > (INT64_MAX - s->return_over_ns) / 2 ? INT64_MAX : 2 * length + s->return_over_ns;
-    return now_ns < s->from_ns || back < wanted ? s->from_ns : now_ns - wanted;
-}
-
-static struct windows repeated_windows(const struct schedule *s, int64_t now_ns)
+/* Windows from from_ns on. */
+static struct windows windows_since(const struct schedule *s, int64_t from_ns, int64_t now_ns)
 {
     struct openings openings = {0};
     struct recurrence_walk walk;
     int64_t ns;
     int64_t bound;
-    recurrence_walk_init(&walk, s->repeat, look_back(s, now_ns));
+    recurrence_walk_init(&walk, s->repeat, from_ns);
     while (recurrence_next(&walk, &ns, &bound)) {
         openings_add(&openings, ns);
         if (bound > now_ns && bound >= join(&openings, s, now_ns).opens_ns) {
@@ -107,6 +97,22 @@ static struct windows repeated_windows(const struct schedule *s, int64_t now_ns)
         }
     }
     return join(&openings, s, now_ns);
+}
+
+/* Looks back until the last window is found, and nothing that could be one with it lies
+ * before. */
+static struct windows repeated_windows(const struct schedule *s, int64_t now_ns)
+{
+    int64_t reach = later(s->until_ns - s->from_ns, s->return_over_ns);
+    int64_t most = now_ns > s->from_ns ? now_ns - s->from_ns : 0;
+    for (int64_t back = reach;; back = later(back, back)) {
+        bool all = back >= most;
+        int64_t since = all ? s->from_ns : now_ns - back;
+        struct windows windows = windows_since(s, since, now_ns);
+        if (all || (windows.any && windows.opened_ns - since > reach)) {
+            return windows;
+        }
+    }
 }
 
 static struct windows single_window(const struct schedule *s, int64_t now_ns)

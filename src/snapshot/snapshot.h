@@ -17,7 +17,7 @@
 #define SNAP_NEVER INT64_MAX
 
 enum {
-    snap_version = 4,
+    snap_version = 5,
     snap_bytes_max = 1 << 30,
     snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
     snap_server_slots_max = 1 << 16,
@@ -146,6 +146,8 @@ struct snap_rule {
     struct snap_list bypass_cookies; /* struct snap_test */
     uint32_t share_ppm;
     uint32_t share_salt; /* so that shares of different rules are independent */
+    uint32_t reach_ppm;  /* of all clients: those whom a detour takes while it opens or closes */
+    uint32_t reserved;
     struct snap_action action;
     struct snap_action rest;
     struct snap_list headers; /* struct snap_field, to add */

@@ -64,7 +64,11 @@ static void check_model(const struct model *model)
     }
     for (size_t i = 0; i < model->detour_count; i++) {
         const struct model_detour *detour = &model->detours[i];
-        assert(detour->site < model->site_count && detour->from_ns < detour->until_ns);
+        const struct schedule *s = &detour->schedule;
+        assert(detour->site < model->site_count && s->from_ns < s->until_ns);
+        assert(s->repeat == NULL || (!s->hold && s->until_ns != SCHEDULE_NEVER));
+        assert(s->ramp_ns == 0 || s->ramp_ns <= s->until_ns - s->from_ns);
+        assert(s->return_over_ns == 0 || (!s->hold && s->until_ns != SCHEDULE_NEVER));
         check_rule(model, &detour->rule);
     }
 }

@@ -146,8 +146,8 @@ static void test_the_design_file_pools_and_detours(void **state)
     assert_span(sticky->servers[1].name, "a.example.net:8443");
     const struct model_detour *detour = &m->detours[0];
     assert_span(detour->rule.identity, "shop/detours/checkout-upgrade");
-    assert_int_equal(detour->from_ns / NS_PER_SECOND, 1922317200);
-    assert_int_equal(detour->until_ns / NS_PER_SECOND, 1922324400);
+    assert_int_equal(detour->schedule.from_ns / NS_PER_SECOND, 1922317200);
+    assert_int_equal(detour->schedule.until_ns / NS_PER_SECOND, 1922324400);
     assert_int_equal(detour->rule.action.kind, ACTION_PAGE);
     assert_int_equal(detour->rule.action.retry_after_s, 300);
     assert_int_equal(detour->bypass_client_count, 1);

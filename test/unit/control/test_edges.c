@@ -10,9 +10,9 @@
 
 /* Two that overlap, and one that has no end. */
 static const struct model_detour windows[] = {
-    {.from_ns = 1000, .until_ns = 2000},
-    {.from_ns = 1500, .until_ns = 5000},
-    {.from_ns = 4000, .until_ns = TIME_NEVER},
+    {.schedule = {.from_ns = 1000, .until_ns = 2000}},
+    {.schedule = {.from_ns = 1500, .until_ns = 5000}},
+    {.schedule = {.from_ns = 4000, .until_ns = TIME_NEVER}},
 };
 
 static const struct {

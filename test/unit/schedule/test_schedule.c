@@ -141,6 +141,24 @@ static void it_repeats(void **state)
     CHECK(&s, rows);
 }
 
+/* However long ago it was. */
+static void the_last_window_is_remembered(void **state)
+{
+    struct schedule s = repeating("UTC", "2026-01-01T01:00:00", 600, "FREQ=YEARLY;COUNT=3");
+    struct schedule_view view;
+    schedule_at(&s, instant("2026-12-31T00:00:00"), &view);
+    assert_int_equal(view.state, SCHEDULE_PLANNED);
+    assert_int_equal(view.opened_ns, instant("2026-01-01T01:00:00"));
+    assert_int_equal(view.closes_ns, instant("2026-01-01T01:10:00"));
+    assert_int_equal(view.opens_ns, instant("2027-01-01T01:00:00"));
+    schedule_at(&s, instant("2200-01-01T00:00:00"), &view);
+    assert_int_equal(view.state, SCHEDULE_OVER);
+    assert_int_equal(view.closes_ns, instant("2028-01-01T01:10:00"));
+    schedule_at(&s, instant("2000-01-01T00:00:00"), &view);
+    assert_int_equal(view.state, SCHEDULE_PLANNED);
+    assert_int_equal(view.opened_ns, SCHEDULE_NEVER);
+}
+
 /* Each window lasts two hours of time, whatever the clock shows at its end. */
 static void clocks_that_are_set(void **state)
 {
@@ -199,6 +217,7 @@ int main(void)
         cmocka_unit_test(held_is_past_its_end),
         cmocka_unit_test(a_ramp_grows_and_shrinks_in_steps),
         cmocka_unit_test_setup_teardown(it_repeats, begin, end),
+        cmocka_unit_test_setup_teardown(the_last_window_is_remembered, begin, end),
         cmocka_unit_test_setup_teardown(clocks_that_are_set, begin, end),
         cmocka_unit_test_setup_teardown(windows_that_a_gap_brings_together_are_one, begin, end),
     };
