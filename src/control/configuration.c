@@ -133,12 +133,17 @@ static bool list_rules(struct configuration *c)
         count += model->sites[i].route_count;
     }
     c->rules = arena_array(&c->arena, count, sizeof(*c->rules));
-    if (c->rules == NULL) {
+    c->detours = arena_array(&c->arena, model->detour_count, sizeof(*c->detours));
+    if (c->rules == NULL || c->detours == NULL) {
         return false;
     }
     for (size_t i = 0; i < model->detour_count; i++) {
         const struct model_detour *detour = &model->detours[i];
         add_rule(c, model->sites[detour->site].name, &detour->rule);
+        c->detours[c->detour_count++] =
+            (struct metrics_detour){.site = model->sites[detour->site].name,
+                                    .identity = detour->rule.identity,
+                                    .schedule = &detour->schedule};
     }
     for (size_t i = 0; i < model->site_count; i++) {
         const struct model_site *site = &model->sites[i];

@@ -24,6 +24,8 @@ struct configuration {
     struct metrics_rule *rules;
     size_t rule_count;
     struct metrics_server *servers;
+    struct metrics_detour *detours;
+    size_t detour_count;
     size_t server_count;
 };
 

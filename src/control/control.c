@@ -19,6 +19,7 @@
 #include "control/publish.h"
 #include "control/secret.h"
 #include "control/state.h"
+#include "control/windows.h"
 #include "net/channel.h"
 #include "shared/heartbeat.h"
 
@@ -32,12 +33,18 @@ enum { cores_max = 256 };
 /* With three keys, one that seals and two that open, a ticket is good for 24 hours. */
 static const double ticket_rotation_s = 12 * 3600;
 
+/* How often the log says that a detour is overdue. */
+static const double overdue_pause_s = 600;
+
 struct control {
     struct ev_loop *loop;
     ev_io channel;
     ev_timer heartbeat;
     struct alarm alarm;
     ev_timer rotation; /* of the keys that seal tickets */
+    ev_timer overdue;
+    struct windows windows;
+    uint64_t quiet_generation; /* the last one that a ramp's step alone has made */
     struct observe *observe;
     struct health *health; /* NULL until the pages are mapped */
     const char *path;
@@ -333,6 +340,7 @@ static enum err publish(struct control *c, struct configuration *configuration, 
     close(message.fds[0]);
     c->generation++;
     c->alarm_missed = false;
+    windows_publish(&c->windows, configuration->model, now);
     alarm_set(&c->alarm, configuration_next_edge(configuration->model, now));
     return ERR_NONE;
 }
@@ -462,8 +470,10 @@ static void on_message(struct control *c, struct message *message)
         on_refused(c, message);
         break;
     case MESSAGE_ACK:
-        log_info("generation %llu is in use by all workers",
-                 (unsigned long long)message->generation);
+        if (message->generation != c->quiet_generation) {
+            log_info("generation %llu is in use by all workers",
+                     (unsigned long long)message->generation);
+        }
         break;
     case MESSAGE_RELOAD:
         c->reload_again = true;
@@ -505,8 +515,10 @@ static void publish_again(struct control *c)
         alarm_set(&c->alarm, clock_wall_ns() + NS_PER_SECOND);
         return;
     }
-    log_info("generation %llu: a window opened or closed, or the clock was set",
-             (unsigned long long)c->generation);
+    if (c->generation != c->quiet_generation) {
+        log_info("generation %llu: a window opened or closed, or the clock was set",
+                 (unsigned long long)c->generation);
+    }
 }
 
 static void give_sign(struct control *c, uint32_t patience_s)
@@ -530,13 +542,37 @@ static void on_channel(struct ev_loop *loop, ev_io *watcher, int events)
     give_sign(c, heartbeat_patience_s);
 }
 
-/* A window opens or closes, or the clock was set. */
+/* Nothing is published for a clock that was set to where the same detours are open. */
+static void look_at_windows(struct control *c)
+{
+    int64_t now_ns = clock_wall_ns();
+    enum windows_change change = WINDOWS_OTHER;
+    if (c->current != NULL && c->candidate == NULL) {
+        change = windows_compare(&c->windows, c->current->model, now_ns);
+    }
+    if (change == WINDOWS_SAME) {
+        alarm_set(&c->alarm, configuration_next_edge(c->current->model, now_ns));
+        return;
+    }
+    c->quiet_generation = change == WINDOWS_STEP ? c->generation + 1 : 0;
+    publish_again(c);
+}
+
+/* A window opens or closes, a ramp makes a step, or the clock was set. */
 static void on_alarm(void *context)
 {
     struct control *c = context;
     give_sign(c, heartbeat_patience_work_s);
-    publish_again(c);
+    look_at_windows(c);
     give_sign(c, heartbeat_patience_s);
+}
+
+static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct control *c = timer->data;
+    if (c->current != NULL) {
+        windows_warn(c->current->model, clock_wall_ns());
+    }
 }
 
 static void fill_metrics(void *context, struct metrics *out)
@@ -549,6 +585,8 @@ static void fill_metrics(void *context, struct metrics *out)
                             .servers = c->servers,
                             .rules = c->current->rules,
                             .rule_count = c->current->rule_count,
+                            .detours = c->current->detours,
+                            .detour_count = c->current->detour_count,
                             .pool_servers = c->current->servers,
                             .pool_server_count = c->current->server_count,
                             .generation = c->generation,
@@ -560,6 +598,7 @@ static void fini(struct control *c)
     health_free(&c->health);
     observe_free(&c->observe);
     alarm_fini(&c->alarm);
+    windows_fini(&c->windows);
     configuration_free(&c->candidate);
     configuration_free(&c->current);
     state_close(&c->state);
@@ -592,6 +631,9 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     ev_timer_init(&c->rotation, on_rotation, ticket_rotation_s, ticket_rotation_s);
     c->rotation.data = c;
     ev_timer_start(c->loop, &c->rotation);
+    ev_timer_init(&c->overdue, on_overdue, overdue_pause_s, overdue_pause_s);
+    c->overdue.data = c;
+    ev_timer_start(c->loop, &c->overdue);
     ev_timer_init(&c->heartbeat, on_heartbeat, 0., heartbeat_pause_ms / 1000.);
     c->heartbeat.data = c;
     ev_run(c->loop, 0);

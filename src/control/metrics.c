@@ -11,6 +11,7 @@ enum {
     line_bytes_max = 160,           /* of a sample, without its labels' values */
     rule_lines = 2,
     server_lines = 5,
+    detour_lines = 6,
 };
 
 static void put_help(struct buffer *out, const char *name, const char *type, const char *help)
@@ -209,6 +210,46 @@ static void put_rules(const struct metrics *m, struct buffer *out)
     }
 }
 
+static void put_detour_labels(struct buffer *out, const char *name,
+                              const struct metrics_detour *detour)
+{
+    buffer_put(out, span_cstr(name));
+    put_label(out, "{site", detour->site);
+    put_label(out, ",rule", detour->identity);
+}
+
+static void put_detours(const struct metrics *m, struct buffer *out)
+{
+    struct schedule_view view;
+    put_help(out, "detour_window_state", "stateset", "Where a detour is in its life.");
+    for (size_t i = 0; i < m->detour_count; i++) {
+        schedule_at(m->detours[i].schedule, m->now_ns, &view);
+        for (int state = SCHEDULE_PLANNED; state <= SCHEDULE_OVER; state++) {
+            put_detour_labels(out, "detour_window_state", &m->detours[i]);
+            put_label(out, ",detour_window_state",
+                      span_cstr(schedule_state_text((enum schedule_state)state)));
+            buffer_byte(out, '}');
+            put_value(out, state == (int)view.state);
+        }
+    }
+    put_help(out, "detour_window_share_ratio", "gauge", "The part of all clients that it has now.");
+    for (size_t i = 0; i < m->detour_count; i++) {
+        schedule_at(m->detours[i].schedule, m->now_ns, &view);
+        put_detour_labels(out, "detour_window_share_ratio", &m->detours[i]);
+        buffer_printf(out, "} %u.%06u\n", view.share_ppm / 1000000, view.share_ppm % 1000000);
+    }
+    put_help(out, "detour_window_overdue_seconds", "gauge",
+             "For how long a detour has been held past its end; absent for those that are not.");
+    for (size_t i = 0; i < m->detour_count; i++) {
+        schedule_at(m->detours[i].schedule, m->now_ns, &view);
+        if (view.state == SCHEDULE_HELD) {
+            put_detour_labels(out, "detour_window_overdue_seconds", &m->detours[i]);
+            buffer_byte(out, '}');
+            put_value(out, (uint64_t)((m->now_ns - view.closes_ns) / NS_PER_SECOND));
+        }
+    }
+}
+
 static void put_server_labels(struct buffer *out, const char *name,
                               const struct metrics_server *server)
 {
@@ -260,6 +301,7 @@ void metrics_write(const struct metrics *m, struct buffer *out)
     put_worker_families(m, out);
     put_log_families(counters_common(m->counters), out);
     put_rules(m, out);
+    put_detours(m, out);
     put_pools(m, out);
     buffer_put(out, SPAN("# EOF\n"));
 }
@@ -270,6 +312,10 @@ size_t metrics_size_max(const struct metrics *m)
     for (size_t i = 0; i < m->rule_count; i++) {
         size_t labels = 2 * (m->rules[i].site.len + m->rules[i].identity.len);
         size += rule_lines * (line_bytes_max + labels);
+    }
+    for (size_t i = 0; i < m->detour_count; i++) {
+        size_t labels = 2 * (m->detours[i].site.len + m->detours[i].identity.len);
+        size += detour_lines * (line_bytes_max + labels);
     }
     for (size_t i = 0; i < m->pool_server_count; i++) {
         size_t labels = 2 * (m->pool_servers[i].pool.len + m->pool_servers[i].name.len);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "schedule/schedule.h"
 #include "shared/counters.h"
 #include "shared/servers.h"
 
@@ -10,6 +11,12 @@ struct metrics_rule {
     struct span site;
     struct span identity; /* as in the access log */
     uint32_t slot;
+};
+
+struct metrics_detour {
+    struct span site;
+    struct span identity;
+    const struct schedule *schedule;
 };
 
 struct metrics_server {
@@ -24,6 +31,8 @@ struct metrics {
     struct servers_map *servers;
     const struct metrics_rule *rules;
     size_t rule_count;
+    const struct metrics_detour *detours;
+    size_t detour_count;
     const struct metrics_server *pool_servers;
     size_t pool_server_count;
     uint64_t generation;
