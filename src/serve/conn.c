@@ -185,7 +185,11 @@ static void go_on(struct conn *conn, enum next next, struct span rest)
 
 void conn_settle(struct conn *conn, enum next next, struct span rest)
 {
-    output_flush(conn);
+    if (next == NEXT_CLOSE || next == NEXT_LINGER) {
+        output_finish(conn);
+    } else {
+        output_flush(conn);
+    }
     if (conn->pending != NULL && !conn->broken) {
         output_pending(conn);
     }

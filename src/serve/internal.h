@@ -296,6 +296,8 @@ struct h1_encoding;
 void output_response(struct conn *conn, const struct h1_encoding *encoding);
 /* Sends what was gathered; what the socket does not take becomes pending. */
 void output_flush(struct conn *conn);
+/* The same, for the last time: what says so over TLS goes with it. */
+void output_finish(struct conn *conn);
 /* Says over TLS that nothing more comes, once. */
 void output_end(struct conn *conn);
 /* Sends what is pending. Gives how many bytes went. */

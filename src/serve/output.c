@@ -71,8 +71,8 @@ static void send_out(struct conn *conn, struct buffer *out)
 }
 
 /* Any length of plaintext: in pieces, each sent before the next one is sealed. The end of a
- * handshake goes with the first one if there is room for both. */
-static void send_sealed(struct conn *conn, struct span plain)
+ * handshake goes with the first one if there is room for both, close_notify with the last. */
+static void send_sealed(struct conn *conn, struct span plain, bool last)
 {
     struct buffer *sealed = &conn_server(conn)->sealed;
     while (plain.len > 0 && !conn->broken) {
@@ -84,22 +84,35 @@ static void send_sealed(struct conn *conn, struct span plain)
         if (tls_send(conn->tls, piece, sealed) != TLS_OK) {
             conn->broken = true;
         }
-        send_out(conn, sealed);
         plain = span_from(plain, piece.len);
+        if (last && plain.len == 0 && !conn->broken) {
+            tls_close(conn->tls, sealed);
+        }
+        send_out(conn, sealed);
     }
     send_out(conn, sealed);
     sealed->len = 0;
 }
 
-void output_flush(struct conn *conn)
+static void flush(struct conn *conn, bool last)
 {
     struct buffer *out = &conn_server(conn)->out;
     if (conn->tls == NULL) {
         send_out(conn, out);
     } else {
-        send_sealed(conn, buffer_span(out));
+        send_sealed(conn, buffer_span(out), last);
         out->len = 0;
     }
+}
+
+void output_flush(struct conn *conn)
+{
+    flush(conn, false);
+}
+
+void output_finish(struct conn *conn)
+{
+    flush(conn, true);
 }
 
 void output_end(struct conn *conn)
@@ -150,7 +163,7 @@ static void output_large(struct conn *conn, const struct h1_encoding *encoding)
     } else if (conn->tls == NULL) {
         send_out(conn, &out);
     } else {
-        send_sealed(conn, buffer_span(&out));
+        send_sealed(conn, buffer_span(&out), false);
     }
     free(room);
 }
