@@ -100,7 +100,6 @@ bool wire_accept(struct wire *wire, int listener, SSL_CTX *tls)
     return true;
 }
 
-/* Each ticket is used once (RFC 8446, C.4). */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     struct wire *wire = SSL_get_app_data(ssl);
@@ -150,6 +149,17 @@ static int connect_to(uint16_t port)
     return fd;
 }
 
+/* A copy, since the library lets none be used twice, and not every server gives a new one
+ * when it resumes (h2o does not). */
+static void offer_session(const struct wire *wire)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(wire->session);
+    if (copy == NULL || SSL_set_session(wire->ssl, copy) != 1) {
+        die("SSL_set_session");
+    }
+    SSL_SESSION_free(copy);
+}
+
 void wire_connect(struct wire *wire, uint16_t port, SSL_CTX *tls, bool resume)
 {
     wire_init(wire, connect_to(port), tls);
@@ -157,9 +167,11 @@ void wire_connect(struct wire *wire, uint16_t port, SSL_CTX *tls, bool resume)
         return;
     }
     if (SSL_set_app_data(wire->ssl, wire) != 1 ||
-        SSL_set_tlsext_host_name(wire->ssl, "localhost") != 1 ||
-        (resume && SSL_set_session(wire->ssl, wire->session) != 1)) {
-        die("SSL_set_session");
+        SSL_set_tlsext_host_name(wire->ssl, "localhost") != 1) {
+        die("SSL_set_tlsext_host_name");
+    }
+    if (resume) {
+        offer_session(wire);
     }
     SSL_set_connect_state(wire->ssl);
     (void)SSL_do_handshake(wire->ssl);
