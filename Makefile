@@ -28,7 +28,7 @@ help: ## this list
 	@echo '           PARTS="unit scenario" (make test)'
 
 deps: ## installs all packages: to build, test, lint and bench (apt-get)
-	@sh tools/deps.sh build test lint bench
+	@sh tools/deps.sh build test browser lint bench
 
 $(BUILD)/build.ninja:
 	@sh tools/deps.sh --check build
@@ -57,6 +57,7 @@ run: ## installs what it needs, builds, and serves CONFIG on port 8307
 
 test: ## installs what it needs and runs every test
 	@sh tools/deps.sh build test
+	@sh tools/browser.sh
 	@$(MAKE) --no-print-directory all
 	@$(PYTHON) tools/testrun.py --build $(TESTS) --program $(BUILD)/detour $(PARTS)
 

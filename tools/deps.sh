@@ -12,6 +12,8 @@ build="gcc libc6-dev meson ninja-build pkg-config python3 scdoc libpcre2-dev lib
 test="python3-pytest python3-yaml python3-jsonschema python3-h2 curl nghttp2-client nodejs
     openssl nftables slowhttptest tzdata"
 lint="clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck shellcheck"
+browser="chromium"
+command -v npm >/dev/null || browser="$browser npm" # others than Debian bring it with nodejs
 bench="nginx haproxy h2o valgrind"
 
 check=no
@@ -22,9 +24,10 @@ for word in "$@"; do
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
+    browser) wanted="$wanted $browser" ;;
     bench) wanted="$wanted $bench" ;;
     *)
-        echo "deps.sh: no set is called $word; there are build, test, lint and bench" >&2
+        echo "deps.sh: no set is called $word; there are build, test, browser, lint and bench" >&2
         exit 2
         ;;
     esac

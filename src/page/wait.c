@@ -8,8 +8,8 @@
 
 enum {
     ask_ms = 5000, /* between two questions of a script, on the average */
-    reload_s = 15, /* without a script: at least, and … */
-    reload_more_s = 10,
+    reload_s = 8, /* without a script: at least, and … */
+    reload_more_s = 5,
     ns_per_ms = 1000000,
 };
 
