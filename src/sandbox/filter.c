@@ -66,7 +66,6 @@ static const struct rule everybody[] = {
     ANY(madvise),
     /* Memory that is writable now and executable later is how code is brought in. */
     IF_BITS(mmap, 2, PROT_EXEC, 0),
-    IF_BITS(mprotect, 2, PROT_EXEC, 0),
     ANY(mremap),
     ANY(munmap),
     /* fstat, as this C library asks. */
@@ -136,8 +135,10 @@ static const struct rule control[] = {
     IF(ioctl, 1, TCGETS),
     ANY(lseek),
     ANY(memfd_create),
-    /* The resolver loads libraries. */
+    /* The resolver loads libraries, and its threads have heaps of their own. Others have no
+     * use of it but to write in pages that they were given to read. */
     IF_BITS(mmap, 2, PROT_WRITE | PROT_EXEC, PROT_EXEC),
+    IF_BITS(mprotect, 2, PROT_EXEC, 0),
     ANY(newfstatat),
     ANY(openat),
     ANY(pipe2),

@@ -68,7 +68,8 @@ def assert_confined(pids):
 @confined
 @pytest.mark.parametrize("user", [None, "www-data", "1234"])
 def test_root_is_given_up(detour, user):
-    server = detour(CONFIG, log=True, options=["--user", user] if user else [])
+    server = detour(CONFIG, log=True, options=["--user", user] if user else [],
+                    prepare=lambda: os.setgroups([4, 24]))
     uid = NOBODY if user is None else int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
     roles = settled(server)
     assert_confined(sum(roles.values(), []))

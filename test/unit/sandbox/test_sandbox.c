@@ -48,6 +48,7 @@ static char folder[] = "/tmp/detour-sandbox-XXXXXX";
 static char outside[] = "/tmp/detour-outside-XXXXXX";
 static char writable[] = "/tmp/detour-writable-XXXXXX";
 static char pipe_path[32];
+static void *shared_page;          /* that was given to read */
 static int listener_fd;            /* as a worker has one */
 static struct sockaddr_in address; /* of somebody who listens */
 
@@ -82,6 +83,11 @@ static int try_executable_memory(void)
     void *memory =
         mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return memory == MAP_FAILED ? errno : PASSED;
+}
+
+static int try_to_write_in_shared_pages(void)
+{
+    return mprotect(shared_page, 4096, PROT_READ | PROT_WRITE) != 0 ? errno : PASSED;
 }
 
 static int try_to_be_root_again(void)
@@ -272,6 +278,8 @@ static const struct attempt attempts[] = {
     {"a worker runs a program", SANDBOX_WORKER, try_exec, EPERM, SIGSYS},
     {"a worker forks", SANDBOX_WORKER, try_fork, EPERM, SIGSYS},
     {"a worker makes code", SANDBOX_WORKER, try_executable_memory, EPERM, SIGSYS},
+    {"a worker writes in pages to read", SANDBOX_WORKER, try_to_write_in_shared_pages, EPERM,
+     SIGSYS},
     {"a worker becomes root", SANDBOX_WORKER, try_to_be_root_again, EPERM, SIGSYS},
     {"a worker signals", SANDBOX_WORKER, try_to_signal_parent, EPERM, SIGSYS},
     {"a worker uses memory", SANDBOX_WORKER, try_memory, PASSED, 0},
@@ -334,6 +342,7 @@ static int attempt_in_child(const struct attempt *a, enum sandbox_mode mode)
         size_t count = a->role == SANDBOX_CONTROL ? 4 : 0;
         struct sockaddr_in own;
         listener_fd = listen_somewhere(&own);
+        shared_page = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (listener_fd < 0 || sandbox_policy_read(NULL, NULL, &policy, &reason) != ERR_NONE) {
             _exit(FAILED_TO_ENTER);
         }
