@@ -14,6 +14,8 @@ struct admin {
 
 /* What is left of a request whose answer comes later. */
 struct admin_pending {
+    bool calling;              /* the call has not returned yet */
+    bool answered;             /* … but the answer is there, in reply */
     struct serve_later *later; /* NULL: it was answered without one */
     struct reply reply;
 };
@@ -76,10 +78,15 @@ static bool call_backend(const struct admin *admin, const struct serve_request *
         return true;
     }
     pending->reply = *reply;
-    if (admin->backend.call(admin->backend.context, call, pending, &reply->result)) {
+    pending->calling = true;
+    bool done = admin->backend.call(admin->backend.context, call, pending, &reply->result);
+    assert(!done || !pending->answered);
+    if (done || pending->answered) {
+        reply->result = done ? reply->result : pending->reply.result;
         free(pending);
         return true;
     }
+    pending->calling = false;
     pending->later = server_defer(asked);
     if (pending->later == NULL) {
         admin_refuse(&reply->result, 503, "out of memory; it is under way all the same");
@@ -92,6 +99,12 @@ void admin_answer(struct admin_pending **pending_at, struct admin_result *result
 {
     struct admin_pending *pending = *pending_at;
     *pending_at = NULL;
+    if (pending->calling) {
+        pending->reply.result = *result;
+        pending->answered = true;
+        *result = (struct admin_result){0};
+        return;
+    }
     if (pending->later == NULL) {
         admin_result_fini(result);
     } else {

@@ -25,8 +25,8 @@
  *   DELETE /v1/tokens/{name}
  *   GET    /v1/openapi.json                    all of this for machines
  *   GET    /healthz, /readyz                   without a token
- * GET also means HEAD. Writes take ?dry_run=true, which says what would change and changes
- * nothing, ?owner= and ?why= for the history, and If-Match / If-None-Match: * against lost
+ * GET also means HEAD. Writes but reload take ?dry_run=true, which says what would change and
+ * changes nothing, ?owner= and ?why= for the history, and If-Match / If-None-Match: * against lost
  * updates (RFC 9110, 13); PUT must carry one of them. Errors are problem documents
  * (RFC 9457). doc/internals/admin.md tells the details and the shapes of the answers. */
 #pragma once
@@ -135,8 +135,8 @@ void admin_free(struct admin **admin);
 struct serve_request;
 void admin_handle(void *context, const struct serve_request *asked, struct response *response);
 
-/* The answer to a call that was put off; ends *pending. Takes over what result owns. Not to
- * be called by admin_call_fn itself. */
+/* The answer to a call that was put off; ends *pending. Takes over what result owns. It may
+ * come before admin_call_fn has returned false. */
 void admin_answer(struct admin_pending **pending, struct admin_result *result);
 
 /* For those who fill results. Frees what is there, sets status and detail. */

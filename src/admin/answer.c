@@ -25,6 +25,7 @@ const struct problem_kind admin_problem_kinds[problem_kind_count] = {
     {422, "not-valid", "What was asked for is not valid"},
     {428, "no-precondition", "A precondition is needed"},
     {429, "too-many-failures", "Too many wrong tokens"},
+    {500, "failure", "Something failed here"},
     {503, "not-now", "This cannot be done now"},
     {507, "no-space", "There is no space to keep it"},
 };
@@ -63,10 +64,10 @@ void admin_refuse(struct admin_result *result, uint16_t status, const char *form
 /* One line, so that a terminal shows it well. NULL: no memory, or no room. */
 static char *dump(const json_t *json)
 {
-    size_t len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+    size_t len = json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
     char *text = len > 0 && len < serve_response_bytes_max / 2 ? malloc(len + 2) : NULL;
     if (text != NULL) {
-        json_dumpb(json, text, len, JSON_COMPACT);
+        json_dumpb(json, text, len, JSON_COMPACT | JSON_ENCODE_ANY);
         text[len] = '\n';
         text[len + 1] = 0;
     }

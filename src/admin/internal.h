@@ -151,7 +151,7 @@ struct problem_kind {
     const char *title;
 };
 
-enum { problem_kind_count = 15 };
+enum { problem_kind_count = 16 };
 extern const struct problem_kind admin_problem_kinds[problem_kind_count];
 
 /* ---- gate.c ---- */

@@ -152,6 +152,7 @@ static bool may_answer(const struct route *route, uint16_t status)
         return write || route->content != CONTENT_NONE;
     case 428:
         return route->tag == TAG_NEEDED;
+    case 500:
     case 503:
         return route->operation != ROUTE_OPENAPI && route->operation != ROUTE_HEALTH;
     default:

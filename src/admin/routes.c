@@ -20,14 +20,14 @@ const struct parameter admin_parameters[parameter_count] = {
 #define DETOUR "/v1/detours/{site}/{name}"
 #define CHANGE "/v1/changes/{number}"
 #define READ .access = ACCESS_READ
-#define WRITE .access = ACCESS_WRITE, .answer_schema = "Outcome"
+#define WRITE .access = ACCESS_WRITE, .answer_schema = "DetourOutcome"
 
 const struct route admin_routes[] = {
     {.path = DETOURS, .method = METHOD_GET, .operation = ADMIN_LIST_DETOURS, .id = "listDetours",
      .summary = "All detours, with what they do now", READ, .answer_schema = "DetourStates"},
     {.path = DETOURS, .method = METHOD_DELETE, .operation = ADMIN_DELETE_ALL,
-     .id = "switchAllOff", .summary = "Switches all detours off", WRITE,
-     .parameters = PARAMETERS_WRITE},
+     .id = "switchAllOff", .summary = "Switches all detours off", .access = ACCESS_WRITE,
+     .answer_schema = "AllOff", .parameters = PARAMETERS_WRITE},
     {.path = DETOUR, .method = METHOD_GET, .operation = ADMIN_GET_DETOUR, .id = "getDetour",
      .summary = "One detour, with what it does now", READ, .tag = TAG_ALLOWED,
      .answer_schema = "DetourState"},
@@ -61,14 +61,14 @@ const struct route admin_routes[] = {
      .summary = "What a new file would change", READ, .content = CONTENT_YAML,
      .answer_schema = "Difference"},
     {.path = "/v1/reload", .method = METHOD_POST, .operation = ADMIN_RELOAD, .id = "reload",
-     .summary = "Reads the file again", WRITE, .parameters = PARAMETERS_WRITE},
+     .summary = "Reads the file again", .access = ACCESS_WRITE, .answer_schema = "Reloaded"},
     {.path = "/v1/openapi.json", .method = METHOD_GET, .operation = ROUTE_OPENAPI,
      .id = "getDocument", .summary = "This document", READ, .answer_schema = "Document"},
     {.path = "/healthz", .method = METHOD_GET, .operation = ROUTE_HEALTH, .id = "isAlive",
      .summary = "Whether the process is alive", .access = ACCESS_OPEN, .answer_schema = "Health"},
     {.path = "/readyz", .method = METHOD_GET, .operation = ADMIN_READY, .id = "isReady",
      .summary = "Whether the configuration is in force", .access = ACCESS_OPEN,
-     .answer_schema = "Health"},
+     .answer_schema = "Ready"},
 };
 /* clang-format on */
 

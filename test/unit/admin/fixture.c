@@ -23,26 +23,25 @@
     "{\"number\":7,\"time\":\"2026-12-01T01:00:00Z\",\"subject\":\"detour\",\"key\":\"shop/a\"," \
     "\"cause\":\"command\",\"who\":{\"via\":\"socket\",\"uid\":0,\"name\":\"root\"},"            \
     "\"before\":{\"kind\":\"none\",\"detour\":null},\"after\":{\"kind\":\"off\"}}"
-#define OUTCOME "{\"dry_run\":false,\"detours\":[" STATE "],\"changes\":[" CHANGED "]}"
 
 const char *good_body(int operation)
 {
     static const char *const bodies[ADMIN_OPERATIONS] = {
         [ADMIN_LIST_DETOURS] = "{\"detours\":[" STATE "]}",
         [ADMIN_GET_DETOUR] = STATE,
-        [ADMIN_PUT_DETOUR] = OUTCOME,
-        [ADMIN_DELETE_DETOUR] = OUTCOME,
-        [ADMIN_DELETE_ALL] = OUTCOME,
-        [ADMIN_EXTEND_DETOUR] = OUTCOME,
-        [ADMIN_LIST_CHANGES] = "{\"changes\":[" CHANGED "],\"below\":null}",
+        [ADMIN_PUT_DETOUR] = STATE,
+        [ADMIN_DELETE_DETOUR] = STATE,
+        [ADMIN_DELETE_ALL] = "{\"off\":[" STATE "],\"dry_run\":true}",
+        [ADMIN_EXTEND_DETOUR] = STATE,
+        [ADMIN_LIST_CHANGES] = "{\"changes\":[" CHANGED "],\"next\":null}",
         [ADMIN_GET_CHANGE] = CHANGED,
-        [ADMIN_REVERT_CHANGE] = OUTCOME,
+        [ADMIN_REVERT_CHANGE] = "null",
         [ADMIN_LIST_SITES] = "{\"sites\":[{\"name\":\"shop\",\"hosts\":[\"shop.example\"]}]}",
         [ADMIN_LIST_POOLS] = "{\"pools\":[{\"name\":\"eu\",\"servers\":[]}]}",
         [ADMIN_STATUS] = "{\"version\":\"0\"}",
-        [ADMIN_DIFF] = "{\"differences\":[{\"what\":\"site a\",\"change\":\"added\"}]}",
-        [ADMIN_RELOAD] = OUTCOME,
-        [ADMIN_READY] = "{\"status\":\"ready\"}",
+        [ADMIN_DIFF] = "{\"changes\":[{\"what\":\"added\",\"resource\":\"site\",\"name\":\"a\"}]}",
+        [ADMIN_RELOAD] = "{\"generation\":2}",
+        [ADMIN_READY] = "{\"ready\":true}",
     };
     return bodies[operation];
 }
@@ -90,7 +89,7 @@ static void fill(const char *name, int operation, struct admin_result *result)
     } else if (operation == ADMIN_EXPORT) {
         result->text = strdup("sites: []\n");
     } else if (strcmp(name, "silent") != 0) {
-        result->body = json_loads(good_body(operation), 0, NULL);
+        result->body = json_loads(good_body(operation), JSON_DECODE_ANY, NULL);
         assert_non_null(result->body);
     }
 }
@@ -100,10 +99,15 @@ static bool call_backend(void *context, const struct admin_call *call,
 {
     struct fixture *f = context;
     note(f, call);
+    f->pending = pending;
     if (strcmp(f->name, "later") == 0) {
-        f->pending = pending;
         return false;
     }
+    if (strcmp(f->name, "sooner") == 0) {
+        finish_later(f, "done");
+        return false;
+    }
+    f->pending = NULL;
     fill(f->name, (int)call->operation, result);
     return true;
 }

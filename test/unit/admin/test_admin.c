@@ -35,7 +35,7 @@ struct row {
 static const struct row resources[] = {
     {"all", 0, "GET /v1/detours" LOCAL, NULL, 200, ADMIN_LIST_DETOURS, {"{\"detours\":[{"}},
     {"one", 0, "GET /v1/detours/shop/a" LOCAL, NULL, 200, ADMIN_GET_DETOUR, {"ETag: \"7\"\r\n"}},
-    {"on", 0, "PUT /v1/detours/shop/a" LOCAL JSON NEW, ON, 200, ADMIN_PUT_DETOUR, {"\"dry_run\""}},
+    {"on", 0, "PUT /v1/detours/shop/a" LOCAL JSON NEW, ON, 200, ADMIN_PUT_DETOUR, {"\"state\""}},
     {"new", 0, "PUT /v1/detours/shop/new" LOCAL JSON NEW, ON, 201, .called = ADMIN_PUT_DETOUR},
     {"off", 0, "DELETE /v1/detours/shop/a" LOCAL, NULL, 200, .called = ADMIN_DELETE_DETOUR},
     {"all off", 0, "DELETE /v1/detours" LOCAL, NULL, 200, .called = ADMIN_DELETE_ALL},
@@ -134,15 +134,17 @@ static const struct row queries[] = {
     {"limit 0", 0, "GET /v1/changes?limit=0" LOCAL, NULL, 400, NO_CALL, {"limit"}},
     {"limit", 0, "GET /v1/changes?limit=1001" LOCAL, NULL, 400, .called = NO_CALL},
     {"twice", 0, "GET /v1/changes?limit=1&limit=1" LOCAL, NULL, 400, NO_CALL, {"twice"}},
-    {"unknown", 0, "POST /v1/reload?dryrun=true" LOCAL, NULL, 400, .called = NO_CALL},
+    {"unknown", 0, "POST /v1/changes/1/revert?dryrun=true" LOCAL, NULL, 400, .called = NO_CALL},
     {"not here", 0, "GET /v1/detours?dry_run=true" LOCAL, NULL, 400, .called = NO_CALL},
-    {"no value", 0, "POST /v1/reload?dry_run" LOCAL, NULL, 400, .called = NO_CALL},
-    {"another value", 0, "POST /v1/reload?dry_run=1" LOCAL, NULL, 400, .called = NO_CALL},
-    {"false", 0, "POST /v1/reload?dry_run=false" LOCAL, NULL, 200, .called = ADMIN_RELOAD},
-    {"nothing", 0, "POST /v1/reload?&&" LOCAL, NULL, 200, .called = ADMIN_RELOAD},
-    {"control", 0, "POST /v1/reload?why=a%1b%5bm" LOCAL, NULL, 400, .called = NO_CALL},
-    {"C1 control", 0, "POST /v1/reload?why=%c2%9b" LOCAL, NULL, 400, .called = NO_CALL},
-    {"no UTF-8", 0, "POST /v1/reload?why=%c0%80" LOCAL, NULL, 400, .called = NO_CALL},
+    {"no value", 0, "POST /v1/changes/1/revert?dry_run" LOCAL, NULL, 400, .called = NO_CALL},
+    {"another value", 0, "POST /v1/changes/1/revert?dry_run=1" LOCAL, NULL, 400, .called = NO_CALL},
+    {"false", 0, "POST /v1/changes/1/revert?dry_run=false" LOCAL, NULL, 200,
+     .called = ADMIN_REVERT_CHANGE},
+    {"nothing", 0, "POST /v1/changes/1/revert?&&" LOCAL, NULL, 200, .called = ADMIN_REVERT_CHANGE},
+    {"not for a reload", 0, "POST /v1/reload?dry_run=true" LOCAL, NULL, 400, .called = NO_CALL},
+    {"control", 0, "POST /v1/changes/1/revert?why=a%1b%5bm" LOCAL, NULL, 400, .called = NO_CALL},
+    {"C1 control", 0, "POST /v1/changes/1/revert?why=%c2%9b" LOCAL, NULL, 400, .called = NO_CALL},
+    {"no UTF-8", 0, "POST /v1/changes/1/revert?why=%c0%80" LOCAL, NULL, 400, .called = NO_CALL},
 };
 
 static const struct row preconditions[] = {
@@ -454,7 +456,7 @@ static void answers_come_later(void **state)
     } rows[] = {
         {"GET /v1/detours/shop/later" LOCAL, "done", 200, "\"state\":\"active\""},
         {"GET /v1/detours/shop/later" LOCAL "If-None-Match: \"7\"\r\n", "done", 304, "ETag"},
-        {"DELETE /v1/detours/shop/later" LOCAL NEW, "done", 200, "\"dry_run\""},
+        {"DELETE /v1/detours/shop/later" LOCAL NEW, "done", 200, "\"state\""},
         {"DELETE /v1/detours/shop/later" LOCAL, "full", 507, "#/x-problems/no-space\""},
         {"GET /v1/detours/shop/later" LOCAL, "odd", 503, "Retry-After: 5\r\n"},
         {"HEAD /v1/detours/shop/later" LOCAL, "done", 200, "Content-Length: "},

@@ -80,7 +80,7 @@ def examples_of_schemas(document):
         "Detour": {"until": "off", "too": "https://a.example/"},
         "Extension": {"for": "30m", "until": "off"},
         "Problem": {"type": "about:blank", "title": "t", "status": 200, "detail": "d"},
-        "Outcome": {"dry_run": "no"},
+        "AllOff": {"off": [{}]},
         "DetourState": {"site": "s", "name": "n", "state": "on", "source": "file"},
     }
     for name, example in good.items():
