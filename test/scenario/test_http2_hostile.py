@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from detourlib import FOREVER, SLACK, Closed, Probe, wait_until
+from detourlib import SANDBOX, SLACK, Closed, Probe, wait_until
 from h2lib import (
     ACK, CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, INITIAL_WINDOW_SIZE, PADDED,
     PING, PRIORITY, REFUSED_STREAM, RST_STREAM, SETTINGS, WHOLE, WINDOW_UPDATE, Http2, block, frame, literal, settings, word,
@@ -28,6 +28,7 @@ sites:
 """
 RESETS_MAX = 1000
 CONNECTION_KIB_MAX = 256
+SANITIZED = SANDBOX == "off"  # then memory says nothing
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,8 @@ def healthy(server):
 
 def pss(server):
     """KiB of memory of the workers, shared pages by their shares."""
+    if SANITIZED:
+        return 0
     texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in server.worker_pids()]
     return sum(int(re.search(r"^Pss: +(\d+)", text, re.M)[1]) for text in texts)
 
@@ -142,7 +145,7 @@ def test_continuation_flood(server, size):
             pass
         assert c.goaway is None
         c.send(one)
-        assert c.end() == ENHANCE_YOUR_CALM
+        assert c.end(1 * SLACK) == ENHANCE_YOUR_CALM  # header_timeout would be later
 
 
 def test_a_header_block_of_more_than_32_kib(server):
@@ -150,7 +153,7 @@ def test_a_header_block_of_more_than_32_kib(server):
         field = literal("a", "b" * 16000)
         c.send(frame(HEADERS, END_STREAM, 1, field) + frame(CONTINUATION, 0, 1, field)
                + frame(CONTINUATION, 0, 1, field), patience=True)
-        assert c.end() == ENHANCE_YOUR_CALM
+        assert c.end(1 * SLACK) == ENHANCE_YOUR_CALM
 
 
 def test_sixteen_continuations_are_served(server):
@@ -291,9 +294,11 @@ def cut_in_time(c, count):
 
 
 @pytest.mark.parametrize("count", [40, 60, 100])
-def test_one_octet_references_with_a_closed_window(server, count):
+def test_one_octet_references_with_a_closed_window(detour, count):
     """At most 256 KiB a connection; what has no room is refused, or ends the connection; all
-    that stands still is cut after write_timeout."""
+    that stands still is cut after write_timeout. The server is new: what an earlier one has
+    freed would hide what this takes."""
+    server = detour(CONFIG, workers=1, LONG=LONG)
     before = pss(server)
     begin = time.monotonic()
     connections = [stuck(server, count) for _ in range(MANY)]
