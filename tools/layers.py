@@ -41,7 +41,7 @@ MAY_INCLUDE = {
     "health": ["base", "shared"],
     "control": [
         "base", "uri", "http", "net", "tls", "sandbox", "shared", "schedule", "config", "snapshot",
-        "compile", "serve", "health", "store",
+        "compile", "serve", "admin", "health", "store",
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
 }
@@ -54,7 +54,7 @@ LIBRARY_HOME = {
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
     "curl/curl.h": ["health"],
-    "jansson.h": ["admin", "cli", "config"],
+    "jansson.h": ["admin", "cli", "config", "control"],
     "lmdb.h": ["store"],
     "nghttp2/nghttp2.h": ["http"],
     "openssl/core_names.h": ["tls"],

@@ -80,7 +80,7 @@ int config_load(const char *command, const char *path, int64_t now_ns, struct co
         configuration_free(&read);
         return exit_could_not_run;
     }
-    configuration_load(read, now_ns);
+    configuration_load(read, NULL, now_ns);
     *out = read;
     return exit_ok;
 }

@@ -256,6 +256,8 @@ struct model {
     struct span state;      /* the folder of what is changed at run time; empty: none */
     bool has_metrics;
     struct listener metrics;
+    bool has_admin;
+    struct listener admin;
     struct model_limits limits;
     const struct model_site *sites;
     size_t site_count;

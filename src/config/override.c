@@ -4,53 +4,16 @@
  * written. */
 #include "config/override.h"
 
+#include "config/json.h"
 #include "config/read.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <xxhash.h>
-
-static json_t *json_of_scalar(const struct node *node)
-{
-    uint64_t number;
-    if (node->plain && (node_is_word(node, "true") || node_is_word(node, "false"))) {
-        return json_boolean(node->text.ptr[0] == 't');
-    }
-    bool counted = node->text.len == 1 || node->text.ptr[0] != '0';
-    if (node->plain && counted && span_decimal(node->text, INT64_MAX, &number)) {
-        return json_integer((json_int_t)number);
-    }
-    return json_stringn((const char *)node->text.ptr, node->text.len);
-}
-
-/* NULL: no memory, or text that JSON cannot hold. */
-static json_t *json_of_node(const struct node *node)
-{
-    if (node->kind == NODE_NULL) {
-        return json_null();
-    }
-    if (node->kind == NODE_SCALAR) {
-        return json_of_scalar(node);
-    }
-    json_t *out = node->kind == NODE_MAP ? json_object() : json_array();
-    for (const struct node *item = node->first; item != NULL && out != NULL; item = item->next) {
-        json_t *value = json_of_node(item);
-        int failed = node->kind == NODE_MAP
-                         ? json_object_setn_new(out, (const char *)item->key->text.ptr,
-                                                item->key->text.len, value)
-                         : json_array_append_new(out, value);
-        if (failed != 0) {
-            json_decref(out);
-            return NULL;
-        }
-    }
-    return out;
-}
 
 /* As JSON, with its keys in order, so that the same meaning is the same text. */
 static struct span canonical(struct load *load, const struct node *node)
 {
-    json_t *json = json_of_node(node);
+    json_t *json = node_to_json(node);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(json);
     struct span copy = text != NULL ? load_copy(load, span_cstr(text)) : SPAN("");

@@ -2,6 +2,8 @@
 /* Scalars, lists and maps, with one form of message for each kind of mistake. */
 #include "config/read.h"
 
+#include "config/time.h"
+
 #include "base/buffer.h"
 
 const char *node_describe(struct load *load, const struct node *node)
@@ -166,7 +168,7 @@ static bool quantity_step(struct span text, size_t *at, const struct unit *units
     return true;
 }
 
-static bool duration_parse(struct span text, uint64_t *out)
+static bool duration_ms(struct span text, uint64_t *out)
 {
     uint64_t sum = 0;
     if (text.len == 0) {
@@ -183,6 +185,16 @@ static bool duration_parse(struct span text, uint64_t *out)
         }
     }
     *out = sum;
+    return true;
+}
+
+bool duration_parse(struct span text, int64_t *ns_out)
+{
+    uint64_t ms;
+    if (!duration_ms(text, &ms) || ms == 0 || ms > INT64_MAX / 1000000) {
+        return false;
+    }
+    *ns_out = (int64_t)ms * 1000000;
     return true;
 }
 
@@ -210,7 +222,7 @@ bool read_duration_ms(struct load *load, const struct node *node, uint32_t min_m
                       uint32_t *out)
 {
     uint64_t ms;
-    if (node->kind != NODE_SCALAR || !duration_parse(node->text, &ms)) {
+    if (node->kind != NODE_SCALAR || !duration_ms(node->text, &ms)) {
         return duration_refuse(load, node);
     }
     if (ms < min_ms || ms > max_ms) {
@@ -226,7 +238,7 @@ bool read_duration_s(struct load *load, const struct node *node, int64_t *out)
 {
     const uint64_t ten_years_ms = UINT64_C(3650) * 86400000;
     uint64_t ms;
-    if (node->kind != NODE_SCALAR || !duration_parse(node->text, &ms)) {
+    if (node->kind != NODE_SCALAR || !duration_ms(node->text, &ms)) {
         return duration_refuse(load, node);
     }
     if (ms % 1000 != 0 || ms > ten_years_ms) {

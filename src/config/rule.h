@@ -131,6 +131,7 @@ bool read_pools(struct load *load, const struct node *node);
 bool read_sites(struct load *load, const struct node *node);
 /* node: NULL when the file has none; run time may have some. */
 bool read_detours(struct load *load, const struct node *node);
+bool read_admin(struct load *load, const struct node *node);
 bool read_cors(struct load *load, const struct node *node, struct model_cors *out);
 
 /* validate.c, shadow.c, loop.c: what only the whole file can say. */

@@ -30,3 +30,6 @@ enum err time_parse_in(struct span text, struct zones *zones, const struct zone 
 enum { time_text_max = 32 };
 /* "2026-12-01T01:00:00Z". */
 const char *time_format(int64_t ns, char out[time_text_max]);
+
+/* A length of time that is not 0, like "90s" or "1h30m". False: it is none. In read.c. */
+bool duration_parse(struct span text, int64_t *ns_out);

@@ -19,6 +19,7 @@ enum top_key {
     TOP_LOG,
     TOP_STATE,
     TOP_METRICS,
+    TOP_ADMIN,
     TOP_BY,
     TOP_LIMITS,
     TOP_KEYS
@@ -36,6 +37,7 @@ static const char *const top_keys[TOP_KEYS] = {"listen",
                                                "access_log",
                                                "state",
                                                "metrics",
+                                               "admin",
                                                "redirect_by",
                                                "limits"};
 
@@ -383,8 +385,9 @@ static void read_top(struct load *load, const struct node *root)
     const struct {
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);
-    } parts[] = {{TOP_LOG, read_log},     {TOP_METRICS, read_metrics}, {TOP_LIMITS, read_limits},
-                 {TOP_PAGES, read_pages}, {TOP_POOLS, read_pools},     {TOP_SITES, read_sites}};
+    } parts[] = {{TOP_LOG, read_log},       {TOP_METRICS, read_metrics}, {TOP_ADMIN, read_admin},
+                 {TOP_LIMITS, read_limits}, {TOP_PAGES, read_pages},     {TOP_POOLS, read_pools},
+                 {TOP_SITES, read_sites}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (at[parts[i].key] != NULL) {
             parts[i].read(load, at[parts[i].key]);

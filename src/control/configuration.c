@@ -178,9 +178,11 @@ static bool list_servers(struct configuration *c)
     return true;
 }
 
-bool configuration_load(struct configuration *c, int64_t now_ns)
+bool configuration_load(struct configuration *c, struct model_overrides *overrides, int64_t now_ns)
 {
-    c->model = model_load(c->text, now_ns, &c->problems);
+    c->problems.count = c->problems.error_count = 0;
+    c->rule_count = c->server_count = 0;
+    c->model = model_load_live(c->text, overrides, now_ns, &c->problems);
     if (c->model != NULL && (!list_rules(c) || !list_servers(c))) {
         problems_error(&c->problems, (struct place){0}, "out of memory");
         c->model = NULL;
@@ -256,6 +258,10 @@ enum err configuration_listeners(const struct configuration *c, struct buffer *o
     if (model->has_metrics) {
         buffer_put(out, SPAN("metrics "));
         put_listener(out, &model->metrics);
+    }
+    if (model->has_admin) {
+        buffer_put(out, SPAN("admin "));
+        put_listener(out, &model->admin);
     }
     return out->full ? ERR_LIMIT : ERR_NONE;
 }

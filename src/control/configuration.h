@@ -19,13 +19,14 @@ struct configuration {
     size_t kept_count;
     bool confined;                         /* it was read in the sandbox */
     int log_fd;                            /* the access log, opened; -1: none */
+    int64_t read_ns;                       /* when its file was read */
     struct tls_certificate **certificates; /* loaded, until they are sealed */
     size_t certificate_count;
     struct metrics_rule *rules;
     size_t rule_count;
-    struct metrics_server *servers;
     struct metrics_detour *detours;
     size_t detour_count;
+    struct metrics_server *servers;
     size_t server_count;
 };
 
@@ -42,7 +43,8 @@ void configuration_free(struct configuration **configuration);
 
 /* Makes the model of configuration->text, and reads the files of its pages. False when there are
  * errors; all problems are in configuration->problems either way. */
-bool configuration_load(struct configuration *configuration, int64_t now_ns);
+bool configuration_load(struct configuration *configuration, struct model_overrides *overrides,
+                        int64_t now_ns);
 
 /* Opens the access log that the model names, to append. ERR_IO: errno says why. */
 enum err configuration_open_log(struct configuration *configuration);

@@ -11,6 +11,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "control/alarm.h"
+#include "control/api.h"
 #include "control/certificates.h"
 #include "control/confine.h"
 #include "control/observe.h"
@@ -56,7 +57,12 @@ struct control {
     bool from_text;     /* the candidate is the last good text, not the file */
     bool alarm_missed;  /* the alarm went off while a candidate was on its way */
     bool reload_again;  /* a SIGHUP came that is not served yet */
-    struct state state; /* what was changed at run time */
+    struct state state; /* what was changed at run time, on the disk */
+    struct live *live;  /* … and in hand; NULL: nothing can be */
+    struct api *api;
+    uint64_t changes;      /* that were made since the start */
+    uint64_t changes_read; /* that the candidate was read with */
+    uint64_t acknowledged; /* the newest generation that all workers have */
     struct configuration *current;
     struct configuration *candidate;
     uint64_t question; /* number of the LISTEN that the candidate waits for */
@@ -109,10 +115,13 @@ static void note_reload(struct control *c, bool success)
 
 static void begin_reload(struct control *c);
 static void publish_again(struct control *c);
+static void end_what_is_over(struct control *c);
 
 /* The candidate is given up; text says why. The first one ends the program. */
 static void refuse(struct control *c, int status, const char *text)
 {
+    bool by_problems = c->candidate != NULL && c->candidate->problems.error_count > 0;
+    api_reloaded(c->api, by_problems ? &c->candidate->problems : NULL, text, c->generation);
     configuration_free(&c->candidate);
     note_reload(c, false);
     if (c->first) {
@@ -167,11 +176,47 @@ static void ask_listeners(struct control *c)
     send_message(c, &message);
 }
 
+/* Reads the candidate's text, with what run time says in it as far as that is known. */
+static bool load_candidate(struct control *c, int64_t now_ns)
+{
+    c->changes_read = c->changes;
+    return configuration_load(c->candidate, c->live != NULL ? live_overrides(c->live) : NULL,
+                              now_ns);
+}
+
+/* The store is known by the file, and says what else is to be read. False: refused. */
+static bool open_state(struct control *c, int64_t now_ns)
+{
+    char why[store_reason_bytes];
+    if (!state_open(&c->state, c->candidate, c->path, why)) {
+        refuse(c, exit_could_not_run, why);
+        return false;
+    }
+    if (c->state.store == NULL || c->live != NULL) {
+        return true;
+    }
+    enum err err = live_new(c->state.store, &c->live);
+    if (err != ERR_NONE) {
+        refuse_file(c, "read", span_cstr(c->state.folder), io_text(err));
+        return false;
+    }
+    api_set_store(c->api, c->state.store, c->live);
+    if (live_overrides(c->live)->count > 0 && !load_candidate(c, now_ns)) {
+        problems_log(&c->candidate->problems);
+        refuse(c, exit_errors, NULL);
+        return false;
+    }
+    return true;
+}
+
 /* Checks the candidate's text and, when it is good, sets it on its way. */
 static void advance(struct control *c)
 {
     int64_t now_ns = clock_wall_ns();
-    bool good = configuration_load(c->candidate, now_ns);
+    bool good = load_candidate(c, now_ns);
+    if (good && !open_state(c, now_ns)) {
+        return;
+    }
     if (good && !c->from_text) {
         good = certificates_load(c->candidate, now_ns);
     }
@@ -190,11 +235,7 @@ static void advance(struct control *c)
             return;
         }
     }
-    char why[store_reason_bytes];
-    if (!state_open(&c->state, c->candidate, c->path, why)) {
-        refuse(c, exit_could_not_run, why);
-        return;
-    }
+    c->candidate->read_ns = now_ns;
     ask_listeners(c);
 }
 
@@ -410,9 +451,46 @@ static bool confine(struct control *c)
     return true;
 }
 
+/* What the file has overruled is dropped for good, so that no later file brings it back. */
+static void settle_overrides(struct control *c)
+{
+    size_t dropped = 0;
+    if (c->live == NULL) {
+        return;
+    }
+    enum err err = live_settle(c->live, live_overrides(c->live), clock_wall_ns(), &dropped);
+    if (err != ERR_NONE) {
+        log_error("cannot store that the file has changed: %s", io_text(err));
+    } else if (dropped > 0) {
+        c->changes += dropped;
+        log_info("%zu change%s of run time gave way to the file", dropped, dropped == 1 ? "" : "s");
+    }
+}
+
+/* On control's own listeners. */
+static void listen_as_named(struct control *c, struct message *message)
+{
+    const struct model *model = c->current->model;
+    const struct listener *metrics = model->has_metrics ? &model->metrics : NULL;
+    const struct listener *admin = model->has_admin ? &model->admin : NULL;
+    int metrics_fd = metrics != NULL ? message_take_fd(message, 2) : -1;
+    int admin_fd = admin != NULL ? message_take_fd(message, metrics != NULL ? 3 : 2) : -1;
+    if (observe_listen(c->observe, metrics, metrics_fd) != ERR_NONE) {
+        log_error("cannot serve metrics on %s", model->metrics.text);
+    }
+    if (api_listen(c->api, admin, admin_fd) != ERR_NONE) {
+        log_error("cannot serve the admin API on %s", model->admin.text);
+    }
+}
+
 static void on_listening(struct control *c, struct message *message)
 {
     if (c->candidate == NULL || message->generation != c->question) {
+        return;
+    }
+    if (c->changes_read != c->changes && !load_candidate(c, clock_wall_ns())) {
+        problems_log(&c->candidate->problems);
+        refuse(c, exit_errors, NULL);
         return;
     }
     enum err err = map_pages(c, message);
@@ -434,15 +512,13 @@ static void on_listening(struct control *c, struct message *message)
         close(c->current->log_fd); /* the supervisor has it */
         c->current->log_fd = -1;
     }
+    settle_overrides(c);
     if (!confine(c)) {
         return;
     }
     begin_probes(c);
-    const struct model *model = c->current->model;
-    const struct listener *metrics = model->has_metrics ? &model->metrics : NULL;
-    if (observe_listen(c->observe, metrics, message_take_fd(message, 2)) != ERR_NONE) {
-        log_error("cannot serve metrics on %s", model->metrics.text);
-    }
+    listen_as_named(c, message);
+    api_reloaded(c->api, NULL, NULL, c->generation);
     if (c->reload_again) {
         begin_reload(c);
     }
@@ -474,6 +550,8 @@ static void on_message(struct control *c, struct message *message)
             log_info("generation %llu is in use by all workers",
                      (unsigned long long)message->generation);
         }
+        c->acknowledged = message->generation;
+        api_acknowledged(c->api, message->generation);
         break;
     case MESSAGE_RELOAD:
         c->reload_again = true;
@@ -551,6 +629,7 @@ static void look_at_windows(struct control *c)
         change = windows_compare(&c->windows, c->current->model, now_ns);
     }
     if (change == WINDOWS_SAME) {
+        log_info("the clock was set, and the same detours are open");
         alarm_set(&c->alarm, configuration_next_edge(c->current->model, now_ns));
         return;
     }
@@ -563,6 +642,7 @@ static void on_alarm(void *context)
 {
     struct control *c = context;
     give_sign(c, heartbeat_patience_work_s);
+    end_what_is_over(c);
     look_at_windows(c);
     give_sign(c, heartbeat_patience_s);
 }
@@ -572,6 +652,95 @@ static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events)
     struct control *c = timer->data;
     if (c->current != NULL) {
         windows_warn(c->current->model, clock_wall_ns());
+    }
+}
+
+/* ---- changes at run time (control/api.h) ---- */
+
+static const struct configuration *core_current(void *context)
+{
+    const struct control *c = context;
+    return c->current;
+}
+
+/* The text that is in force, with the files that were read with it. */
+static struct configuration *core_load(void *context, struct model_overrides *overrides)
+{
+    struct control *c = context;
+    struct configuration *fresh = configuration_new(c->path);
+    struct span packed;
+    if (fresh == NULL) {
+        return NULL;
+    }
+    if (pages_pack(c->current, &packed) == ERR_NONE) {
+        fresh->text = arena_copy(&fresh->arena, packed);
+    }
+    if (fresh->text.ptr == NULL || pages_unpack(fresh) != ERR_NONE) {
+        configuration_free(&fresh);
+        return NULL;
+    }
+    configuration_load(fresh, overrides, clock_wall_ns());
+    fresh->read_ns = c->current->read_ns;
+    return fresh;
+}
+
+static enum err core_replace(void *context, struct configuration **fresh, uint64_t *generation_out)
+{
+    struct control *c = context;
+    enum err err = publish(c, *fresh, -1, -1);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    c->changes++;
+    configuration_free(&c->current);
+    c->current = *fresh;
+    *fresh = NULL;
+    begin_probes(c);
+    *generation_out = c->generation;
+    return ERR_NONE;
+}
+
+static void core_reload(void *context)
+{
+    struct control *c = context;
+    c->reload_again = true;
+    if (c->candidate == NULL) {
+        begin_reload(c);
+    }
+}
+
+static void core_status(void *context, struct api_status *out)
+{
+    const struct control *c = context;
+    *out = (struct api_status){.generation = c->generation,
+                               .acknowledged = c->acknowledged,
+                               .workers = c->counters != NULL ? counters_workers(c->counters) : 0,
+                               .file = c->path,
+                               .folder = c->state.folder};
+}
+
+/* Detours of run time that are over go by themselves, and the history says when. */
+static void end_what_is_over(struct control *c)
+{
+    int64_t now_ns = clock_wall_ns();
+    size_t ended = 0;
+    if (c->live == NULL || c->current == NULL) {
+        return;
+    }
+    enum err err = live_expire(c->live, c->current->model, now_ns, &ended);
+    if (err != ERR_NONE) {
+        log_error("cannot store that a detour is over: %s", io_text(err));
+    }
+    if (ended > 0) {
+        struct configuration *fresh = core_load(c, live_overrides(c->live));
+        c->changes++;
+        if (fresh != NULL && fresh->model != NULL) {
+            configuration_free(&c->current);
+            c->current = fresh;
+            begin_probes(c);
+        } else {
+            configuration_free(&fresh);
+        }
     }
 }
 
@@ -596,6 +765,8 @@ static void fill_metrics(void *context, struct metrics *out)
 static void fini(struct control *c)
 {
     health_free(&c->health);
+    api_free(&c->api);
+    live_free(&c->live);
     observe_free(&c->observe);
     alarm_fini(&c->alarm);
     windows_fini(&c->windows);
@@ -611,6 +782,12 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
 {
     static struct control control; /* the buffer is too large for a stack */
     struct control *c = &control;
+    const struct api_core core = {.context = c,
+                                  .current = core_current,
+                                  .load = core_load,
+                                  .replace = core_replace,
+                                  .reload = core_reload,
+                                  .status = core_status};
     log_role("control");
     c->policy = policy;
     c->path = config_path;
@@ -621,7 +798,8 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     c->tls_next_fd = -1;
     c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
-        observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE) {
+        observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE ||
+        api_new(c->loop, &core, &c->api) != ERR_NONE) {
         log_error("cannot start: %s", strerror(errno));
         return exit_could_not_run;
     }

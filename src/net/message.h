@@ -38,15 +38,15 @@ enum message_type {
 
     /* From control: number is the count of workers (heard the first time only); generation
      * is free for control to number its questions; text has one listener a line
-     * (listener_encode), the one for metrics as "metrics " and then the same. The
+     * (listener_encode), those of control itself as "metrics " or "admin " and then the same. The
      * supervisor opens what is new, and answers LISTENING or REFUSED with the same
      * generation. The set comes into force with the next SNAPSHOT.
-     * To a worker: the lines without that for metrics, one listening descriptor for each.
+     * To a worker: the lines without those, one listening descriptor for each.
      * A listener that it has already keeps its descriptor, and takes on the options of the
      * line; one that is not in the text any more is closed when its queue is empty. */
     MESSAGE_LISTEN,
-    /* To control: descriptors are counters and servers, then the listening socket for
-     * metrics if there is one. */
+    /* To control: descriptors are counters and servers, then the listening sockets for
+     * metrics and for the admin API, if they were asked for. */
     MESSAGE_LISTENING,
     /* To control: a listener could not be opened. Text is the reason, ready to be printed:
      * "cannot listen on http://127.0.0.1:8307: address already in use". */

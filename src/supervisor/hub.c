@@ -176,8 +176,10 @@ static void on_listen(struct supervisor *s, const struct message *asked)
     }
     add_fd(&answer, s->page_fds[WELCOME_COUNTERS]);
     add_fd(&answer, s->page_fds[WELCOME_SERVERS]);
-    if (sockets_metrics_fd(&s->pending) >= 0) {
-        add_fd(&answer, sockets_metrics_fd(&s->pending));
+    for (enum socket_use use = SOCKET_METRICS; use <= SOCKET_ADMIN; use++) {
+        if (sockets_own_fd(&s->pending, use) >= 0) {
+            add_fd(&answer, sockets_own_fd(&s->pending, use));
+        }
     }
     child_send(&s->control, &answer);
 }
@@ -278,7 +280,7 @@ static void announce(const struct supervisor *s)
     size_t used = 0;
     for (size_t i = 0; i < s->sockets.count && used < sizeof(list); i++) {
         const struct socket_entry *entry = &s->sockets.entries[i];
-        if (!entry->metrics) {
+        if (entry->use == SOCKET_WORKERS) {
             used += (size_t)snprintf(list + used, sizeof(list) - used, " %s", entry->listener.text);
         }
     }

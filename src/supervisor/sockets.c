@@ -8,18 +8,23 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static_assert((size_t)sockets_text_max <= message_text_max, "all lines fit into a message");
 
-static const struct span metrics_prefix = {(const uint8_t *)"metrics ", 8};
-
 static enum err decode_line(struct span line, struct socket_entry *out)
 {
-    bool metrics = span_starts(line, metrics_prefix);
-    struct span rest = metrics ? span_from(line, metrics_prefix.len) : line;
-    *out = (struct socket_entry){.metrics = metrics};
-    return listener_decode(rest, &out->listener);
+    static const char *const prefixes[] = {
+        [SOCKET_METRICS] = "metrics ", [SOCKET_ADMIN] = "admin "};
+    *out = (struct socket_entry){.use = SOCKET_WORKERS};
+    for (enum socket_use use = SOCKET_METRICS; use <= SOCKET_ADMIN; use++) {
+        if (span_starts(line, span_cstr(prefixes[use]))) {
+            out->use = use;
+            line = span_from(line, strlen(prefixes[use]));
+        }
+    }
+    return listener_decode(line, &out->listener);
 }
 
 static const struct socket_entry *find_same(const struct socket_set *set,
@@ -27,7 +32,7 @@ static const struct socket_entry *find_same(const struct socket_set *set,
 {
     for (size_t i = 0; i < set->count; i++) {
         const struct socket_entry *entry = &set->entries[i];
-        if (entry->metrics == wanted->metrics &&
+        if (entry->use == wanted->use &&
             listener_same_address(&entry->listener, &wanted->listener)) {
             return entry;
         }
@@ -76,6 +81,14 @@ static enum err open_entry(struct socket_entry *entry, uint32_t count)
     return ERR_NONE;
 }
 
+/* Who may connect may change things: the owner and the group, nobody else. */
+static void restrict_entry(const struct socket_entry *entry)
+{
+    if (entry->listener.address.any.sa_family == AF_UNIX) {
+        chmod(entry->listener.address.local.sun_path, 0660);
+    }
+}
+
 static void say_why(const struct listener *listener, int why, char reason[sockets_reason_max])
 {
     snprintf(reason, sockets_reason_max, "cannot listen on %s: %s", listener->text, strerror(why));
@@ -99,8 +112,12 @@ static enum err prepare_entry(const struct socket_set *current, struct socket_se
             return err;
         }
     }
-    bool shared = entry->metrics || entry->listener.address.any.sa_family == AF_UNIX;
-    return open_entry(entry, shared ? 1 : workers);
+    bool shared = entry->use != SOCKET_WORKERS || entry->listener.address.any.sa_family == AF_UNIX;
+    enum err err = open_entry(entry, shared ? 1 : workers);
+    if (err == ERR_NONE && entry->use == SOCKET_ADMIN) {
+        restrict_entry(entry);
+    }
+    return err;
 }
 
 static enum err prepare_line(const struct socket_set *current, struct span line, uint32_t workers,
@@ -170,10 +187,10 @@ void sockets_close(struct socket_set *set)
     sockets_commit(set, &none);
 }
 
-int sockets_metrics_fd(const struct socket_set *set)
+int sockets_own_fd(const struct socket_set *set, enum socket_use use)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (set->entries[i].metrics) {
+        if (set->entries[i].use == use) {
             return set->entries[i].fds[0];
         }
     }
@@ -187,7 +204,7 @@ size_t sockets_of_worker(const struct socket_set *set, uint32_t worker, struct s
     size_t count = 0;
     for (size_t i = 0; i < set->count; i++) {
         const struct socket_entry *entry = &set->entries[i];
-        if (entry->metrics || count == listeners_max) {
+        if (entry->use != SOCKET_WORKERS || count == listeners_max) {
             continue;
         }
         char line[listener_line_max];

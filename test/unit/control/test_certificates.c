@@ -80,7 +80,7 @@ static struct configuration *load(const char *certificates)
              certificates);
     struct configuration *c = configuration_new(file);
     c->text = arena_copy(&c->arena, span_cstr(text));
-    assert_true(configuration_load(c, (int64_t)time(NULL) * 1000000000));
+    assert_true(configuration_load(c, NULL, (int64_t)time(NULL) * 1000000000));
     return c;
 }
 
@@ -166,7 +166,7 @@ static void test_nothing_to_seal(void **state)
     int fd = 7;
     struct configuration *c = configuration_new("detour.yaml");
     c->text = SPAN("sites: [{name: s, hosts: [a.example]}]\n");
-    assert_true(configuration_load(c, 0));
+    assert_true(configuration_load(c, NULL, 0));
     assert_true(certificates_load(c, 0));
     assert_int_equal(certificates_seal(c, -1, &fd), ERR_NONE);
     assert_int_equal(fd, -1);

@@ -46,7 +46,7 @@ static void keeps_opens_and_closes(void **state)
     sockets_commit(&current, &next);
     assert_int_equal(current.entries[0].fd_count, workers);
     assert_int_equal(current.entries[1].fd_count, 1);
-    assert_int_equal(sockets_metrics_fd(&current), current.entries[1].fds[0]);
+    assert_int_equal(sockets_own_fd(&current, SOCKET_METRICS), current.entries[1].fds[0]);
     assert_int_equal(sockets_of_worker(&current, 2, &lines, room, fds), 1);
     assert_int_equal(fds[0], current.entries[0].fds[2]);
     assert_null(memmem(lines.ptr, lines.len, "metrics", 7));
@@ -64,7 +64,7 @@ static void keeps_opens_and_closes(void **state)
     assert_true(current.entries[0].listener.proxy_protocol);
     assert_true(is_open(kept));
     assert_false(is_open(dropped));
-    assert_int_equal(sockets_metrics_fd(&current), -1);
+    assert_int_equal(sockets_own_fd(&current, SOCKET_METRICS), -1);
     sockets_close(&current);
     assert_false(is_open(kept));
     assert_int_equal(current.count, 0);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* A configuration's text as JSON, for those who compare it or write it anew. */
+#pragma once
+
+#include "config/yaml.h"
+
+#include <jansson.h>
+
+/* Plain scalars that read as numbers or booleans become such, all others strings. NULL: no
+ * memory, or text that JSON cannot hold. */
+json_t *node_to_json(const struct node *node);
+/* A whole file. NULL: it is no YAML, or as above. */
+json_t *model_text_to_json(struct span text);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls that change detours: tried, made durable, published. */
+#include "control/api_internal.h"
+
+#include "config/time.h"
+#include "control/view.h"
+#include "schedule/schedule.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct store_who who_of(const struct admin_actor *actor)
+{
+    return actor->local ? (struct store_who){.via = STORE_VIA_SOCKET, .uid = actor->uid}
+                        : (struct store_who){.via = STORE_VIA_TOKEN, .name = actor->token};
+}
+
+static struct store_change change_of(const struct turn *t, struct span key,
+                                     const struct store_value *after)
+{
+    return (struct store_change){.time_ns = t->now_ns,
+                                 .who = who_of(&t->call->actor),
+                                 .owner = t->call->owner,
+                                 .why = t->call->why,
+                                 .key = key,
+                                 .after = *after};
+}
+
+/* RFC 9110, 13.1.1 and 13.1.2. A detour of the file alone has no number and no tag. */
+static bool preconditions_hold(struct turn *t, bool exists, const struct store_override *override)
+{
+    const struct admin_call *call = t->call;
+    uint64_t number = override != NULL ? override->number : 0;
+    bool good = !(call->if_none && exists) && !(call->if_exists && !exists) &&
+                !(call->has_if_match && (number == 0 || call->if_match != number));
+    if (!good) {
+        admin_refuse(t->result, 412,
+                     call->if_none ? "there is one of that name already"
+                                   : "it is not as you saw it: look again, then decide");
+    }
+    return good;
+}
+
+static void refuse_store(struct turn *t, enum err err)
+{
+    bool full = err == ERR_LIMIT || (err == ERR_IO && store_is_full(errno));
+    admin_refuse(t->result, full ? 507 : 500,
+                 "the change cannot be stored: %s; nothing was changed",
+                 err == ERR_IO ? strerror(errno) : err_text(err));
+}
+
+/* The configuration with the changes in it; NULL: refused. */
+static struct configuration *try_out(struct turn *t, const struct store_change *changes,
+                                     size_t count)
+{
+    struct model_overrides overrides;
+    struct configuration *trial = NULL;
+    if (live_trial(t->api->live, changes, count, &t->arena, &overrides) == ERR_NONE) {
+        trial = t->api->core.load(t->api->core.context, &overrides);
+    }
+    if (trial == NULL) {
+        admin_refuse(t->result, 500, "out of memory");
+        return NULL;
+    }
+    if (trial->model == NULL) {
+        turn_refuse_problems(t, &trial->problems);
+        configuration_free(&trial);
+    }
+    return trial;
+}
+
+/* What the answer shows of a key after the change. */
+static json_t *shown(struct turn *t, const struct model *model, struct span key)
+{
+    size_t slash = span_find(key, 0, '/');
+    const struct model_detour *detour =
+        turn_detour(model, span_slice(key, 0, slash), span_from(key, slash + 1));
+    const struct store_override *override = turn_override(t, key);
+    if (detour != NULL) {
+        return turn_view(t, model, detour);
+    }
+    return override != NULL ? view_off(override) : json_null();
+}
+
+static json_t *shown_all(struct turn *t, const struct model *model,
+                         const struct store_change *changes, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, shown(t, model, changes[i].key));
+    }
+    return list;
+}
+
+/* Tries, stores, publishes. status and the answer of *changes: one, or all in a list. */
+static void change(struct turn *t, const struct store_change *changes, size_t count,
+                   uint16_t status, const char *list_name)
+{
+    struct configuration *trial = try_out(t, changes, count);
+    if (trial == NULL) {
+        return;
+    }
+    uint64_t generation = 0;
+    enum err err = ERR_NONE;
+    if (!t->call->dry_run) {
+        uint64_t first;
+        err = live_apply(t->api->live, changes, count, &first);
+        if (err != ERR_NONE) {
+            refuse_store(t, err);
+            configuration_free(&trial);
+            return;
+        }
+        t->result->etag = list_name == NULL ? first : 0;
+    }
+    json_t *body = list_name != NULL
+                       ? json_pack("{s:o}", list_name, shown_all(t, trial->model, changes, count))
+                       : shown(t, trial->model, changes[0].key);
+    if (t->call->dry_run && json_is_object(body)) {
+        json_object_set_new(body, "dry_run", json_true());
+    }
+    turn_give(t, status, body);
+    if (!t->call->dry_run) {
+        err = t->api->core.replace(t->api->core.context, &trial, &generation);
+    }
+    configuration_free(&trial);
+    if (err != ERR_NONE) {
+        admin_refuse(t->result, 500,
+                     "it is stored, and will be in force after the next reload, but cannot be "
+                     "published now: %s",
+                     err_text(err));
+    } else if (generation != 0) {
+        turn_wait(t, generation);
+    }
+}
+
+static struct span dumped(struct turn *t, json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    struct span copy = text != NULL ? arena_copy(&t->arena, span_cstr(text)) : (struct span){0};
+    free(text);
+    return copy;
+}
+
+static void put_value(struct turn *t, struct span json, uint64_t stanza, uint16_t status)
+{
+    struct store_value after = {.kind = STORE_SET, .json = json, .stanza = stanza};
+    struct store_change one = change_of(t, turn_key(t, t->call->site, t->call->name), &after);
+    if (json.len > store_value_bytes_max) {
+        admin_refuse(t->result, 422, "it is longer than %d KiB", store_value_bytes_max >> 10);
+        return;
+    }
+    change(t, &one, 1, status, NULL);
+}
+
+/* `for` counts from now: what is stored says when. */
+static bool settle_end(struct turn *t, json_t *content)
+{
+    json_t *length = json_object_get(content, "for");
+    if (length == NULL || json_object_get(content, "from") != NULL ||
+        json_object_get(content, "repeat") != NULL) {
+        return true;
+    }
+    int64_t ns;
+    const char *text = json_string_value(length);
+    if (text == NULL || !duration_parse(span_cstr(text), &ns)) {
+        admin_refuse(t->result, 422, "`for` must be a length of time like 30m or 2h");
+        return false;
+    }
+    json_object_del(content, "for");
+    json_object_set_new(content, "until", view_time(t->now_ns + ns));
+    return true;
+}
+
+void api_put_detour(struct turn *t)
+{
+    const struct admin_call *call = t->call;
+    struct span key = turn_key(t, call->site, call->name);
+    const struct model_detour *detour = turn_detour(turn_model(t), call->site, call->name);
+    const struct store_override *override = turn_override(t, key);
+    bool exists = detour != NULL || override != NULL;
+    if (!preconditions_hold(t, exists, override) || !settle_end(t, call->content)) {
+        return;
+    }
+    uint64_t stanza = override != NULL ? override->value.stanza
+                      : detour != NULL ? detour->stanza
+                                       : 0;
+    put_value(t, dumped(t, call->content), stanza, detour != NULL ? 200 : 201);
+}
+
+/* What takes a detour away: a mark above the file's stanza, or the end of what was said. */
+static struct store_change switch_off(struct turn *t, struct span key,
+                                      const struct model_detour *detour,
+                                      const struct store_override *override)
+{
+    uint64_t stanza = override != NULL ? override->value.stanza : detour->stanza;
+    struct store_value after = {.kind = stanza != 0 ? STORE_OFF : STORE_NONE, .stanza = stanza};
+    if (stanza != 0) {
+        after.json = detour->json;
+    }
+    return change_of(t, key, &after);
+}
+
+void api_delete_detour(struct turn *t)
+{
+    struct span key = turn_key(t, t->call->site, t->call->name);
+    const struct model_detour *detour = turn_detour(turn_model(t), t->call->site, t->call->name);
+    const struct store_override *override = turn_override(t, key);
+    if (detour == NULL) {
+        turn_not_found(t);
+    } else if (preconditions_hold(t, true, override)) {
+        struct store_change one = switch_off(t, key, detour, override);
+        change(t, &one, 1, 200, NULL);
+    }
+}
+
+void api_delete_all(struct turn *t)
+{
+    const struct model *model = turn_model(t);
+    struct store_change *changes =
+        arena_array(&t->arena, model->detour_count + 1, sizeof(*changes));
+    if (changes == NULL) {
+        admin_refuse(t->result, 500, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < model->detour_count; i++) {
+        const struct model_detour *detour = &model->detours[i];
+        struct span key = turn_key(t, model->sites[detour->site].name, detour->rule.name);
+        changes[i] = switch_off(t, key, detour, turn_override(t, key));
+    }
+    if (model->detour_count == 0) {
+        turn_give(t, 200, json_pack("{s:[]}", "off"));
+        return;
+    }
+    change(t, changes, model->detour_count, 200, "off");
+}
+
+/* Where the end is counted from: the end that it has, or now if it has none or is past it. */
+static int64_t extended(const struct turn *t, const struct model_detour *detour, int64_t length_ns)
+{
+    int64_t until = detour->schedule.until_ns;
+    bool counts = until != SCHEDULE_NEVER && until > t->now_ns;
+    return (counts ? until : t->now_ns) + length_ns;
+}
+
+static json_t *new_end(struct turn *t, const struct model_detour *detour)
+{
+    json_t *until = json_object_get(t->call->content, "until");
+    json_t *length = json_object_get(t->call->content, "for");
+    int64_t ns;
+    if (until != NULL && length == NULL) {
+        return json_incref(until);
+    }
+    const char *text = until == NULL ? json_string_value(length) : NULL;
+    if (text == NULL || !duration_parse(span_cstr(text), &ns)) {
+        admin_refuse(t->result, 422,
+                     "say how much longer, {\"for\": \"30m\"}, or {\"until\": TIME}");
+        return NULL;
+    }
+    return view_time(extended(t, detour, ns));
+}
+
+void api_extend_detour(struct turn *t)
+{
+    struct span key = turn_key(t, t->call->site, t->call->name);
+    const struct model_detour *detour = turn_detour(turn_model(t), t->call->site, t->call->name);
+    const struct store_override *override = turn_override(t, key);
+    if (detour == NULL) {
+        turn_not_found(t);
+        return;
+    }
+    json_t *until = preconditions_hold(t, true, override) ? new_end(t, detour) : NULL;
+    if (until == NULL) {
+        return;
+    }
+    json_t *json = json_loadb((const char *)detour->json.ptr, detour->json.len, 0, NULL);
+    json_object_del(json, "for");
+    json_object_set_new(json, "until", until);
+    json_object_set_new(json, "site", view_text(t->call->site));
+    json_object_set_new(json, "name", view_text(t->call->name));
+    struct span text = dumped(t, json);
+    json_decref(json);
+    put_value(t, text, override != NULL ? override->value.stanza : detour->stanza, 200);
+}
+
+/* Puts back what was before a change, if nothing has happened to it since. */
+void api_revert_change(struct turn *t)
+{
+    struct store_change reverted;
+    if (!turn_change(t, &reverted)) {
+        return;
+    }
+    if (reverted.subject != STORE_DETOUR) {
+        admin_refuse(t->result, 409, "that change was of a token, which cannot be taken back");
+        return;
+    }
+    const struct store_override *now = turn_override(t, reverted.key);
+    uint64_t number = now != NULL ? now->number : 0;
+    bool gone = reverted.after.kind == STORE_NONE;
+    if (gone ? number != 0 : number != reverted.number) {
+        admin_refuse(t->result, 409,
+                     "it was changed again since (change %llu): revert that one first",
+                     (unsigned long long)number);
+        return;
+    }
+    struct store_change one = change_of(t, reverted.key, &reverted.before);
+    one.cause = STORE_BY_REVERT;
+    one.reverts = reverted.number;
+    change(t, &one, 1, 200, NULL);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the API share: one call on its way, and those that wait. */
+#pragma once
+
+#include "admin/admin.h"
+#include "control/api.h"
+
+/* An answer that waits for the workers, or for a reload. */
+struct waiting {
+    struct waiting *next;
+    struct admin_pending *pending;
+    struct admin_result result;
+    uint64_t generation; /* 0: of a reload that has not ended */
+};
+
+struct api {
+    struct api_core core;
+    struct admin *admin;
+    struct server *server;
+    struct listener listener;
+    bool listening;
+    struct store *store; /* NULL: there is none */
+    struct live *live;
+    struct arena token_arena; /* of the name of the token that was checked last */
+    struct waiting *waiting;
+};
+
+/* One call on its way. */
+struct turn {
+    struct api *api;
+    const struct admin_call *call;
+    struct admin_pending *pending;
+    struct admin_result *result;
+    struct arena arena;
+    int64_t now_ns;
+    bool later;
+};
+
+/* api.c */
+
+const struct model *turn_model(const struct turn *t);
+/* Takes body over; NULL: no memory, which is refused. */
+void turn_give(struct turn *t, uint16_t status, json_t *body);
+void turn_refuse_problems(struct turn *t, const struct problems *problems);
+/* Puts the answer, which stands in the result, off until all workers have this generation;
+ * 0: until a reload has ended. */
+void turn_wait(struct turn *t, uint64_t generation);
+
+/* api_read.c */
+
+/* "site/name" in the turn's arena. */
+struct span turn_key(struct turn *t, struct span site, struct span name);
+/* NULL: there is none of that name. */
+const struct model_detour *turn_detour(const struct model *model, struct span site,
+                                       struct span name);
+const struct store_override *turn_override(const struct turn *t, struct span key);
+json_t *turn_view(struct turn *t, const struct model *model, const struct model_detour *detour);
+void turn_not_found(struct turn *t);
+/* False: refused. */
+bool turn_change(struct turn *t, struct store_change *out);
+
+void api_list_detours(struct turn *t);
+void api_get_detour(struct turn *t);
+void api_list_changes(struct turn *t);
+void api_get_change(struct turn *t);
+void api_list_sites(struct turn *t);
+void api_list_pools(struct turn *t);
+void api_get_status(struct turn *t);
+void api_export(struct turn *t);
+void api_diff(struct turn *t);
+
+/* api_change.c */
+
+void api_put_detour(struct turn *t);
+void api_delete_detour(struct turn *t);
+void api_delete_all(struct turn *t);
+void api_extend_detour(struct turn *t);
+void api_revert_change(struct turn *t);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls that only look. */
+#include "control/api_internal.h"
+
+#include "control/export.h"
+#include "control/view.h"
+#include "schedule/schedule.h"
+
+struct span turn_key(struct turn *t, struct span site, struct span name)
+{
+    char *text = arena_printf(&t->arena, "%.*s/%.*s", SPAN_ARG(site), SPAN_ARG(name));
+    return text != NULL ? span_cstr(text) : SPAN("");
+}
+
+const struct model_detour *turn_detour(const struct model *model, struct span site,
+                                       struct span name)
+{
+    for (size_t i = 0; i < model->detour_count; i++) {
+        const struct model_detour *detour = &model->detours[i];
+        if (span_eq(detour->rule.name, name) && span_eq(model->sites[detour->site].name, site)) {
+            return detour;
+        }
+    }
+    return NULL;
+}
+
+const struct store_override *turn_override(const struct turn *t, struct span key)
+{
+    return t->api->live != NULL ? live_find(t->api->live, key) : NULL;
+}
+
+json_t *turn_view(struct turn *t, const struct model *model, const struct model_detour *detour)
+{
+    struct span key = turn_key(t, model->sites[detour->site].name, detour->rule.name);
+    return view_detour(model, detour, turn_override(t, key), t->now_ns);
+}
+
+void api_list_detours(struct turn *t)
+{
+    const struct model *model = turn_model(t);
+    json_t *list = json_array();
+    for (size_t i = 0; i < model->detour_count; i++) {
+        json_array_append_new(list, turn_view(t, model, &model->detours[i]));
+    }
+    const struct model_overrides *overrides =
+        t->api->live != NULL ? live_overrides(t->api->live) : NULL;
+    for (size_t i = 0; overrides != NULL && i < overrides->count; i++) {
+        if (overrides->items[i].off) {
+            json_array_append_new(list, view_off(turn_override(t, overrides->items[i].key)));
+        }
+    }
+    struct api_status status;
+    t->api->core.status(t->api->core.context, &status);
+    turn_give(
+        t, 200,
+        json_pack("{s:I, s:o}", "generation", (json_int_t)status.generation, "detours", list));
+}
+
+void turn_not_found(struct turn *t)
+{
+    admin_refuse(t->result, 404, "there is no detour %.*s of the site %.*s",
+                 SPAN_ARG(t->call->name), SPAN_ARG(t->call->site));
+}
+
+void api_get_detour(struct turn *t)
+{
+    const struct model *model = turn_model(t);
+    const struct model_detour *detour = turn_detour(model, t->call->site, t->call->name);
+    const struct store_override *override =
+        turn_override(t, turn_key(t, t->call->site, t->call->name));
+    if (detour == NULL && override == NULL) {
+        turn_not_found(t);
+        return;
+    }
+    t->result->etag = override != NULL ? override->number : 0;
+    turn_give(t, 200, detour != NULL ? turn_view(t, model, detour) : view_off(override));
+}
+
+void api_list_changes(struct turn *t)
+{
+    struct store_change *items = NULL;
+    size_t count = 0;
+    if (t->api->store != NULL) {
+        enum err err =
+            store_history(t->api->store, t->call->below, t->call->limit, &t->arena, &items, &count);
+        if (err != ERR_NONE) {
+            admin_refuse(t->result, 500, "the history cannot be read: %s", err_text(err));
+            return;
+        }
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, view_change(&items[i]));
+    }
+    bool more = count > 0 && count == t->call->limit && items[count - 1].number > 1;
+    turn_give(t, 200,
+              json_pack("{s:o, s:o}", "changes", list, "next",
+                        more ? json_integer((json_int_t)items[count - 1].number) : json_null()));
+}
+
+bool turn_change(struct turn *t, struct store_change *out)
+{
+    if (t->api->store == NULL ||
+        store_change_find(t->api->store, t->call->number, &t->arena, out) != ERR_NONE) {
+        admin_refuse(t->result, 404, "there is no change %llu, or it is forgotten",
+                     (unsigned long long)t->call->number);
+        return false;
+    }
+    return true;
+}
+
+void api_get_change(struct turn *t)
+{
+    struct store_change change;
+    if (turn_change(t, &change)) {
+        turn_give(t, 200, view_change(&change));
+    }
+}
+
+void api_list_sites(struct turn *t)
+{
+    turn_give(t, 200, view_sites(turn_model(t)));
+}
+
+static json_t *pool_json(const struct model_pool *pool)
+{
+    json_t *servers = json_array();
+    for (size_t i = 0; i < pool->server_count; i++) {
+        const struct model_server *server = &pool->servers[i];
+        json_array_append_new(servers,
+                              json_pack("{s:o, s:o, s:i, s:i}", "name", view_text(server->name),
+                                        "url", view_text(server->url), "weight",
+                                        (int)server->weight, "priority", (int)server->priority));
+    }
+    return json_pack("{s:o, s:o}", "name", view_text(pool->name), "servers", servers);
+}
+
+void api_list_pools(struct turn *t)
+{
+    const struct model *model = turn_model(t);
+    json_t *pools = json_array();
+    for (size_t i = 0; i < model->pool_count; i++) {
+        json_array_append_new(pools, pool_json(&model->pools[i]));
+    }
+    turn_give(t, 200, json_pack("{s:o}", "pools", pools));
+}
+
+static json_t *count_detours(const struct turn *t)
+{
+    const struct model *model = turn_model(t);
+    json_int_t counts[SCHEDULE_OVER + 1] = {0};
+    json_int_t live = 0;
+    json_int_t off = 0;
+    for (size_t i = 0; i < model->detour_count; i++) {
+        struct schedule_view now;
+        schedule_at(&model->detours[i].schedule, t->now_ns, &now);
+        counts[now.state]++;
+        live += model->detours[i].live;
+    }
+    const struct model_overrides *overrides =
+        t->api->live != NULL ? live_overrides(t->api->live) : NULL;
+    for (size_t i = 0; overrides != NULL && i < overrides->count; i++) {
+        off += overrides->items[i].off;
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "planned", counts[SCHEDULE_PLANNED],
+                     "active", counts[SCHEDULE_ACTIVE], "held", counts[SCHEDULE_HELD], "over",
+                     counts[SCHEDULE_OVER], "live", live, "off", off);
+}
+
+void api_get_status(struct turn *t)
+{
+    const struct configuration *current = t->api->core.current(t->api->core.context);
+    struct api_status status;
+    t->api->core.status(t->api->core.context, &status);
+    json_t *workers = json_pack("{s:i, s:b}", "count", (int)status.workers, "acknowledged",
+                                status.acknowledged == status.generation);
+    json_t *file =
+        json_pack("{s:s, s:o}", "file", status.file, "loaded", view_time(current->read_ns));
+    json_t *store = json_pack("{s:o}", "path",
+                              status.folder != NULL ? json_string(status.folder) : json_null());
+    turn_give(t, 200,
+              json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "version", DETOUR_VERSION, "generation",
+                        (json_int_t)status.generation, "workers", workers, "configuration", file,
+                        "store", store, "detours", count_detours(t)));
+}
+
+void api_export(struct turn *t)
+{
+    const struct configuration *current = t->api->core.current(t->api->core.context);
+    t->result->text = export_yaml(current->text, current->model);
+    t->result->status = 200;
+    if (t->result->text == NULL) {
+        admin_refuse(t->result, 500, "out of memory");
+    }
+}
+
+/* What another file would change, with what run time says in both. */
+void api_diff(struct turn *t)
+{
+    const struct configuration *current = t->api->core.current(t->api->core.context);
+    struct model_overrides none = {0};
+    struct model_overrides *overrides = &none;
+    struct problems problems;
+    problems_init(&problems, &t->arena, "");
+    if (t->api->live != NULL && live_trial(t->api->live, NULL, 0, &t->arena, &none) != ERR_NONE) {
+        admin_refuse(t->result, 500, "out of memory");
+        return;
+    }
+    const struct model *model =
+        model_load_live(t->call->text, none.count > 0 ? overrides : NULL, t->now_ns, &problems);
+    if (model == NULL) {
+        turn_refuse_problems(t, &problems);
+        return;
+    }
+    turn_give(t, 200,
+              json_pack("{s:o}", "changes",
+                        export_diff(current->text, current->model, t->call->text, model)));
+}

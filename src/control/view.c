@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* JSON of what is in force. Objects are built member by member; whoever runs out of memory
+ * gives NULL, and jansson takes NULL members for a failure of the whole. */
+#include "control/view.h"
+
+#include "base/clock.h"
+#include "config/time.h"
+#include "schedule/schedule.h"
+
+json_t *view_time(int64_t ns)
+{
+    char text[time_text_max];
+    bool known = ns != SCHEDULE_EVER && ns != SCHEDULE_NEVER;
+    return known ? json_string(time_format(ns, text)) : json_null();
+}
+
+json_t *view_text(struct span text)
+{
+    return json_stringn((const char *)text.ptr, text.len);
+}
+
+static json_t *stanza_of(struct span json)
+{
+    json_t *value = json.len > 0 ? json_loadb((const char *)json.ptr, json.len, 0, NULL) : NULL;
+    return value != NULL ? value : json_null();
+}
+
+/* "site/name" in its two halves; a site's name holds no slash. */
+static void split_key(struct span key, struct span *site_out, struct span *name_out)
+{
+    size_t slash = span_find(key, 0, '/');
+    *site_out = span_slice(key, 0, slash);
+    *name_out = span_from(key, slash < key.len ? slash + 1 : slash);
+}
+
+json_t *view_detour(const struct model *model, const struct model_detour *detour,
+                    const struct store_override *override, int64_t now_ns)
+{
+    struct schedule_view now;
+    schedule_at(&detour->schedule, now_ns, &now);
+    return json_pack(
+        "{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:o, s:f, s:b, s:o, s:o}", "site",
+        view_text(model->sites[detour->site].name), "name", view_text(detour->rule.name), "state",
+        schedule_state_text(now.state), "source", detour->live ? "live" : "file", "overrides_file",
+        override != NULL && override->value.stanza != 0, "opened", view_time(now.opened_ns),
+        "closes", view_time(now.closes_ns), "opens", view_time(now.opens_ns), "share",
+        now.share_ppm / 10000., "overdue", now.state == SCHEDULE_HELD, "change",
+        override != NULL ? json_integer((json_int_t) override->number) : json_null(), "detour",
+        stanza_of(detour->json));
+}
+
+json_t *view_off(const struct store_override *override)
+{
+    struct span site;
+    struct span name;
+    split_key(override->key, &site, &name);
+    return json_pack("{s:o, s:o, s:s, s:s, s:b, s:n, s:n, s:n, s:i, s:b, s:I, s:o}", "site",
+                     view_text(site), "name", view_text(name), "state", "off", "source", "live",
+                     "overrides_file", override->value.stanza != 0, "opened", "closes", "opens",
+                     "share", 0, "overdue", 0, "change", (json_int_t) override->number, "detour",
+                     stanza_of(override->value.json));
+}
+
+static json_t *view_value(const struct store_value *value)
+{
+    static const char *const kinds[] = {
+        [STORE_NONE] = "none", [STORE_SET] = "set", [STORE_OFF] = "off"};
+    return json_pack("{s:s, s:o}", "kind", kinds[value->kind], "detour", stanza_of(value->json));
+}
+
+static json_t *view_who(const struct store_who *who)
+{
+    static const char *const ways[] = {[STORE_VIA_CONTROL] = "control",
+                                       [STORE_VIA_SOCKET] = "socket",
+                                       [STORE_VIA_TOKEN] = "token"};
+    return json_pack("{s:s, s:o, s:o}", "via", ways[who->via], "uid",
+                     who->via == STORE_VIA_SOCKET ? json_integer(who->uid) : json_null(), "name",
+                     who->name.len > 0 ? view_text(who->name) : json_null());
+}
+
+json_t *view_change(const struct store_change *change)
+{
+    static const char *const causes[] = {[STORE_BY_COMMAND] = "command",
+                                         [STORE_BY_REVERT] = "revert",
+                                         [STORE_BY_FILE] = "file",
+                                         [STORE_BY_SCHEDULE] = "schedule"};
+    return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "number",
+                     (json_int_t)change->number, "time", view_time(change->time_ns), "who",
+                     view_who(&change->who), "cause", causes[change->cause], "reverts",
+                     change->reverts != 0 ? json_integer((json_int_t)change->reverts) : json_null(),
+                     "owner", view_text(change->owner), "why", view_text(change->why), "subject",
+                     change->subject == STORE_TOKEN ? "token" : "detour", "key",
+                     view_text(change->key), "before", view_value(&change->before), "after",
+                     view_value(&change->after));
+}
+
+json_t *view_sites(const struct model *model)
+{
+    json_t *sites = json_array();
+    for (size_t i = 0; i < model->site_count && sites != NULL; i++) {
+        const struct model_site *site = &model->sites[i];
+        json_t *hosts = json_array();
+        for (size_t k = 0; k < site->host_count; k++) {
+            json_array_append_new(hosts, view_text(site->hosts[k]));
+        }
+        if (site->catch_all) {
+            json_array_append_new(hosts, json_string("*"));
+        }
+        json_int_t detours = 0;
+        for (size_t k = 0; k < model->detour_count; k++) {
+            detours += model->detours[k].site == i;
+        }
+        json_array_append_new(sites, json_pack("{s:o, s:o, s:I, s:I}", "name",
+                                               view_text(site->name), "hosts", hosts, "routes",
+                                               (json_int_t)site->route_count, "detours", detours));
+    }
+    return json_pack("{s:o}", "sites", sites);
+}
