@@ -273,6 +273,9 @@ static void a_turned_bit_is_known_or_harmless(void **state)
         for (size_t at = 0; at < 160; at++, tried++) {
             turn_a_bit(f, good, page * 4096 + at, (unsigned)rand_r(&seed) % 8, digest, &refused);
         }
+        for (unsigned bit = 0; bit < 8; bit++, tried++) { /* which of the two is the newer one */
+            turn_a_bit(f, good, page * 4096 + 144, bit, digest, &refused);
+        }
     }
     assert_in_range(refused, 60, tried);
     for (int i = 0; i < 200; i++, tried++) {
