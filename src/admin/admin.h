@@ -25,7 +25,7 @@
  *   DELETE /v1/tokens/{name}
  *   GET    /v1/openapi.json                    all of this for machines
  *   GET    /healthz, /readyz                   without a token
- * GET also means HEAD. Writes but reload take ?dry_run=true, which says what would change and
+ * GET also means HEAD. Writes take ?dry_run=true, which says what would change and
  * changes nothing, ?owner= and ?why= for the history, and If-Match / If-None-Match: * against lost
  * updates (RFC 9110, 13); PUT must carry one of them. Errors are problem documents
  * (RFC 9457). doc/internals/admin.md tells the details and the shapes of the answers. */

@@ -141,7 +141,7 @@ static const struct row queries[] = {
     {"false", 0, "POST /v1/changes/1/revert?dry_run=false" LOCAL, NULL, 200,
      .called = ADMIN_REVERT_CHANGE},
     {"nothing", 0, "POST /v1/changes/1/revert?&&" LOCAL, NULL, 200, .called = ADMIN_REVERT_CHANGE},
-    {"not for a reload", 0, "POST /v1/reload?dry_run=true" LOCAL, NULL, 400, .called = NO_CALL},
+    {"dry reload", 0, "POST /v1/reload?dry_run=true" LOCAL, NULL, 200, .called = ADMIN_RELOAD},
     {"control", 0, "POST /v1/changes/1/revert?why=a%1b%5bm" LOCAL, NULL, 400, .called = NO_CALL},
     {"C1 control", 0, "POST /v1/changes/1/revert?why=%c2%9b" LOCAL, NULL, 400, .called = NO_CALL},
     {"no UTF-8", 0, "POST /v1/changes/1/revert?why=%c0%80" LOCAL, NULL, 400, .called = NO_CALL},
