@@ -90,7 +90,7 @@ struct admin_call {
 
 /* What came of it. */
 struct admin_result {
-    uint16_t status;        /* 200, 201, 404, 409, 412, 422, 500, 503, 507: as the route says */
+    uint16_t status;        /* 200, 201, 404, 409, 412, 422, 500, 503, 507; 0: becomes 501 */
     json_t *body;           /* owned; NULL: none. With a status from 400 on: not used */
     char *text;             /* export: text/yaml instead of a body; owned, of malloc */
     uint64_t etag;          /* 0: none. A GET whose If-None-Match has it becomes 304 */

@@ -6,7 +6,6 @@
 #include "http/method.h"
 #include "http/status.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,7 +208,9 @@ static bool is_known(const struct reply *reply)
 
 void reply_render(struct reply *reply, struct rendered *rendered, struct response *response)
 {
-    assert(reply->result.status >= 200 && reply->result.status < 600);
+    if (reply->result.status < 200 || reply->result.status > 599) {
+        admin_refuse(&reply->result, 501, "this is in the document, but nobody carries it out");
+    }
     rendered_fini(rendered);
     if (is_known(reply)) {
         reply->result.status = 304;

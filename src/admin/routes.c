@@ -19,6 +19,7 @@ const struct parameter admin_parameters[parameter_count] = {
 #define DETOURS "/v1/detours"
 #define DETOUR "/v1/detours/{site}/{name}"
 #define CHANGE "/v1/changes/{number}"
+#define TOKEN "/v1/tokens/{name}"
 #define READ .access = ACCESS_READ
 #define WRITE .access = ACCESS_WRITE, .answer_schema = "DetourOutcome"
 
@@ -63,6 +64,15 @@ const struct route admin_routes[] = {
     {.path = "/v1/reload", .method = METHOD_POST, .operation = ADMIN_RELOAD, .id = "reload",
      .summary = "Reads the file again", .access = ACCESS_WRITE, .answer_schema = "Reloaded",
      .parameters = PARAMETERS_WRITE},
+    {.path = "/v1/tokens", .method = METHOD_GET, .operation = ADMIN_LIST_TOKENS,
+     .id = "listTokens", .summary = "Who may ask over TCP", READ, .answer_schema = "Tokens"},
+    {.path = TOKEN, .method = METHOD_PUT, .operation = ADMIN_PUT_TOKEN, .id = "addToken",
+     .summary = "Makes a token", .access = ACCESS_WRITE, .parameters = PARAMETERS_WRITE,
+     .content = CONTENT_JSON, .content_schema = "TokenScope", .answer_schema = "NewToken",
+     .creates = true},
+    {.path = TOKEN, .method = METHOD_DELETE, .operation = ADMIN_DELETE_TOKEN,
+     .id = "removeToken", .summary = "Makes a token worthless", .access = ACCESS_WRITE,
+     .parameters = PARAMETERS_WRITE, .answer_schema = "Token"},
     {.path = "/v1/openapi.json", .method = METHOD_GET, .operation = ROUTE_OPENAPI,
      .id = "getDocument", .summary = "This document", READ, .answer_schema = "Document"},
     {.path = "/healthz", .method = METHOD_GET, .operation = ROUTE_HEALTH, .id = "isAlive",

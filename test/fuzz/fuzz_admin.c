@@ -38,6 +38,7 @@ static bool is_write(enum admin_operation operation)
 {
     return operation == ADMIN_PUT_DETOUR || operation == ADMIN_DELETE_DETOUR ||
            operation == ADMIN_DELETE_ALL || operation == ADMIN_EXTEND_DETOUR ||
+           operation == ADMIN_PUT_TOKEN || operation == ADMIN_DELETE_TOKEN ||
            operation == ADMIN_REVERT_CHANGE || operation == ADMIN_RELOAD;
 }
 
@@ -59,7 +60,8 @@ static void check_call(const struct admin_call *call)
     check_text(call->owner, owner_bytes_max);
     check_text(call->why, why_bytes_max);
     assert((call->content != NULL) ==
-           (call->operation == ADMIN_PUT_DETOUR || call->operation == ADMIN_EXTEND_DETOUR));
+           (call->operation == ADMIN_PUT_DETOUR || call->operation == ADMIN_EXTEND_DETOUR ||
+            call->operation == ADMIN_PUT_TOKEN));
     assert(call->content == NULL || json_is_object(call->content));
     assert((call->text.len > 0) == (call->operation == ADMIN_DIFF));
     assert((call->number > 0) ==

@@ -41,6 +41,9 @@ const char *good_body(int operation)
         [ADMIN_STATUS] = "{\"version\":\"0\"}",
         [ADMIN_DIFF] = "{\"changes\":[{\"what\":\"added\",\"resource\":\"site\",\"name\":\"a\"}]}",
         [ADMIN_RELOAD] = "{\"generation\":2}",
+        [ADMIN_LIST_TOKENS] = "{\"tokens\":[{\"name\":\"ci\",\"scope\":\"read\"}]}",
+        [ADMIN_PUT_TOKEN] = "{\"name\":\"ci\",\"scope\":\"read\",\"token\":\"detour_x\"}",
+        [ADMIN_DELETE_TOKEN] = "{\"name\":\"ci\"}",
         [ADMIN_READY] = "{\"ready\":true}",
     };
     return bodies[operation];
@@ -72,8 +75,12 @@ static void note(struct fixture *f, const struct admin_call *call)
 static void fill(const char *name, int operation, struct admin_result *result)
 {
     result->status = strcmp(name, "new") == 0 ? 201 : 200;
-    result->etag = name[0] != 0 ? 7 : 0;
-    if (strcmp(name, "missing") == 0) {
+    bool tagged = operation == ADMIN_GET_DETOUR || operation == ADMIN_PUT_DETOUR ||
+                  operation == ADMIN_DELETE_DETOUR || operation == ADMIN_EXTEND_DETOUR;
+    result->etag = tagged ? 7 : 0;
+    if (strcmp(name, "nobody") == 0) {
+        *result = (struct admin_result){0};
+    } else if (strcmp(name, "missing") == 0) {
         result->body = json_object();
         admin_refuse(result, 404, "there is no detour %s", name);
     } else if (strcmp(name, "taken") == 0) {

@@ -9,7 +9,8 @@ enum { reply_bytes_max = 1 << 20 };
 
 /* Tokens that the backend knows: "reader" and "writer". What it answers hangs on the name
  * of the detour: "missing", "taken", "full", "broken" (422, two problems), "new" (201),
- * "silent" (no body), "later" (when the test says so), "sooner" (put off, and answered at once),
+ * "silent" (no body), "nobody" (no
+ * status), "later" (when the test says so), "sooner" (put off, and answered at once),
  * "odd" (a detail that is no UTF-8). All others are done, those of one detour with the ETag 7, and
  * a body as the OpenAPI document says. */
 struct fixture {
