@@ -53,7 +53,7 @@ LIBRARY_HOME = {
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
-    "curl/curl.h": ["health"],
+    "curl/curl.h": ["health", "cli"],
     "jansson.h": ["admin", "cli", "config", "control"],
     "lmdb.h": ["store"],
     "nghttp2/nghttp2.h": ["http"],

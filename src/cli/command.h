@@ -14,6 +14,17 @@ int cli_serve(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_uri(int argc, char **argv);
+int cli_on(int argc, char **argv);
+int cli_off(int argc, char **argv);
+int cli_extend(int argc, char **argv);
+int cli_list(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_history(int argc, char **argv);
+int cli_revert(int argc, char **argv);
+int cli_export(int argc, char **argv);
+int cli_diff(int argc, char **argv);
+int cli_reload(int argc, char **argv);
+int cli_token(int argc, char **argv);
 
 /* One line to standard error: "detour check: …". Gives exit_could_not_run. */
 int complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -13,7 +13,7 @@
 
 static const char usage[] =
     "usage: detour explain [-c FILE] [-X METHOD] [-H 'NAME: VALUE']... [--from IP]\n"
-    "                      [--at TIME] [--json] URL\n"
+    "                      [--at TIME] [--live [--token-file FILE]] [--json] URL\n"
     "\n"
     "Says what a request would get, which rule says so, and why each other rule of the site\n"
     "does not. Nothing is sent; all servers of a pool count as up.\n"
@@ -25,6 +25,11 @@ static const char usage[] =
     "      --from IP        the address that connects; 127.0.0.1 without it\n"
     "      --at TIME        as in the configuration: 2026-12-01T02:00:00Z, or\n"
     "                       '2026-12-01T02:00 Europe/Berlin'; now without it\n"
+    "      --live           asks the server that runs for what is in force now, the changes of\n"
+    "                       run time included; -c then says where it listens\n"
+    "      --token-file FILE\n"
+    "                       with --live: the token, where it listens on TCP; DETOUR_TOKEN\n"
+    "                       without it\n"
     "      --json           everything as one JSON object\n"
     "  -h, --help           this text\n"
     "\n"
@@ -283,7 +288,8 @@ static int decide_and_print(struct explanation *e)
                              &e->scratch, &e->response);
         status = e->options.json ? explain_print_json(e) : explain_print_text(e);
     } else {
-        status = complain("explain", "cannot compile %s: %s", e->options.path, err_text(err));
+        status = complain("explain", "cannot compile %s: %s",
+                          e->options.live ? "what is in force" : e->options.path, err_text(err));
     }
     regex_set_free(&regexes);
     return status;
@@ -296,7 +302,9 @@ static int explain(struct explanation *e)
     int status = explain_request_init(&e->request, &e->options, &arena);
     arena_fini(&arena);
     if (status == exit_ok) {
-        status = config_load("explain", e->options.path, e->options.at_ns, &e->configuration);
+        status = e->options.live ? explain_live_load(&e->options, &e->configuration)
+                                 : config_load("explain", e->options.path, e->options.at_ns,
+                                               &e->configuration);
     }
     if (status != exit_ok) {
         return status;
@@ -350,6 +358,12 @@ static int read_option(int option, char *value, struct explain_options *options)
         return exit_ok;
     case 'a':
         return read_time(value, options);
+    case 'l':
+        options->live = true;
+        return exit_ok;
+    case 't':
+        options->token_file = value;
+        return exit_ok;
     default:
         options->json = true;
         return exit_ok;
@@ -361,7 +375,8 @@ static int read_options(int argc, char **argv, struct explain_options *options, 
     static const struct option known[] = {
         {"config", required_argument, NULL, 'c'}, {"request", required_argument, NULL, 'X'},
         {"header", required_argument, NULL, 'H'}, {"from", required_argument, NULL, 'f'},
-        {"at", required_argument, NULL, 'a'},     {"json", no_argument, NULL, 'j'},
+        {"at", required_argument, NULL, 'a'},     {"live", no_argument, NULL, 'l'},
+        {"json", no_argument, NULL, 'j'},         {"token-file", required_argument, NULL, 't'},
         {"help", no_argument, NULL, 'h'},         {0}};
     int option;
     int status = exit_ok;
@@ -396,7 +411,9 @@ int cli_explain(int argc, char **argv)
     if (status == exit_ok && help) {
         fputs(usage, stdout);
     } else if (status == exit_ok) {
-        e->options.path = e->options.path != NULL ? e->options.path : config_path_default();
+        if (e->options.path == NULL && !e->options.live) {
+            e->options.path = config_path_default();
+        }
         status = explain(e);
     }
     free(e);

@@ -20,6 +20,8 @@ struct explain_options {
     bool at_given;
     int64_t at_ns;
     bool json;
+    bool live;              /* what is in force now, and not what path says */
+    const char *token_file; /* with live; NULL: none was given */
     const char *url;
 };
 
@@ -35,6 +37,9 @@ struct explain_request {
  * options->peer.secure. exit_ok, or exit_could_not_run when the reason has been printed. */
 int explain_request_init(struct explain_request *request, struct explain_options *options,
                          struct arena *arena);
+
+/* explain_live.c: as config_load; path is NULL or says where to ask. */
+int explain_live_load(const struct explain_options *options, struct configuration **out);
 
 /* explain.c */
 

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* detour export, diff and reload: between the server and files. */
+#include "cli/admin_detour.h"
+
+#include "cli/show.h"
+#include "cli/write.h"
+
+static const char export_usage[] =
+    "usage: detour export [-o FILE] [OPTION]...\n"
+    "\n"
+    "Writes what is in force, from the file and from run time, as one file for version control.\n"
+    "\n"
+    "  -o, --output FILE    instead of standard output; it is replaced as a whole\n" ADMIN_USAGE_ASK
+    "  -h, --help           this text\n"
+    "\n"
+    "Exit codes: 0 done, 1 the server refused it, 2 could not run.\n";
+
+static const char diff_usage[] =
+    "usage: detour diff -c NEW [OPTION]...\n"
+    "\n"
+    "What would change, resource by resource, if NEW were the file and were read now. Nothing is\n"
+    "changed. Exit code 0 says that NEW can be served, whatever is different.\n"
+    "\n"
+    "  -c, --config NEW     the new file; its `admin.listen` says where to ask, else\n"
+    "                       DETOUR_ADMIN, else unix:/run/detour/admin.sock\n"
+    "      --token-file FILE\n"
+    "                       the token, where it listens on TCP; DETOUR_TOKEN without "
+    "it\n" ADMIN_USAGE_END;
+
+static const char reload_usage[] =
+    "usage: detour reload [OPTION]...\n"
+    "\n"
+    "Has the server read its file again, and returns when all workers answer as it says. One\n"
+    "with errors changes nothing, and all of them are told.\n"
+    "\n" ADMIN_USAGE_CHANGE ADMIN_USAGE_ASK ADMIN_USAGE_END;
+
+struct exchange_options {
+    struct admin_options admin;
+    const char *output;
+};
+
+/* ---- export ---- */
+
+static int write_export(const char *command, const struct exchange_options *asked,
+                        const struct admin_reply *reply)
+{
+    struct span text = span_of(reply->text, reply->len);
+    if (asked->output != NULL) {
+        return write_whole_file(command, asked->output, text);
+    }
+    fwrite(text.ptr, 1, text.len, stdout); /* main notices what cannot be written */
+    return exit_ok;
+}
+
+int cli_export(int argc, char **argv)
+{
+    struct exchange_options asked = {0};
+    const struct command_option options[] = {{"config", 'c', .text = &asked.admin.where.config},
+                                             {"token-file", .text = &asked.admin.where.token_file},
+                                             {"output", 'o', .text = &asked.output}};
+    const struct command_line line = {.usage = export_usage,
+                                      .options = options,
+                                      .option_count = sizeof(options) / sizeof(*options)};
+    int status;
+    struct admin_client *client;
+    if (!command_line_read(argc, argv, &line, &status)) {
+        return status;
+    }
+    status = admin_client_open(argv[0], &asked.admin.where, false, &client);
+    if (status == exit_ok) {
+        struct admin_reply reply;
+        status = admin_ask(client, &(struct admin_question){.path = "/v1/export"}, &reply);
+        if (status == exit_ok) {
+            status = write_export(argv[0], &asked, &reply);
+        }
+        admin_reply_fini(&reply);
+    }
+    admin_client_close(&client);
+    return status;
+}
+
+/* ---- diff ---- */
+
+static void print_difference(struct arena *arena, const json_t *answer)
+{
+    struct table table = {.arena = arena, .columns = 3};
+    size_t i;
+    json_t *change;
+    json_array_foreach(json_object_get(answer, "changes"), i, change)
+    {
+        struct table_row *row = table_add(&table);
+        row->cells[0] = show_member(arena, change, "what");
+        row->cells[1] = show_member(arena, change, "resource");
+        row->cells[2] = show_member(arena, change, "name");
+    }
+    table_print(&table, stdout);
+    if (table.first == NULL) {
+        puts("nothing would change");
+    }
+}
+
+static int diff(struct admin_client *client, const char *command, const char *path)
+{
+    struct arena *arena = admin_client_arena(client);
+    struct span text;
+    enum err err = configuration_read_file(path, arena, &text);
+    if (err != ERR_NONE) {
+        return complain(command, "cannot read %s: %s", path, configuration_read_why(err));
+    }
+    struct admin_reply reply;
+    struct admin_question question = {.method = "POST", .path = "/v1/diff", .yaml = text};
+    int status = admin_ask(client, &question, &reply);
+    if (status == exit_ok && !admin_print_json(client, &reply)) {
+        print_difference(arena, reply.json);
+    }
+    admin_reply_fini(&reply);
+    return status;
+}
+
+int cli_diff(int argc, char **argv)
+{
+    struct exchange_options asked = {0};
+    const struct command_option options[] = {ADMIN_OPTIONS_ASK(&asked.admin)};
+    const struct command_line line = {.usage = diff_usage,
+                                      .options = options,
+                                      .option_count = sizeof(options) / sizeof(*options)};
+    int status;
+    struct admin_client *client;
+    if (!command_line_read(argc, argv, &line, &status)) {
+        return status;
+    }
+    if (asked.admin.where.config == NULL) {
+        return complain(argv[0], "which file? say it with -c NEW");
+    }
+    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
+    if (status == exit_ok) {
+        status = diff(client, argv[0], asked.admin.where.config);
+    }
+    admin_client_close(&client);
+    return status;
+}
+
+/* ---- reload ---- */
+
+static int reload(struct admin_client *client, const struct exchange_options *asked)
+{
+    struct admin_reply reply;
+    struct admin_question question = {.method = "POST",
+                                      .path = "/v1/reload",
+                                      .dry_run = asked->admin.dry_run,
+                                      .owner = asked->admin.owner,
+                                      .why = asked->admin.reason};
+    int status = admin_ask(client, &question, &reply);
+    if (status == exit_ok && !admin_print_json(client, &reply)) {
+        const char *generation = show_member(admin_client_arena(client), reply.json, "generation");
+        if (asked->admin.dry_run) {
+            puts("the file can be served; nothing was changed");
+        } else {
+            printf("the file is in force, as generation %s\n", generation);
+        }
+    }
+    admin_reply_fini(&reply);
+    return status;
+}
+
+int cli_reload(int argc, char **argv)
+{
+    struct exchange_options asked = {0};
+    const struct command_option options[] = {ADMIN_OPTIONS_CHANGE(&asked.admin)};
+    const struct command_line line = {.usage = reload_usage,
+                                      .options = options,
+                                      .option_count = sizeof(options) / sizeof(*options)};
+    int status;
+    struct admin_client *client;
+    if (!command_line_read(argc, argv, &line, &status)) {
+        return status;
+    }
+    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
+    if (status == exit_ok) {
+        status = reload(client, &asked);
+    }
+    admin_client_close(&client);
+    return status;
+}
