@@ -93,7 +93,10 @@ def test_check_accepts_what_the_scenarios_serve(folder, text):
 
 
 def make_files(folder, text):
-    """What it names as certificates and keys: each has both."""
+    """What it names as certificates and keys: each has both. And what it names as HTML of a page."""
+    for name in re.findall(r"\bfile: ([^,}\s]+\.html)", text):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{{detour}}")
     names = set(re.findall(r"\b(?:cert|key): ([^,}\s]+\.(?:pem|key))", text))
     if names:
         make(folder, "one", ["a.example"])
