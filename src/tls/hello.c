@@ -10,11 +10,11 @@ enum { h2_bytes = 3 };
  * damaged the library refuses later. */
 static struct span server_name(SSL *ssl)
 {
-    enum { before = 5, name_bytes_max = 255 }; /* the list's length, the kind, the name's length */
+    enum { before = 5, host_bytes_max = 255 }; /* the list's length, the kind, the name's length */
     const unsigned char *at = NULL;
     size_t len = 0;
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1 || len <= before ||
-        len - before > name_bytes_max || at[2] != TLSEXT_NAMETYPE_host_name) {
+        len - before > host_bytes_max || at[2] != TLSEXT_NAMETYPE_host_name) {
         return (struct span){0};
     }
     return span_of(at + before, len - before);
