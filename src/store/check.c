@@ -290,18 +290,8 @@ static enum err judge_opening(struct verdict *verdict, enum err err)
     return bad(verdict, ERR_SYNTAX, "its first pages make no sense");
 }
 
-static void check_here(const char *path, struct verdict *verdict)
+static void check_open(struct store *store, struct verdict *verdict)
 {
-    struct store *store = calloc(1, sizeof(*store));
-    if (store == NULL) {
-        bad(verdict, ERR_MEMORY, "");
-        return;
-    }
-    snprintf(store->path, sizeof(store->path), "%s", path);
-    if (!metas_are_sound(path)) {
-        bad(verdict, ERR_SYNTAX, "its first pages make no sense");
-        return;
-    }
     enum err err = environment_open(store, MDB_RDONLY | MDB_NOLOCK);
     if (err != ERR_NONE) {
         judge_opening(verdict, err);
@@ -311,6 +301,23 @@ static void check_here(const char *path, struct verdict *verdict)
     if (err != ERR_NONE && verdict->err == ERR_NONE) {
         bad(verdict, err, "it cannot be read");
     }
+    environment_close(store);
+}
+
+static void check_here(const char *path, struct verdict *verdict)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        bad(verdict, ERR_MEMORY, "");
+        return;
+    }
+    snprintf(store->path, sizeof(store->path), "%s", path);
+    if (metas_are_sound(path)) {
+        check_open(store, verdict);
+    } else {
+        bad(verdict, ERR_SYNTAX, "its first pages make no sense");
+    }
+    free(store);
 }
 
 /* ---- the child ---- */

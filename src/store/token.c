@@ -193,7 +193,7 @@ enum err store_token_check(struct store *store, struct span text, struct arena *
                            struct store_token *out)
 {
     uint8_t hash[codec_hash_bytes];
-    struct store_token found[store_tokens_max];
+    struct store_token found[store_tokens_max] = {0};
     struct listing list = {.arena = arena, .items = found, .wanted = hash};
     if (!hash_of(text, hash)) {
         return ERR_MEMORY;

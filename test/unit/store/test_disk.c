@@ -26,19 +26,24 @@ static bool fails(enum fault wanted)
     return true;
 }
 
-ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
+/* By the names that LMDB links to: here a macro may have made others of them. */
+ssize_t faulty_pwrite(int fd, const void *bytes, size_t len, off_t at) __asm__("pwrite");
+ssize_t faulty_writev(int fd, const struct iovec *pieces, int count) __asm__("writev");
+int faulty_fdatasync(int fd) __asm__("fdatasync");
+
+ssize_t faulty_pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
     return fails(len < meta_bytes_max ? FAULT_META : FAULT_PAGES)
                ? -1
                : (ssize_t)syscall(SYS_pwrite64, fd, bytes, len, at);
 }
 
-ssize_t writev(int fd, const struct iovec *pieces, int count)
+ssize_t faulty_writev(int fd, const struct iovec *pieces, int count)
 {
     return fails(FAULT_PAGES) ? -1 : (ssize_t)syscall(SYS_writev, fd, pieces, count);
 }
 
-int fdatasync(int fd)
+int faulty_fdatasync(int fd)
 {
     return fails(FAULT_SYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
