@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/json.h"
 #include "compile/compile.h"
+#include "config/time.h"
 #include "control/certificates.h"
 #include "net/message.h"
 
@@ -99,6 +100,21 @@ static void print_contents(const char *path, const struct model *model, size_t w
     print_count(stdout, warnings, "warning", ")\n");
 }
 
+/* So that a slip in a rule is seen. */
+static void print_openings(const struct model *model, int64_t now_ns)
+{
+    for (size_t i = 0; i < model->detour_count; i++) {
+        const struct model_detour *detour = &model->detours[i];
+        struct schedule_view view;
+        char text[time_text_max];
+        schedule_at(&detour->schedule, now_ns, &view);
+        if (detour->schedule.repeat != NULL && view.opens_ns != SCHEDULE_NEVER) {
+            printf("  %.*s opens next at %s\n", SPAN_ARG(detour->rule.identity),
+                   time_format(view.opens_ns, text));
+        }
+    }
+}
+
 static int report(const struct check_options *asked, const struct configuration *configuration)
 {
     const struct problems *problems = &configuration->problems;
@@ -112,6 +128,7 @@ static int report(const struct check_options *asked, const struct configuration 
     problems_print(problems, stderr);
     if (good) {
         print_contents(asked->path, configuration->model, warnings);
+        print_openings(configuration->model, clock_wall_ns());
         return exit_ok;
     }
     fprintf(stderr, "%s: ", asked->path);

@@ -421,7 +421,7 @@ static void load_init(struct load *load, struct arena *scratch, int64_t now_ns,
                           .page_names = {.arena = scratch},
                           .site_names = {.arena = scratch},
                           .hosts = {.arena = scratch},
-                          .zones = {.arena = scratch}};
+                          .zones = {.arena = problems->arena}}; /* recurrences keep them */
     load->model = load_alloc(load, 1, sizeof(*load->model));
     load->path_scratch = load_scratch(load, 1, sizeof(*load->path_scratch));
     load->location = load_scratch(load, 1, location_bytes_max);

@@ -4,9 +4,10 @@
 
 #include "schedule/zone.h"
 
-enum { zone_file_bytes_max = 1 << 20, zone_name_bytes_max = 64, zones_max = 16 };
+enum { zone_file_bytes_max = 1 << 20, zone_name_bytes_max = 64, zones_max = 64 };
 
-/* Zones that were loaded already. Zeroed memory with an arena is an empty cache. */
+/* Zones that were loaded already. Zeroed memory with an arena, in which the zones live, is an
+ * empty cache. */
 struct zones {
     struct arena *arena;
     size_t count;

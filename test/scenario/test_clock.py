@@ -20,7 +20,7 @@ sites:
 detours:
   - {name: open, site: a, path: "/d/*", to: "https://d.example/{+0}", until: "$END", reason: a test}
 """
-CLOCK_WAS_SET = "a window opened or closed, or the clock was set"
+CLOCK_WAS_SET = "the clock was set"
 
 
 def set_clock_by(nanoseconds):
@@ -49,11 +49,11 @@ def test_control_notices_that_the_clock_was_set(detour, settable_clock):
         for i, step in enumerate([1, -1, 1, -1]):
             assert set_clock_by(step)
             wait_until(lambda: server.stderr().count(CLOCK_WAS_SET) == i + 1, 1 * SLACK)
-            wait_until(lambda: server.metrics().sum("snapshot_generation") == i + 2, 1 * SLACK)
             assert server.get("/d/x").location == "https://d.example/x"
     probe.assert_healthy()
-    # Once for each time, and the alarm did not keep ringing.
+    # Once for each time, and the alarm did not keep ringing; and it is the same snapshot.
     time.sleep(0.3)
+    assert server.metrics().sum("snapshot_generation") == 1
     assert server.stderr().count(CLOCK_WAS_SET) == 4
 
 

@@ -156,6 +156,45 @@ static void test_the_design_file_pools_and_detours(void **state)
     arena_fini(&f.arena);
 }
 
+/* 5 December 2027 is a Sunday, and 02:00 in Berlin is 01:00 UTC. The text and all that was only
+ * needed to read it are gone. */
+static void test_windows(void **state)
+{
+    static const struct {
+        int64_t opens_s, length_s, ramp_s, return_over_s;
+        bool repeats, hold;
+    } rows[] = {
+        {1827968400, 7200, 0, 0, true, false},
+        {1827968400, 7200, 0, 0, true, false},
+        {1827972000, 1800, 0, 0, true, false},
+        {1827968400, 86400, 600, 3600, false, false},
+        {1827972000, 0, 600, 0, false, false},
+        {0, 0, 0, 0, false, true},
+        {0, 0, 0, 0, false, false},
+    };
+    struct fixture f;
+    struct arena text;
+    arena_init(&text, 0);
+    const struct model *m = load_good(&f, file_read(&text, GOLDEN "/good/windows.yaml"));
+    arena_fini(&text);
+    assert_int_equal(m->detour_count, sizeof(rows) / sizeof(*rows));
+    for (size_t i = 0; i < m->detour_count; i++) {
+        const struct schedule *s = &m->detours[i].schedule;
+        struct schedule_view view;
+        schedule_at(s, NOW, &view);
+        int64_t opens_ns = rows[i].opens_s * NS_PER_SECOND;
+        assert_int_equal(view.opens_ns, opens_ns > 0 ? opens_ns : SCHEDULE_NEVER);
+        if (rows[i].length_s > 0) {
+            assert_int_equal(s->until_ns - s->from_ns, rows[i].length_s * NS_PER_SECOND);
+        }
+        assert_int_equal(s->ramp_ns, rows[i].ramp_s * NS_PER_SECOND);
+        assert_int_equal(s->return_over_ns, rows[i].return_over_s * NS_PER_SECOND);
+        assert_int_equal(s->repeat != NULL, rows[i].repeats);
+        assert_int_equal(s->hold, rows[i].hold);
+    }
+    arena_fini(&f.arena);
+}
+
 static void test_permanent_redirects_are_guarded(void **state)
 {
     struct fixture f;
@@ -258,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_the_design_file),
         cmocka_unit_test(test_the_design_file_pools_and_detours),
+        cmocka_unit_test(test_windows),
         cmocka_unit_test(test_permanent_redirects_are_guarded),
         cmocka_unit_test(test_all_problems_at_once),
         cmocka_unit_test(test_ten_thousand_routes),
