@@ -61,8 +61,13 @@ void turn_wait(struct turn *t, uint64_t generation)
     t->later = true;
 }
 
+/* A dry run reads the file as it is now, and says what is wrong with it. */
 static void reload(struct turn *t)
 {
+    if (t->call->dry_run) {
+        api_try_reload(t);
+        return;
+    }
     turn_give(t, 200, json_object());
     turn_wait(t, 0);
     t->api->core.reload(t->api->core.context);
@@ -96,11 +101,13 @@ static void carry_out(struct turn *t)
         [ADMIN_RELOAD] = reload,
         [ADMIN_EXPORT] = api_export,
         [ADMIN_DIFF] = api_diff,
-        [ADMIN_LIST_SITES] = api_list_sites};
+        [ADMIN_LIST_SITES] = api_list_sites,
+        [ADMIN_LIST_TOKENS] = api_list_tokens};
     static void (*const writes[ADMIN_OPERATIONS])(struct turn *) = {
         [ADMIN_PUT_DETOUR] = api_put_detour,       [ADMIN_DELETE_DETOUR] = api_delete_detour,
         [ADMIN_DELETE_ALL] = api_delete_all,       [ADMIN_EXTEND_DETOUR] = api_extend_detour,
-        [ADMIN_REVERT_CHANGE] = api_revert_change,
+        [ADMIN_REVERT_CHANGE] = api_revert_change, [ADMIN_PUT_TOKEN] = api_put_token,
+        [ADMIN_DELETE_TOKEN] = api_delete_token,
     };
     enum admin_operation operation = t->call->operation;
     if (reads[operation] != NULL) {

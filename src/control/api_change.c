@@ -15,8 +15,8 @@ static struct store_who who_of(const struct admin_actor *actor)
                         : (struct store_who){.via = STORE_VIA_TOKEN, .name = actor->token};
 }
 
-static struct store_change change_of(const struct turn *t, struct span key,
-                                     const struct store_value *after)
+struct store_change turn_change_of(const struct turn *t, struct span key,
+                                   const struct store_value *after)
 {
     return (struct store_change){.time_ns = t->now_ns,
                                  .who = who_of(&t->call->actor),
@@ -41,7 +41,7 @@ static bool preconditions_hold(struct turn *t, bool exists, const struct store_o
     return good;
 }
 
-static void refuse_store(struct turn *t, enum err err)
+void turn_refuse_store(struct turn *t, enum err err)
 {
     bool full = err == ERR_LIMIT || (err == ERR_IO && store_is_full(errno));
     admin_refuse(t->result, full ? 507 : 500,
@@ -106,7 +106,7 @@ static void change(struct turn *t, const struct store_change *changes, size_t co
         uint64_t first;
         err = live_apply(t->api->live, changes, count, &first);
         if (err != ERR_NONE) {
-            refuse_store(t, err);
+            turn_refuse_store(t, err);
             configuration_free(&trial);
             return;
         }
@@ -144,7 +144,7 @@ static struct span dumped(struct turn *t, json_t *json)
 static void put_value(struct turn *t, struct span json, uint64_t stanza, uint16_t status)
 {
     struct store_value after = {.kind = STORE_SET, .json = json, .stanza = stanza};
-    struct store_change one = change_of(t, turn_key(t, t->call->site, t->call->name), &after);
+    struct store_change one = turn_change_of(t, turn_key(t, t->call->site, t->call->name), &after);
     if (json.len > store_value_bytes_max) {
         admin_refuse(t->result, 422, "it is longer than %d KiB", store_value_bytes_max >> 10);
         return;
@@ -197,7 +197,7 @@ static struct store_change switch_off(struct turn *t, struct span key,
     if (stanza != 0) {
         after.json = detour->json;
     }
-    return change_of(t, key, &after);
+    return turn_change_of(t, key, &after);
 }
 
 void api_delete_detour(struct turn *t)
@@ -302,7 +302,7 @@ void api_revert_change(struct turn *t)
                      (unsigned long long)number);
         return;
     }
-    struct store_change one = change_of(t, reverted.key, &reverted.before);
+    struct store_change one = turn_change_of(t, reverted.key, &reverted.before);
     one.cause = STORE_BY_REVERT;
     one.reverts = reverted.number;
     change(t, &one, 1, 200, NULL);

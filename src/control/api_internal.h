@@ -68,8 +68,21 @@ void api_list_pools(struct turn *t);
 void api_get_status(struct turn *t);
 void api_export(struct turn *t);
 void api_diff(struct turn *t);
+/* A reload that changes nothing: what it would change. */
+void api_try_reload(struct turn *t);
+
+/* api_token.c */
+
+void api_list_tokens(struct turn *t);
+void api_put_token(struct turn *t);
+void api_delete_token(struct turn *t);
 
 /* api_change.c */
+
+/* A change by whoever asks. */
+struct store_change turn_change_of(const struct turn *t, struct span key,
+                                   const struct store_value *after);
+void turn_refuse_store(struct turn *t, enum err err);
 
 void api_put_detour(struct turn *t);
 void api_delete_detour(struct turn *t);

@@ -194,25 +194,50 @@ void api_export(struct turn *t)
     }
 }
 
-/* What another file would change, with what run time says in both. */
-void api_diff(struct turn *t)
+/* What another text would change, with what run time says in both. NULL: refused. */
+static json_t *differences(struct turn *t, struct span text)
 {
     const struct configuration *current = t->api->core.current(t->api->core.context);
-    struct model_overrides none = {0};
-    struct model_overrides *overrides = &none;
+    struct model_overrides overrides = {0};
     struct problems problems;
     problems_init(&problems, &t->arena, "");
-    if (t->api->live != NULL && live_trial(t->api->live, NULL, 0, &t->arena, &none) != ERR_NONE) {
+    if (t->api->live != NULL &&
+        live_trial(t->api->live, NULL, 0, &t->arena, &overrides) != ERR_NONE) {
         admin_refuse(t->result, 500, "out of memory");
-        return;
+        return NULL;
     }
     const struct model *model =
-        model_load_live(t->call->text, none.count > 0 ? overrides : NULL, t->now_ns, &problems);
+        model_load_live(text, overrides.count > 0 ? &overrides : NULL, t->now_ns, &problems);
     if (model == NULL) {
         turn_refuse_problems(t, &problems);
+        return NULL;
+    }
+    return export_diff(current->text, current->model, text, model);
+}
+
+void api_diff(struct turn *t)
+{
+    json_t *changes = differences(t, t->call->text);
+    if (changes != NULL) {
+        turn_give(t, 200, json_pack("{s:o}", "changes", changes));
+    }
+}
+
+void api_try_reload(struct turn *t)
+{
+    struct span text;
+    struct api_status status;
+    t->api->core.status(t->api->core.context, &status);
+    enum err err = configuration_read_file(status.file, &t->arena, &text);
+    if (err != ERR_NONE) {
+        admin_refuse(t->result, 422, "cannot read %s: %s", status.file,
+                     configuration_read_why(err));
         return;
     }
-    turn_give(t, 200,
-              json_pack("{s:o}", "changes",
-                        export_diff(current->text, current->model, t->call->text, model)));
+    json_t *changes = differences(t, text);
+    if (changes != NULL) {
+        turn_give(t, 200,
+                  json_pack("{s:I, s:o, s:b}", "generation", (json_int_t)status.generation,
+                            "changes", changes, "dry_run", 1));
+    }
 }
