@@ -39,19 +39,27 @@ static bool is_c1(const char *text)
     return (uint8_t)text[0] == 0xC2 && (uint8_t)text[1] >= 0x80 && (uint8_t)text[1] < 0xA0;
 }
 
+/* How many bytes of a control character stand here; 0: none does. */
+static size_t control_len(const char *text)
+{
+    return is_control((uint8_t)*text) ? 1 : is_c1(text) ? 2 : 0;
+}
+
 const char *show_clean(struct arena *arena, const char *text)
 {
     static const char digits[] = "0123456789abcdef";
     char *out = show_need(arena_alloc(arena, strlen(text) * 4 + 1));
     size_t at = 0;
-    for (; *text != 0; text++) {
-        if (is_control((uint8_t)*text) || is_c1(text)) {
+    while (*text != 0) {
+        size_t control = control_len(text);
+        if (control == 0) {
+            out[at++] = *text++;
+        }
+        for (; control > 0; control--, text++) {
             out[at++] = '\\';
             out[at++] = 'x';
             out[at++] = digits[(uint8_t)*text >> 4];
             out[at++] = digits[(uint8_t)*text & 15];
-        } else {
-            out[at++] = *text;
         }
     }
     return out;

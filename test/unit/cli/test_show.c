@@ -37,7 +37,10 @@ static void test_clean(void **state)
         {"a\nb\033[31m", "a\\x0ab\\x1b[31m"},
         {"\x7f", "\\x7f"},
         {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
-        {"\xc2\x9b", "\\xc2\x9b"}, /* CSI: the second byte alone is none */
+        {"\xc2\x9b"
+         "31m",
+         "\\xc2\\x9b"
+         "31m"}, /* CSI */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         assert_string_equal(show_clean(*state, rows[i][0]), rows[i][1]);
