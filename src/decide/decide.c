@@ -188,21 +188,8 @@ static void redirect_to_https(struct asked *asked)
     out->location = buffer_span(&built);
 }
 
-static void decide_on_site(struct asked *asked)
-{
-    if (is_preflight(asked)) {
-        asked->decision->reason = REASON_PREFLIGHT;
-        asked->decision->status = 204;
-        return;
-    }
-    if (is_below(asked, SPAN(WAIT_BASE))) {
-        decide_wait(asked);
-        return;
-    }
-    decide_by_rules(asked);
-}
-
-void decide_by_rules(struct asked *asked)
+/* Inline, since each request comes here once, and from one place nearly always. */
+static inline __attribute__((always_inline)) void by_rules(struct asked *asked)
 {
     if (!exempt_from_detours(asked) && try_ruleset(asked, &asked->site->detours)) {
         return;
@@ -216,6 +203,25 @@ void decide_by_rules(struct asked *asked)
         return;
     }
     carry_out_fallback(asked);
+}
+
+void decide_by_rules(struct asked *asked)
+{
+    by_rules(asked);
+}
+
+static void decide_on_site(struct asked *asked)
+{
+    if (is_preflight(asked)) {
+        asked->decision->reason = REASON_PREFLIGHT;
+        asked->decision->status = 204;
+        return;
+    }
+    if (is_below(asked, SPAN(WAIT_BASE))) {
+        decide_wait(asked);
+        return;
+    }
+    by_rules(asked);
 }
 
 static bool normalise(struct asked *asked)
