@@ -15,4 +15,4 @@ enum err loop_memory_init(void);
 
 /* As ev_set_allocator wants it: gives, moves, and with a size of 0 takes back. NULL: the
  * area is used up and malloc has nothing. */
-void *loop_memory_move(void *memory, long size);
+void *loop_memory_move(void *bytes, long size);

@@ -421,9 +421,8 @@ static void show(const struct shown *s, char *text, size_t size)
     if (pid == 0) {
         struct sandbox_policy policy = {.mode = SANDBOX_KILL, .uid = s->user, .gid = s->user};
         char byte = sandbox_enter(&policy, s->role, NULL, 0) == ERR_NONE ? 'y' : 'n';
-        ssize_t done = write(entered[1], &byte, 1);
-        done = read(leave[0], &byte, 1);
-        _exit(done == 1 ? 0 : 1);
+        bool done = write(entered[1], &byte, 1) == 1 && read(leave[0], &byte, 1) == 1;
+        _exit(done ? 0 : 1);
     }
     char byte = 0;
     assert_int_equal(read(entered[0], &byte, 1), 1);
@@ -448,7 +447,7 @@ static void show(const struct shown *s, char *text, size_t size)
 static void root_is_given_up(void **state)
 {
     (void)state;
-    if (geteuid() != 0) {
+    if (geteuid() != 0 || SANITIZED) {
         skip();
     }
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
@@ -460,7 +459,7 @@ static void root_is_given_up(void **state)
             }
         }
         assert_non_null(strstr(text, "NoNewPrivs:\t1\n"));
-        assert_true(SANITIZED || strstr(text, "Seccomp:\t2\n") != NULL);
+        assert_non_null(strstr(text, "Seccomp:\t2\n"));
     }
 }
 
@@ -561,7 +560,7 @@ static int drop_setuid(void)
 static void a_root_who_may_not(void **state)
 {
     (void)state;
-    if (geteuid() != 0) {
+    if (geteuid() != 0 || SANITIZED) {
         skip();
     }
     pid_t pid = fork();
