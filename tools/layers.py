@@ -41,7 +41,7 @@ MAY_INCLUDE = {
     "health": ["base", "shared"],
     "control": [
         "base", "uri", "http", "net", "tls", "sandbox", "shared", "schedule", "config", "snapshot",
-        "compile", "serve", "admin", "health", "store",
+        "compile", "serve", "admin", "health", "store", "page",
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
 }

@@ -2,8 +2,9 @@
 /* What the files of the API share: one call on its way, and those that wait. */
 #pragma once
 
-#include "admin/admin.h"
 #include "control/api.h"
+
+#include "admin/admin.h"
 
 /* An answer that waits for the workers, or for a reload. */
 struct waiting {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The listening sockets: for each TCP address one for each worker (SO_REUSEPORT), so that
  * the queue of a worker that died waits for its successor; one for all workers for a unix
- * socket; one for metrics and one for the admin API, which are control's. A set is changed in two steps, so that a refusal changes
- * nothing: prepared beside the one in force, then put into force or abandoned. */
+ * socket; one for metrics and one for the admin API, which are control's. A set is changed
+ * in two steps, so that a refusal changes nothing: prepared beside the one in force, then
+ * put into force or abandoned. */
 #pragma once
 
 #include "base/error.h"

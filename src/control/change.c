@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Changes at run time, on the configuration that is in force (control/api.h). */
+#include "control/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/pages.h"
+
+static const struct configuration *core_current(void *context)
+{
+    const struct control *c = context;
+    return c->current;
+}
+
+/* The text that is in force, with the files that were read with it. */
+static struct configuration *core_load(void *context, struct model_overrides *overrides)
+{
+    struct control *c = context;
+    struct configuration *fresh = configuration_new(c->path);
+    struct span packed;
+    if (fresh == NULL) {
+        return NULL;
+    }
+    if (pages_pack(c->current, &packed) == ERR_NONE) {
+        fresh->text = arena_copy(&fresh->arena, packed);
+    }
+    if (fresh->text.ptr == NULL || pages_unpack(fresh) != ERR_NONE) {
+        configuration_free(&fresh);
+        return NULL;
+    }
+    configuration_load(fresh, overrides, clock_wall_ns());
+    fresh->read_ns = c->current->read_ns;
+    return fresh;
+}
+
+static enum err core_replace(void *context, struct configuration **fresh, uint64_t *generation_out)
+{
+    struct control *c = context;
+    enum err err = control_publish(c, *fresh, -1, -1);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    c->changes++;
+    configuration_free(&c->current);
+    c->current = *fresh;
+    *fresh = NULL;
+    control_begin_probes(c);
+    *generation_out = c->generation;
+    return ERR_NONE;
+}
+
+static void core_reload(void *context)
+{
+    struct control *c = context;
+    c->reload_again = true;
+    if (c->candidate == NULL) {
+        candidate_begin(c);
+    }
+}
+
+static void core_status(void *context, struct api_status *out)
+{
+    const struct control *c = context;
+    *out = (struct api_status){.generation = c->generation,
+                               .acknowledged = c->acknowledged,
+                               .workers = c->counters != NULL ? counters_workers(c->counters) : 0,
+                               .file = c->path,
+                               .folder = c->state.folder};
+}
+
+/* Detours of run time that are over go by themselves, and the history says when. */
+void change_end_what_is_over(struct control *c)
+{
+    int64_t now_ns = clock_wall_ns();
+    size_t ended = 0;
+    if (c->live == NULL || c->current == NULL) {
+        return;
+    }
+    enum err err = live_expire(c->live, c->current->model, now_ns, &ended);
+    if (err != ERR_NONE) {
+        log_error("cannot store that a detour is over: %s", control_io_text(err));
+    }
+    if (ended > 0) {
+        struct configuration *fresh = core_load(c, live_overrides(c->live));
+        c->changes++;
+        if (fresh != NULL && fresh->model != NULL) {
+            configuration_free(&c->current);
+            c->current = fresh;
+            control_begin_probes(c);
+        } else {
+            configuration_free(&fresh);
+        }
+    }
+}
+
+struct api_core change_core(struct control *c)
+{
+    return (struct api_core){.context = c,
+                             .current = core_current,
+                             .load = core_load,
+                             .replace = core_replace,
+                             .reload = core_reload,
+                             .status = core_status};
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* What is in force: compiled, sent, probed. */
+#include "control/internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/publish.h"
+#include "control/secret.h"
+
+#include <unistd.h>
+
+/* The workers have it before the snapshot whose listeners need it. */
+void control_send_tls(struct control *c, int fd)
+{
+    struct message message = {.type = MESSAGE_TLS, .fd_count = fd >= 0, .fds = {fd}};
+    if (fd >= 0 || c->tls_fd >= 0) {
+        control_send(c, &message);
+    }
+    if (c->tls_fd >= 0) {
+        close(c->tls_fd);
+    }
+    c->tls_fd = fd;
+}
+
+/* Once: whoever started us again has kept it. */
+enum err control_send_secret(struct control *c)
+{
+    if (c->secret_fd >= 0) {
+        return ERR_NONE;
+    }
+    enum err err = secret_seal(&c->secret_fd);
+    if (err == ERR_NONE) {
+        struct message message = {.type = MESSAGE_SECRET, .fd_count = 1, .fds = {c->secret_fd}};
+        control_send(c, &message);
+    }
+    return err;
+}
+
+/* Compiles and sends. text_fd: -1 when only the clock has moved on. */
+enum err control_publish(struct control *c, struct configuration *configuration, int text_fd,
+                         int log_fd)
+{
+    int64_t now = clock_wall_ns();
+    struct message message = {.type = MESSAGE_SNAPSHOT,
+                              .number = configuration->model->limits.drain_timeout_ms,
+                              .generation = c->generation + 1,
+                              .fd_count = text_fd < 0  ? 1
+                                          : log_fd < 0 ? 2
+                                                       : 3,
+                              .fds = {-1, text_fd, log_fd}};
+    enum err err = control_send_secret(c);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    err = publish_snapshot(configuration, c->counters, c->servers, message.generation, now,
+                           &message.fds[0]);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    counter_set(&counters_common(c->counters)->snapshot_time_ns, (uint64_t)now);
+    if (text_fd >= 0) {
+        control_send_tls(c, c->tls_next_fd);
+        c->tls_next_fd = -1;
+    }
+    control_send(c, &message);
+    close(message.fds[0]);
+    c->generation++;
+    c->alarm_missed = false;
+    windows_publish(&c->windows, configuration->model, now);
+    alarm_set(&c->alarm, configuration_next_edge(configuration->model, now));
+    return ERR_NONE;
+}
+
+void control_begin_probes(struct control *c)
+{
+    enum err err = ERR_NONE;
+    if (c->health == NULL) {
+        err = health_new(c->loop, c->servers, &c->health);
+    }
+    if (err == ERR_NONE) {
+        err = probes_set(c->health, c->current->model, c->servers);
+    }
+    if (err != ERR_NONE) {
+        log_error("cannot probe all servers: %s", err_text(err));
+    }
+}
+
+/* The current configuration as of now. */
+void control_publish_again(struct control *c)
+{
+    c->alarm_missed = c->candidate != NULL;
+    if (c->current == NULL || c->alarm_missed) {
+        return;
+    }
+    enum err err = control_publish(c, c->current, -1, -1);
+    if (err != ERR_NONE) {
+        log_error("cannot compile the snapshot (%s); trying again", err_text(err));
+        alarm_set(&c->alarm, clock_wall_ns() + NS_PER_SECOND);
+        return;
+    }
+    if (c->generation != c->quiet_generation) {
+        log_info("generation %llu: a window opened or closed, or the clock was set",
+                 (unsigned long long)c->generation);
+    }
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the control process share: the one that there is, and how a
+ * configuration comes into force.
+ *
+ *   candidate.c  a file on its way: read, checked, listened for, in force
+ *   in_force.c   sends what is in force, and probes what it names
+ *   change.c     what run time changes in it
+ *   control.c    the process: messages, timers, signs of life */
+#pragma once
+
+#include "control/control.h"
+
+#include "control/alarm.h"
+#include "control/api.h"
+#include "control/observe.h"
+#include "control/probes.h"
+#include "control/state.h"
+#include "control/windows.h"
+#include "net/channel.h"
+
+struct control {
+    struct ev_loop *loop;
+    ev_io channel;
+    ev_timer heartbeat;
+    struct alarm alarm;
+    ev_timer rotation; /* of the keys that seal tickets */
+    ev_timer overdue;
+    struct windows windows;
+    uint64_t quiet_generation; /* the last one that a ramp's step alone has made */
+    struct observe *observe;
+    struct health *health; /* NULL until the pages are mapped */
+    const char *path;
+    const struct sandbox_policy *policy;
+    uint32_t cores;
+    bool confined; /* the sandbox was entered */
+
+    bool first;         /* nothing is served yet: a failure ends the program */
+    bool from_text;     /* the candidate is the last good text, not the file */
+    bool alarm_missed;  /* the alarm went off while a candidate was on its way */
+    bool reload_again;  /* a SIGHUP came that is not served yet */
+    struct state state; /* what was changed at run time, on the disk */
+    struct live *live;  /* … and in hand; NULL: nothing can be */
+    struct api *api;
+    uint64_t changes;      /* that were made since the start */
+    uint64_t changes_read; /* that the candidate was read with */
+    uint64_t acknowledged; /* the newest generation that all workers have */
+    struct configuration *current;
+    struct configuration *candidate;
+    uint64_t question; /* number of the LISTEN that the candidate waits for */
+
+    uint64_t generation;
+    int secret_fd;   /* the key of tickets; -1: not made yet */
+    int tls_fd;      /* what workers make their TLS contexts of; -1: none */
+    int tls_next_fd; /* the candidate's */
+    struct counters_map *counters;
+    struct servers_map *servers;
+    int exit_status;
+    struct channel_buffer buffer;
+};
+
+/* control.c */
+
+void control_finish(struct control *c, int status);
+void control_send(struct control *c, const struct message *message);
+const char *control_io_text(enum err err);
+uint32_t control_worker_count(const struct control *c, const struct model *model);
+
+/* candidate.c */
+
+/* Reads the file. */
+void candidate_begin(struct control *c);
+/* Reads what the supervisor has kept. */
+void candidate_begin_last_good(struct control *c, int text_fd);
+/* What the supervisor answers to its LISTEN. */
+void candidate_listening(struct control *c, struct message *message);
+void candidate_refused(struct control *c, const struct message *message);
+
+/* in_force.c */
+
+/* The workers have it before the snapshot whose listeners need it. */
+void control_send_tls(struct control *c, int fd);
+enum err control_send_secret(struct control *c);
+/* Compiles and sends. text_fd: -1 when the file is the same. */
+enum err control_publish(struct control *c, struct configuration *configuration, int text_fd,
+                         int log_fd);
+void control_begin_probes(struct control *c);
+/* The current configuration as of now. */
+void control_publish_again(struct control *c);
+
+/* change.c */
+
+struct api_core change_core(struct control *c);
+/* Detours of run time that are over go by themselves, and the history says when. */
+void change_end_what_is_over(struct control *c);
