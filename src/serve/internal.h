@@ -178,12 +178,18 @@ struct server {
     uint8_t sealed_in[read_bytes + proxy_header_bytes_max];
     uint8_t out_bytes[output_bytes];
     uint8_t sealed_bytes[sealed_output_bytes];
-    struct counters_worker own_counters;
+    struct counters_worker own_counters; /* when nobody reads them */
 };
 
 static inline struct conn *conn_of_link(struct conn_link *link)
 {
     return (struct conn *)(void *)((uint8_t *)link - offsetof(struct conn, link));
+}
+
+static inline struct span conn_held(const struct conn *conn)
+{
+    const struct held *held = conn->held;
+    return held != NULL ? span_of(held->bytes, held->len) : (struct span){0};
 }
 
 static inline struct server *conn_server(const struct conn *conn)
@@ -291,8 +297,8 @@ void http2_end(struct conn *conn);
 
 /* output.c */
 
-/* Appends the response that stands in the server. */
 struct h1_encoding;
+/* Appends the response that stands in the server. */
 void output_response(struct conn *conn, const struct h1_encoding *encoding);
 /* Sends what was gathered; what the socket does not take becomes pending. */
 void output_flush(struct conn *conn);
@@ -310,7 +316,6 @@ void timeout_init(struct server *server);
 void timeout_enter(struct conn *conn, enum wait wait);
 void timeout_leave(struct conn *conn);
 void timeout_set_limits(struct server *server);
-void timeout_sweep(struct ev_loop *loop, ev_timer *timer, int revents);
 void timeout_run_turns(struct server *server);
 /* Reads the monotonic clock: the first connection came after a time without sweeps. */
 void timeout_wake(struct server *server);

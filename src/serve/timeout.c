@@ -17,15 +17,6 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-void timeout_init(struct server *server)
-{
-    for (size_t i = 0; i < WAITS; i++) {
-        server->waits[i].next = &server->waits[i];
-        server->waits[i].prev = &server->waits[i];
-    }
-    ev_timer_init(&server->sweep, timeout_sweep, 0., 0.);
-}
-
 static uint32_t shortest_timeout(const struct serve_limits *limits)
 {
     uint32_t shortest = min_u32(limits->header_timeout_ms, limits->idle_timeout_ms);
@@ -102,7 +93,7 @@ static uint32_t timeout_ms(const struct server *server, enum wait wait)
     case WAITS:
         break;
     }
-    return UINT32_MAX;
+    return UINT32_MAX; /* never */
 }
 
 void timeout_progress(struct conn *conn, enum wait wait, size_t len)
@@ -165,10 +156,11 @@ static void expire(struct conn *conn)
     }
 }
 
-/* since_ms may lag behind by one tick, so one tick is added: never too early. */
+/* since_ms may lag behind by one tick, so one tick is added: never too early. With it
+ * UINT32_MAX is out of reach. */
 static bool is_due(const struct server *server, const struct conn *conn, uint32_t timeout)
 {
-    return (uint32_t)(server->now_ms - conn->since_ms) >= timeout + server->tick_ms;
+    return (uint32_t)(server->now_ms - conn->since_ms) >= (uint64_t)timeout + server->tick_ms;
 }
 
 static void sweep_list(struct server *server, enum wait wait)
@@ -179,7 +171,7 @@ static void sweep_list(struct server *server, enum wait wait)
     }
 }
 
-void timeout_sweep(struct ev_loop *loop, ev_timer *timer, int revents)
+static void sweep(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     struct server *server = timer->data;
     (void)revents;
@@ -191,6 +183,15 @@ void timeout_sweep(struct ev_loop *loop, ev_timer *timer, int revents)
     if (server->connection_count == 0) {
         ev_timer_stop(loop, timer);
     }
+}
+
+void timeout_init(struct server *server)
+{
+    for (size_t i = 0; i < WAITS; i++) {
+        server->waits[i].next = &server->waits[i];
+        server->waits[i].prev = &server->waits[i];
+    }
+    ev_timer_init(&server->sweep, sweep, 0., 0.);
 }
 
 /* Those that want another turn go to the end of WAIT_TURN, so that each gets one. */

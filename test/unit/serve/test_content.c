@@ -116,6 +116,22 @@ static void an_answer_comes_later(void **state)
     fixture_fini(&f);
 }
 
+/* However long it takes: no timeout holds for the handler. */
+static void an_answer_may_take_its_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    init(&f);
+    int fd = client_open(&f);
+    client_send(&f, fd, SPAN(GET("/later")));
+    fixture_turn_ms(&f, 600);
+    assert_int_equal(server_connection_count(f.server), 1);
+    give_answer(&f);
+    assert_memory_equal(client_read(&f, fd, 1)->bytes, "HTTP/1.1 201 ", 13);
+    close(fd);
+    fixture_fini(&f);
+}
+
 static void later_answers_close_and_have_no_content_where_none_is_wanted(void **state)
 {
     (void)state;
@@ -162,6 +178,7 @@ int main(void)
         cmocka_unit_test(requests_come_with_content),
         cmocka_unit_test(who_asks_is_told_to_go_on),
         cmocka_unit_test(an_answer_comes_later),
+        cmocka_unit_test(an_answer_may_take_its_time),
         cmocka_unit_test(later_answers_close_and_have_no_content_where_none_is_wanted),
         cmocka_unit_test(an_answer_may_come_too_late),
     };
