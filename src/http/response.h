@@ -16,6 +16,17 @@ struct response {
     struct field fields[response_fields_max]; /* beside Date, Location, Content-*, Connection */
 };
 
+/* Makes it an empty one. The fields are left as they are: they are many. */
+static inline void response_clear(struct response *response)
+{
+    response->status = 0;
+    response->location = (struct span){0};
+    response->content_type = (struct span){0};
+    response->body = (struct span){0};
+    response->close = false;
+    response->field_count = 0;
+}
+
 static inline void response_add(struct response *response, struct span name, struct span value)
 {
     if (response->field_count < response_fields_max) {

@@ -29,6 +29,18 @@ static void read_peer(const struct sockaddr_storage *address, struct client *out
     }
 }
 
+bool server_peer_user(const struct serve_request *asked, uint32_t *uid_out)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    if (asked->listener->address.any.sa_family != AF_UNIX ||
+        getsockopt(asked->conn->io.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
+        return false;
+    }
+    *uid_out = peer.uid;
+    return true;
+}
+
 /* A connection that has been idle for a while gives way to a new one. */
 static bool reclaim(struct server *server)
 {

@@ -110,11 +110,7 @@ static void wait_for_frames(struct conn *conn)
 static void wait_for_bytes(struct conn *conn, struct span rest)
 {
     bool fresh = conn->started_ns == 0;
-    if (!hold(conn, rest)) {
-        conn_close(conn);
-        return;
-    }
-    if (conn->ended) {
+    if (!hold(conn, rest) || conn->ended) {
         conn_close(conn);
         return;
     }
@@ -212,9 +208,7 @@ static void conn_writable(struct conn *conn)
     } else if (conn->h2 != NULL && conn->state == CONN_HTTP2) {
         conn_settle(conn, http2_output(conn), (struct span){0});
     } else {
-        struct held *held = conn->held;
-        go_on(conn, (enum next)conn->next,
-              held != NULL ? span_of(held->bytes, held->len) : (struct span){0});
+        go_on(conn, (enum next)conn->next, conn_held(conn));
     }
 }
 

@@ -8,16 +8,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static void clear_response(struct response *response)
-{
-    response->status = 0;
-    response->location = (struct span){0};
-    response->content_type = (struct span){0};
-    response->body = (struct span){0};
-    response->close = false;
-    response->field_count = 0;
-}
-
 /* An answer that is still to come, and how it is to be encoded. */
 struct serve_later {
     struct conn *conn; /* NULL: it has gone */
@@ -44,7 +34,7 @@ static bool encode(struct conn *conn, const struct request *request, bool close)
 static enum next answer(struct conn *conn, struct span content, bool close)
 {
     struct server *server = conn_server(conn);
-    clear_response(&server->response);
+    response_clear(&server->response);
     protocol_answer(conn, &server->head.request, content, 0, &server->response);
     if (conn->later != NULL) {
         conn->later->close = close;
@@ -63,7 +53,7 @@ static void refuse(struct conn *conn, uint16_t status, bool empty)
         *request = (struct request){.version_major = 1, .port = -1};
     }
     request->version_minor = 1;
-    clear_response(&server->response);
+    response_clear(&server->response);
     protocol_answer(conn, request, (struct span){0}, status, &server->response);
     encode(conn, request, true);
 }
@@ -223,8 +213,7 @@ void server_answer(struct serve_later **later_at, const struct response *respons
         server_wake(server);
         protocol_update_date(server);
         bool last = encode(conn, &request, later->close);
-        struct span rest =
-            conn->held != NULL ? span_of(conn->held->bytes, conn->held->len) : (struct span){0};
+        struct span rest = conn_held(conn);
         enum next next = rest.len > 0 ? NEXT_AGAIN : NEXT_READ;
         conn_settle(conn, last ? finish(conn, rest) : next, rest);
     }

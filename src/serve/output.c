@@ -91,7 +91,6 @@ static void send_sealed(struct conn *conn, struct span plain, bool last)
         send_out(conn, sealed);
     }
     send_out(conn, sealed);
-    sealed->len = 0;
 }
 
 static void flush(struct conn *conn, bool last)

@@ -5,7 +5,6 @@
 #include "http/proxy_protocol.h"
 
 #include <assert.h>
-#include <sys/socket.h>
 
 void protocol_update_date(struct server *server)
 {
@@ -16,8 +15,8 @@ void protocol_update_date(struct server *server)
     }
 }
 
-/* A request for a host of another certificate is none for this connection (RFC 9113,
- * 9.1.2). */
+/* A request for a host of another certificate is none for this connection (RFC 9110,
+ * 15.5.20). */
 static bool misdirected(const struct conn *conn, const struct request *request)
 {
     return conn->tls != NULL && tls_misdirected(conn->tls, request->host);
@@ -115,18 +114,6 @@ void protocol_run(struct conn *conn)
         conn_settle(conn, http2_output(conn), (struct span){0});
     } else {
         assert(conn->held != NULL);
-        protocol_input(conn, span_of(conn->held->bytes, conn->held->len));
+        protocol_input(conn, conn_held(conn));
     }
-}
-
-bool server_peer_user(const struct serve_request *asked, uint32_t *uid_out)
-{
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-    if (asked->listener->address.any.sa_family != AF_UNIX ||
-        getsockopt(asked->conn->io.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
-        return false;
-    }
-    *uid_out = peer.uid;
-    return true;
 }

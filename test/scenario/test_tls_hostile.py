@@ -338,7 +338,7 @@ def test_a_session_of_one_name_is_none_of_another(secure, files, version):
 
 
 def test_421_for_a_host_of_another_certificate(secure):
-    """RFC 9113, 9.1.2: a client that reuses a connection for it is sent to one of its own."""
+    """RFC 9110, 15.5.20: a client that reuses a connection for it is sent to one of its own."""
     with Http2(address(secure), tls=client_context()) as c:
         for stream, host, status in [(1, "a.example", 307), (3, "x.b.example", 421), (5, "a.example", 307),
                                      (7, "x.b.example:443", 421), (9, "X.B.EXAMPLE", 421)]:

@@ -227,16 +227,6 @@ struct span h2_frame(struct h2_stream *stream, struct span made)
     return span_of(at, h2_frame_head_bytes + length);
 }
 
-static void clear(struct response *response)
-{
-    response->status = 0;
-    response->location = (struct span){0};
-    response->content_type = (struct span){0};
-    response->body = (struct span){0};
-    response->close = false;
-    response->field_count = 0;
-}
-
 int h2_answer(struct h2_session *session, uint16_t bad_status, bool last)
 {
     struct h2_engine *engine = session->engine;
@@ -245,7 +235,7 @@ int h2_answer(struct h2_session *session, uint16_t bad_status, bool last)
     if (!h2_account_has(&session->account, spare_bytes)) {
         return h2_reset_for_fault(session, head->stream_id, NGHTTP2_REFUSED_STREAM);
     }
-    clear(response);
+    response_clear(response);
     engine->counters.requests++;
     engine->answer(session->context, &head->request, bad_status, response);
     assert(response->status >= 200 && response->status <= 599);
