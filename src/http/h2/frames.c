@@ -102,8 +102,9 @@ static uint32_t look_at_data(struct h2_session *session, const struct frame_head
                : NGHTTP2_NO_ERROR;
 }
 
-/* nghttp2 ignores them all, since we have said that we do (RFC 9113, 6.3). What depends on
- * itself was an error before (RFC 7540, 5.3.1), and whoever still sends them keeps to that. */
+/* nghttp2 ignores them all, since our SETTINGS say that we do (RFC 9218, 2.1). What depends
+ * on itself was an error before (RFC 7540, 5.3.1), and whoever still sends them keeps to
+ * that. */
 static uint32_t look_at_priority(struct h2_session *session, const struct frame_head *head)
 {
     bool on_itself = head->length == priority_bytes &&

@@ -5,18 +5,19 @@
 
 #include "base/span.h"
 
-enum hpack_name { /* places in the static table (RFC 7541, A) */
-                  HPACK_LITERAL = 0,
-                  HPACK_STATUS = 8,
-                  HPACK_STATUS_200 = 8,
-                  HPACK_ALLOW_ORIGIN = 20,
-                  HPACK_CACHE_CONTROL = 24,
-                  HPACK_CONTENT_LENGTH = 28,
-                  HPACK_CONTENT_TYPE = 31,
-                  HPACK_DATE = 33,
-                  HPACK_LOCATION = 46,
-                  HPACK_RETRY_AFTER = 53,
-                  HPACK_VARY = 59,
+/* Places in the static table (RFC 7541, A). */
+enum hpack_name {
+    HPACK_LITERAL = 0, /* none: the name is written out */
+    HPACK_STATUS = 8,
+    HPACK_STATUS_200 = 8, /* with its value */
+    HPACK_ALLOW_ORIGIN = 20,
+    HPACK_CACHE_CONTROL = 24,
+    HPACK_CONTENT_LENGTH = 28,
+    HPACK_CONTENT_TYPE = 31,
+    HPACK_DATE = 33,
+    HPACK_LOCATION = 46,
+    HPACK_RETRY_AFTER = 53,
+    HPACK_VARY = 59,
 };
 
 enum { hpack_integer_max = 6 };

@@ -29,7 +29,9 @@ struct h2_engine {
 
 enum {
     h2_frame_head_bytes = 9,
-    h2_prefix_max = 32, /* before a header block: its frame's head, changes of table size */
+    h2_goaway_bytes = 8,     /* of the payload, without debug data */
+    h2_dependency_bytes = 4, /* the first of PRIORITY's payload */
+    h2_prefix_max = 32,      /* before a header block: its frame's head, changes of table size */
 };
 
 enum h2_stream_state {
@@ -74,8 +76,7 @@ struct h2_session {
     struct h2_budget resets;
     struct h2_budget noise;
     uint32_t skip; /* octets until the next frame's head */
-    /* With what PRIORITY depends on. */
-    uint8_t frame_head[h2_frame_head_bytes + 4];
+    uint8_t frame_head[h2_frame_head_bytes + h2_dependency_bytes];
     uint8_t frame_head_len; /* of the head under way */
     bool in_block;          /* a header block waits for its CONTINUATION */
     uint32_t block_bytes;   /* of the header block under way, as sent */
@@ -90,7 +91,8 @@ struct h2_session {
     bool failed; /* a connection error that nghttp2 does not know; see fault */
     bool fault_written;
     uint32_t fault; /* of RFC 9113, 7 */
-    uint8_t fault_frames[9 + 17];
+    /* SETTINGS, if none were sent, and GOAWAY. */
+    uint8_t fault_frames[2 * h2_frame_head_bytes + h2_goaway_bytes];
 };
 
 static inline bool h2_take(struct h2_budget *budget, uint32_t max, uint32_t per_s, uint64_t now_ms)

@@ -49,7 +49,8 @@ static void fill_options(struct h2_options *options)
 #undef FILL
 }
 
-/* http_messaging and the rate of resets are looked after here, the former in head.c. */
+/* head.c looks after messaging, frames.c after resets and CONTINUATIONs: nghttp2's own limits
+ * are out of reach. */
 static void set_wire_options(nghttp2_option *options)
 {
     nghttp2_option_set_no_http_messaging(options, 1);
@@ -279,7 +280,7 @@ static void write_fault(struct h2_session *session)
     if (!session->began_sending) {
         at = put_frame_head(at, 0, NGHTTP2_SETTINGS);
     }
-    at = put_frame_head(at, 8, NGHTTP2_GOAWAY);
+    at = put_frame_head(at, h2_goaway_bytes, NGHTTP2_GOAWAY);
     at = put_word(at, (uint32_t)nghttp2_session_get_last_proc_stream_id(session->wire));
     at = put_word(at, session->fault);
     session->pending = span_of(session->fault_frames, (size_t)(at - session->fault_frames));
