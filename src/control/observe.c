@@ -5,6 +5,7 @@
 #include "serve/serve.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct observe {
@@ -93,6 +94,18 @@ static void handle(void *context, const struct serve_request *in, struct respons
     }
 }
 
+/* Whoever may ask for metrics must not take the descriptors that the admin API needs. */
+static struct serve_limits limits_with_room(void)
+{
+    struct serve_limits out = limits;
+    struct rlimit descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0 &&
+        descriptors.rlim_cur / 4 < out.connections_max) {
+        out.connections_max = (uint32_t)(descriptors.rlim_cur / 4);
+    }
+    return out;
+}
+
 enum err observe_new(struct ev_loop *loop, void (*fill)(void *context, struct metrics *out),
                      void *context, struct observe **out)
 {
@@ -102,7 +115,8 @@ enum err observe_new(struct ev_loop *loop, void (*fill)(void *context, struct me
     }
     o->fill = fill;
     o->context = context;
-    enum err err = server_new(loop, &limits, handle, o, NULL, &o->server);
+    const struct serve_limits room = limits_with_room();
+    enum err err = server_new(loop, &room, handle, o, NULL, &o->server);
     if (err != ERR_NONE) {
         free(o);
         return err;

@@ -8,7 +8,7 @@ import resource
 import time
 
 import pytest
-from detourlib import SLACK, Closed, request_bytes, wait_until
+from detourlib import SLACK, Closed, Conn, request_bytes, wait_until
 
 CONFIG = """
 sites:
@@ -17,7 +17,7 @@ sites:
     routes:
       - {name: any, path: "/*", to: "https://b.example/{+0}"}
 """
-CONFIG_LIMIT = "limits: {connections: 20}\n" + CONFIG
+CONFIG_ADMIN = "admin: {listen: unix:$DIR/admin.sock}\n" + CONFIG
 
 
 def cpu_seconds(pids):
@@ -32,12 +32,18 @@ def few_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
 
+def assert_admin_answers(server):
+    with Conn(server.folder / "admin.sock", 1 * SLACK) as operator:
+        answer = operator.send("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n").response()
+        assert answer.status == 200, answer.body
+
+
 @pytest.mark.parametrize("how", ["descriptors", "connections"])
 def test_no_room_for_more_connections(detour, how):
     if how == "descriptors":
-        server = detour(CONFIG, workers=1, metrics=True, prepare=few_descriptors)
+        server = detour(CONFIG_ADMIN, workers=1, metrics=True, prepare=few_descriptors)
     else:
-        server = detour(CONFIG_LIMIT, workers=1, metrics=True)
+        server = detour("limits: {connections: 20}\n" + CONFIG_ADMIN, workers=1, metrics=True)
     kept = server.connect()
     assert kept.send(request_bytes("GET", "/x")).response().status == 307
     crowd = [server.connect() for _ in range(150)]
@@ -53,6 +59,7 @@ def test_no_room_for_more_connections(detour, how):
         assert spent < 0.5 * (time.monotonic() - begin), "it spins"
         begin = time.monotonic()
         assert server.metrics().sum("connections_refused") > 0
+        assert_admin_answers(server)
         assert time.monotonic() - begin < 1 * SLACK
     finally:
         for c in crowd:
@@ -67,6 +74,24 @@ def test_no_room_for_more_connections(detour, how):
     wait_until(back, 1 * SLACK, "room after the crowd has left")
     assert kept.send(request_bytes("GET", "/x")).response().status == 307
     kept.close()
+
+
+def test_a_crowd_that_asks_for_metrics(detour):
+    """It is served by control, as the admin API is, and does not take its descriptors."""
+    server = detour(CONFIG_ADMIN, workers=1, metrics=True, prepare=few_descriptors)
+    crowd = [Conn(("127.0.0.1", server.metrics_port)) for _ in range(100)]
+    try:
+        time.sleep(0.2)
+        before, begin = cpu_seconds([server.control_pid()]), time.monotonic()
+        for _ in range(5):
+            assert_admin_answers(server)
+            time.sleep(0.1)
+        spent = cpu_seconds([server.control_pid()]) - before
+        assert spent < 0.5 * (time.monotonic() - begin), "it spins"
+    finally:
+        for c in crowd:
+            c.close()
+    wait_until(lambda: server.metrics().sum("connections_accepted"), 1 * SLACK)
 
 
 def test_an_idle_server_sleeps(detour):
