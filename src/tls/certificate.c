@@ -28,18 +28,6 @@ static enum err refuse(struct tls_fault *fault, enum tls_part part, const char *
     return ERR_SYNTAX;
 }
 
-static struct span copy_span(struct span bytes)
-{
-    uint8_t *copy = malloc(bytes.len > 0 ? bytes.len : 1);
-    if (copy == NULL) {
-        return span_of(NULL, 0);
-    }
-    if (bytes.len > 0) {
-        memcpy(copy, bytes.ptr, bytes.len);
-    }
-    return span_of(copy, bytes.len);
-}
-
 /* All certificates of the text, as DER, one after the other. Gives how many. */
 static int append_certificates(BIO *text, struct buffer *out)
 {
@@ -90,7 +78,7 @@ static enum err read_chain(struct span pem, struct span *out, struct tls_fault *
     } else if (!whole) {
         err = refuse(fault, part, "one of its certificates is damaged");
     } else {
-        *out = copy_span(buffer_span(&der));
+        *out = span_copy(buffer_span(&der));
         err = out->ptr == NULL ? ERR_MEMORY : ERR_NONE;
     }
     free(room);
@@ -127,7 +115,7 @@ static enum err read_key(struct span pem, struct span *out, struct tls_fault *fa
                       "there is no private key in it; a PEM file is wanted that has \"BEGIN "
                       "PRIVATE KEY\" or the like");
     }
-    *out = copy_span(span_of(der, (size_t)len));
+    *out = span_copy(span_of(der, (size_t)len));
     OPENSSL_clear_free(der, (size_t)len);
     return out->ptr != NULL ? ERR_NONE : ERR_MEMORY;
 }
@@ -175,7 +163,7 @@ static enum err read_ocsp(struct span der, struct tls_certificate *out, struct t
                       "it is not a successful OCSP response in DER; make it anew with `openssl "
                       "ocsp -respout`");
     }
-    out->pair.ocsp = copy_span(der);
+    out->pair.ocsp = span_copy(der);
     return out->pair.ocsp.ptr != NULL ? ERR_NONE : ERR_MEMORY;
 }
 
@@ -251,11 +239,6 @@ enum err tls_certificate_new(struct span certificate, struct span key, struct sp
     return ERR_NONE;
 }
 
-static void free_span(struct span span)
-{
-    free((void *)(uintptr_t)span.ptr);
-}
-
 void tls_certificate_free(struct tls_certificate **certificate)
 {
     struct tls_certificate *c = *certificate;
@@ -264,9 +247,9 @@ void tls_certificate_free(struct tls_certificate **certificate)
         return;
     }
     tls_wipe((void *)(uintptr_t)c->pair.key.ptr, c->pair.key.len);
-    free_span(c->pair.chain);
-    free_span(c->pair.key);
-    free_span(c->pair.ocsp);
+    span_free(c->pair.chain);
+    span_free(c->pair.key);
+    span_free(c->pair.ocsp);
     names_free(&c->names);
     free(c);
 }

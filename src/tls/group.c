@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <stdlib.h>
 
 /* Mozilla's intermediate configuration, without DHE. The client chooses, since it knows
  * whether it has AES in hardware. */
@@ -124,29 +123,19 @@ static enum err use_pair(struct tls_group *group, const struct chain *chain, str
     return err;
 }
 
-static uint8_t *copy_of(struct span bytes)
-{
-    uint8_t *copy = malloc(bytes.len > 0 ? bytes.len : 1);
-    if (copy != NULL && bytes.len > 0) {
-        memcpy(copy, bytes.ptr, bytes.len);
-    }
-    return copy;
-}
-
 enum err group_add(struct tls_group *group, const struct tls_pair *pair, const struct chain *chain,
                    const char **reason)
 {
     if (group->ssl == NULL) {
         group->ssl = settings_new(group);
     }
-    uint8_t *ocsp = copy_of(pair->ocsp);
-    if (group->ssl == NULL || ocsp == NULL) {
-        free(ocsp);
-        return ERR_MEMORY;
+    struct span ocsp = span_copy(pair->ocsp);
+    enum err err = ERR_MEMORY;
+    if (group->ssl != NULL && ocsp.ptr != NULL) {
+        err = use_pair(group, chain, pair->key, reason);
     }
-    enum err err = use_pair(group, chain, pair->key, reason);
     if (err != ERR_NONE) {
-        free(ocsp);
+        span_free(ocsp);
         return err;
     }
     size_t place = group->pair_count++;
@@ -154,7 +143,6 @@ enum err group_add(struct tls_group *group, const struct tls_pair *pair, const s
     group->pairs[place].certificate = chain->first;
     group->pairs[place].kind = chain_kind(chain);
     group->pairs[place].ocsp = ocsp;
-    group->pairs[place].ocsp_len = pair->ocsp.len;
     return ERR_NONE;
 }
 
@@ -162,7 +150,7 @@ void group_fini(struct tls_group *group)
 {
     for (size_t i = 0; i < group->pair_count; i++) {
         X509_free(group->pairs[i].certificate);
-        free(group->pairs[i].ocsp);
+        span_free(group->pairs[i].ocsp);
     }
     SSL_CTX_free(group->ssl);
     names_free(&group->names);

@@ -70,14 +70,15 @@ int hello_staple(SSL *ssl, void *from)
     const struct tls_group *group = from;
     X509 *shown = SSL_get_certificate(ssl);
     for (size_t i = 0; i < group->pair_count; i++) {
-        if (group->pairs[i].certificate != shown || group->pairs[i].ocsp_len == 0) {
+        struct span ocsp = group->pairs[i].ocsp;
+        if (group->pairs[i].certificate != shown || ocsp.len == 0) {
             continue;
         }
-        uint8_t *copy = OPENSSL_memdup(group->pairs[i].ocsp, group->pairs[i].ocsp_len);
+        uint8_t *copy = OPENSSL_memdup(ocsp.ptr, ocsp.len);
         if (copy == NULL) {
             return SSL_TLSEXT_ERR_NOACK;
         }
-        SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)group->pairs[i].ocsp_len);
+        SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)ocsp.len);
         return SSL_TLSEXT_ERR_OK;
     }
     return SSL_TLSEXT_ERR_NOACK;

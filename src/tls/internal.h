@@ -7,6 +7,7 @@
 #include "tls/tls.h"
 
 #include <openssl/ssl.h>
+#include <stdlib.h>
 
 enum {
     group_pairs_max = 4, /* of one name, each with another kind of key */
@@ -23,9 +24,8 @@ struct tls_group {
     size_t pair_count;
     struct {
         X509 *certificate;
-        int kind; /* EVP_PKEY_RSA, EVP_PKEY_EC, … */
-        uint8_t *ocsp;
-        size_t ocsp_len;
+        int kind;         /* EVP_PKEY_RSA, EVP_PKEY_EC, … */
+        struct span ocsp; /* owned; empty: nothing to staple */
     } pairs[group_pairs_max];
 };
 
@@ -68,6 +68,24 @@ static const uint32_t group_none = UINT32_MAX;
 static inline struct tls_stream *stream_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
+}
+
+/* A copy on the heap, also of nothing. NULL in it: no memory. */
+static inline struct span span_copy(struct span bytes)
+{
+    uint8_t *copy = malloc(bytes.len > 0 ? bytes.len : 1);
+    if (copy == NULL) {
+        return span_of(NULL, 0);
+    }
+    if (bytes.len > 0) {
+        memcpy(copy, bytes.ptr, bytes.len);
+    }
+    return span_of(copy, bytes.len);
+}
+
+static inline void span_free(struct span copy)
+{
+    free((void *)(uintptr_t)copy.ptr);
 }
 
 /* The first group with a name that covers the host; group_none. */

@@ -19,8 +19,8 @@ struct names {
     struct span *items; /* one allocation with the bytes */
 };
 
-/* The DNS names of the certificate's subjectAltName (RFC 6125 6.4.4 is obsolete: a common
- * name is no name of a host). None is no error. ERR_MEMORY. */
+/* The DNS names of the certificate's subjectAltName: a common name is no longer a host's
+ * (RFC 9110, 4.3.4). None is no error. ERR_MEMORY. */
 enum err names_new(X509 *certificate, struct names *out);
 void names_free(struct names *names);
 bool names_eq(const struct names *a, const struct names *b);
@@ -32,7 +32,7 @@ struct host {
 };
 struct host host_fold(struct span text);
 
-/* The name that would cover the host by a wildcard of one whole label (RFC 6125 6.4.3):
+/* The name that would cover the host by a wildcard of one whole label (RFC 9525, 6.3):
  * "*.example.com" for "www.example.com". False: there is none. */
 bool host_wildcard(const struct host *host, struct host *out);
 

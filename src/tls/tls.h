@@ -9,8 +9,8 @@
  * What it offers: the suites of Mozilla's "intermediate" list without DHE, which costs the
  * server more than the client; X25519, P-256, P-384; one ticket for each handshake, sealed
  * with keys that all workers share; no session cache, no compression, no renegotiation (a
- * warning, RFC 5246 7.2.2), no early data (skipped, RFC 8446 4.2.10); ALPN h2 and
- * http/1.1, and a client that names neither is refused (RFC 7301 3.2). One thread. */
+ * warning, RFC 5246, 7.2.2), no early data (skipped, RFC 8446, 4.2.10); ALPN h2 and
+ * http/1.1, and a client that names neither is refused (RFC 7301, 3.2). One thread. */
 #pragma once
 
 #include "base/buffer.h"
@@ -78,7 +78,7 @@ static inline size_t tls_sealed_bytes_max(size_t plain_len)
 enum tls_result tls_send(struct tls_stream *stream, struct span plain, struct buffer *out);
 
 /* Appends close_notify, once; nothing before the handshake is done or after it failed. The
- * peer may go on sending (half-close, RFC 8446 6.1): tls_receive works on. */
+ * peer may go on sending (half-close, RFC 8446, 6.1): tls_receive works on. */
 void tls_close(struct tls_stream *stream, struct buffer *out);
 
 /* The handshake is done: tls_send may be called, tls_alpn is final. */
@@ -92,7 +92,7 @@ enum tls_alpn { TLS_ALPN_NONE, TLS_ALPN_HTTP11, TLS_ALPN_H2 };
 enum tls_alpn tls_alpn(const struct tls_stream *stream);
 
 /* Whether a request for this host (no port) on this connection is to be answered with 421
- * (RFC 9110 15.5.20, RFC 9113 9.1.2): another certificate serves the host, and the one that
+ * (RFC 9110, 15.5.20; RFC 9113, 9.1.1): another certificate serves the host, and the one that
  * was shown does not. Never for a client that sent no server name, since it would get the
  * same certificate again. */
 bool tls_misdirected(const struct tls_stream *stream, struct span host);
