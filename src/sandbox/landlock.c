@@ -18,29 +18,32 @@ enum {
     abi_ioctl = 5,
     abi_scope = 6,
 };
-static const uint64_t fs_refer = UINT64_C(1) << 13;
-static const uint64_t fs_truncate = UINT64_C(1) << 14;
-static const uint64_t fs_ioctl_dev = UINT64_C(1) << 15;
-static const uint64_t net_bind_tcp = UINT64_C(1) << 0;
-static const uint64_t net_connect_tcp = UINT64_C(1) << 1;
-static const uint64_t scope_abstract_unix = UINT64_C(1) << 0;
-static const uint64_t scope_signal = UINT64_C(1) << 1;
-
+enum {
+    fs_refer = 1 << 13,
+    fs_truncate = 1 << 14,
+    fs_ioctl_dev = 1 << 15,
+    net_bind_tcp = 1 << 0,
+    net_connect_tcp = 1 << 1,
+    scope_abstract_unix = 1 << 0,
+    scope_signal = 1 << 1,
+};
 struct ruleset {
     uint64_t fs;
     uint64_t net;
     uint64_t scoped;
 };
 
-static const uint64_t file_read = LANDLOCK_ACCESS_FS_READ_FILE;
-static const uint64_t folder_read = LANDLOCK_ACCESS_FS_READ_DIR;
-static const uint64_t file_write = LANDLOCK_ACCESS_FS_WRITE_FILE | UINT64_C(1) << 14;
-static const uint64_t folder_write = LANDLOCK_ACCESS_FS_MAKE_REG;
+enum {
+    file_read = LANDLOCK_ACCESS_FS_READ_FILE,
+    folder_read = LANDLOCK_ACCESS_FS_READ_DIR,
+    file_write = LANDLOCK_ACCESS_FS_WRITE_FILE | fs_truncate,
+    folder_write = LANDLOCK_ACCESS_FS_MAKE_REG,
+};
 
 /* The first version's thirteen rights, and those that came later. */
 static struct ruleset all_of(int abi, bool may_connect)
 {
-    struct ruleset all = {.fs = (UINT64_C(1) << 13) - 1};
+    struct ruleset all = {.fs = fs_refer - 1};
     all.fs |= abi >= abi_refer ? fs_refer : 0;
     all.fs |= abi >= abi_truncate ? fs_truncate : 0;
     all.fs |= abi >= abi_ioctl ? fs_ioctl_dev : 0;
@@ -56,7 +59,10 @@ static struct ruleset all_of(int abi, bool may_connect)
 /* An older kernel takes a shorter struct. */
 static size_t ruleset_bytes(int abi)
 {
-    return abi >= abi_scope ? 24 : abi >= abi_net ? 16 : 8;
+    if (abi >= abi_scope) {
+        return sizeof(struct ruleset);
+    }
+    return abi >= abi_net ? offsetof(struct ruleset, scoped) : offsetof(struct ruleset, net);
 }
 
 static enum err allow(int ruleset, const struct sandbox_path *path, uint64_t handled)
