@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { size_first = 64, classes = 24 };
+enum { bytes_first = 64, orders = 19 };
+static_assert((size_t)bytes_first << (orders - 1) == loop_memory_bytes,
+              "the last one is the whole area");
 
 /* In front of each piece, and of what malloc gave. */
 struct piece {
@@ -24,16 +26,22 @@ static_assert(sizeof(struct piece) % 16 == 0, "what follows is aligned like mall
 static struct {
     uint8_t *area;
     size_t used;
-    struct piece *free[classes];
+    struct piece *free[orders];
 } memory;
 
-static size_t class_of(size_t bytes)
+static size_t bytes_of(size_t order)
 {
-    size_t step = 0;
-    while (((size_t)size_first << step) < bytes) {
-        step++;
+    return (size_t)bytes_first << order;
+}
+
+/* `orders`: none is so large. */
+static size_t order_for(size_t bytes)
+{
+    size_t order = 0;
+    while (order < orders && bytes_of(order) < bytes) {
+        order++;
     }
-    return step;
+    return order;
 }
 
 static bool is_ours(const struct piece *piece)
@@ -45,16 +53,16 @@ static bool is_ours(const struct piece *piece)
 
 static struct piece *take(size_t wanted)
 {
-    size_t step = class_of(wanted);
-    if (step >= classes || (size_t)size_first << step > loop_memory_bytes) {
+    size_t order = order_for(wanted);
+    if (order == orders) {
         return NULL;
     }
-    struct piece *piece = memory.free[step];
+    struct piece *piece = memory.free[order];
     if (piece != NULL) {
-        memory.free[step] = piece->next;
+        memory.free[order] = piece->next;
         return piece;
     }
-    size_t bytes = (size_t)size_first << step;
+    size_t bytes = bytes_of(order);
     if (memory.area == NULL || bytes > loop_memory_bytes - memory.used) {
         return NULL;
     }
@@ -82,9 +90,9 @@ static void give_back(struct piece *piece)
         free(piece);
         return;
     }
-    size_t step = class_of(piece->bytes);
-    piece->next = memory.free[step];
-    memory.free[step] = piece;
+    size_t order = order_for(piece->bytes);
+    piece->next = memory.free[order];
+    memory.free[order] = piece;
 }
 
 void *loop_memory_move(void *bytes, long size)
