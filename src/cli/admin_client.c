@@ -337,18 +337,16 @@ static int print_problem(struct admin_client *client, const struct admin_reply *
     const char *detail = show_member(arena, reply->json, "detail");
     const char *title = show_member(arena, reply->json, "title");
     const json_t *errors = json_object_get(reply->json, "errors");
-    const char *first = json_string_value(json_array_get(errors, 0));
-    bool said = first != NULL && strstr(first, detail) != NULL;
-    if (!said) {
-        const char *text = detail[0] != 0 ? detail : title;
-        complain(client->command, "%s", show_clean(arena, text));
-    }
     size_t i;
     json_t *item;
     json_array_foreach(errors, i, item)
     {
         const char *text = json_string_value(item);
         complain(client->command, "%s", show_clean(arena, text != NULL ? text : ""));
+    }
+    if (json_array_size(errors) == 0) {
+        const char *text = detail[0] != 0 ? detail : title;
+        complain(client->command, "%s", show_clean(arena, text));
     }
     return exit_errors;
 }

@@ -50,7 +50,7 @@ const char *detour_when(struct arena *arena, const json_t *view, int64_t now_ns)
         return "";
     }
     if (show_is(view, "overdue")) {
-        return show_printf(arena, "OVERDUE since %s", show_when(arena, closes, now_ns));
+        return show_printf(arena, "since %s", show_when(arena, closes, now_ns));
     }
     if (strcmp(state, "planned") == 0 && opens[0] != 0) {
         return show_printf(arena, "from %s", show_when(arena, opens, now_ns));

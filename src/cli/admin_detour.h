@@ -55,8 +55,8 @@ const char *detour_key(struct arena *arena, const json_t *view);
 const char *detour_what(struct arena *arena, const json_t *stanza);
 /* Where it leads: a target, "pool mirrors", "page upgrade". */
 const char *detour_where(struct arena *arena, const json_t *stanza);
-/* When it changes next: "until 2026-11-23 14:30:00 CET (in 12 minutes)", "from …", "OVERDUE
- * since …". */
+/* When it changes next: "until 2026-11-23 14:30:00 CET (in 12 minutes)", "from …", or "since
+ * …" when it should have ended. */
 const char *detour_when(struct arena *arena, const json_t *view, int64_t now_ns);
 /* "active", …; "OVERDUE" for one that holds on past its end. */
 const char *detour_state(struct arena *arena, const json_t *view);

@@ -139,13 +139,11 @@ static int find_in_file(const char *command, const char *path, struct arena *are
 int admin_address_find(const char *command, const struct admin_where *where, struct arena *arena,
                        struct admin_address *out)
 {
+    const char *files[] = {where->config, access(path_here, F_OK) == 0 ? path_here : NULL};
     bool found = false;
-    const char *path = where->config;
-    if (path == NULL && access(path_here, F_OK) == 0) {
-        path = path_here;
-    }
-    if (path != NULL) {
-        int status = find_in_file(command, path, arena, out, &found);
+    for (size_t i = 0; i < 2; i++) {
+        int status =
+            files[i] != NULL ? find_in_file(command, files[i], arena, out, &found) : exit_ok;
         if (status != exit_ok || found) {
             return status;
         }

@@ -21,8 +21,9 @@ static const char diff_usage[] =
     "What would change, resource by resource, if NEW were the file and were read now. Nothing is\n"
     "changed. Exit code 0 says that NEW can be served, whatever is different.\n"
     "\n"
-    "  -c, --config NEW     the new file; its `admin.listen` says where to ask, else\n"
-    "                       DETOUR_ADMIN, else unix:/run/detour/admin.sock\n"
+    "  -c, --config NEW     the new file; its `admin.listen` says where to ask; without it that\n"
+    "                       of ./detour.yaml, else DETOUR_ADMIN, else\n"
+    "                       unix:/run/detour/admin.sock\n"
     "      --token-file FILE\n"
     "                       the token, where it listens on TCP; DETOUR_TOKEN without "
     "it\n" ADMIN_USAGE_END;

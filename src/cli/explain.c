@@ -302,9 +302,9 @@ static int explain(struct explanation *e)
     int status = explain_request_init(&e->request, &e->options, &arena);
     arena_fini(&arena);
     if (status == exit_ok) {
-        status = e->options.live ? explain_live_load(&e->options, &e->configuration)
-                                 : config_load("explain", e->options.path, e->options.at_ns,
-                                               &e->configuration);
+        status = e->options.live
+                     ? explain_live_load(&e->options, &e->configuration)
+                     : config_load("explain", e->options.path, e->options.at_ns, &e->configuration);
     }
     if (status != exit_ok) {
         return status;

@@ -57,8 +57,9 @@ static const char *done_to_detour(struct arena *arena, const json_t *change)
         return "off";
     }
     if (is_kind(change, "after", "none")) {
-        return strcmp(cause, "file") == 0 ? "dropped, the file has changed there"
-                                          : "as the file says";
+        return strcmp(cause, "file") == 0     ? "dropped, the file has changed there"
+               : strcmp(cause, "revert") == 0 ? "again as the file says"
+                                              : "off";
     }
     const char *until = show_member(arena, stanza, "until");
     const char *word = is_kind(change, "before", "set") ? "changed" : "on";

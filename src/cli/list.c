@@ -93,7 +93,7 @@ static int print_list(struct admin_client *client, const json_t *answer,
     struct table table = {.arena = arena,
                           .columns = 9,
                           .headings = {"STATE", "DETOUR", "TAKES", "LEADS TO", "SHARE", "WHEN",
-                                       "FROM", "OWNER", "REASON"}};
+                                       "SOURCE", "OWNER", "REASON"}};
     int64_t now_ns = clock_wall_ns();
     size_t i;
     json_t *view;

@@ -59,9 +59,11 @@ static void print_all_off(struct arena *arena, const json_t *views, bool would)
             print_off(arena, detour_key(arena, view), view, would);
         }
     }
-    if (json_array_size(views) == 0) {
-        puts("there was none to switch off");
-    }
+    size_t count = json_array_size(views);
+    printf("%zu detour%s %s off\n", count, count == 1 ? "" : "s",
+           would        ? "would be"
+           : count == 1 ? "is"
+                        : "are");
 }
 
 /* site: NULL with --all. */
