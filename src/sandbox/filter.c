@@ -95,7 +95,6 @@ static const struct rule worker[] = {
     ANY(epoll_pwait),
     ANY(epoll_wait),
     ANY(recvfrom),
-    IF_BITS(sendto, 3, MSG_FASTOPEN, 0),
     IF_BOTH(setsockopt, 1, SOL_SOCKET, 2, SO_RCVLOWAT),
     ANY(shutdown),
 };

@@ -317,7 +317,7 @@ static void no_reset_while_uploading(void **state)
     assert_non_null(strstr(reply->bytes, "Connection: close"));
     assert_int_equal(server_connection_count(f.server), 1); /* lingers */
     close(fd);
-    fixture_turn_ms(&f, 2);
+    fixture_turn_ms(&f, 50);
     assert_int_equal(server_connection_count(f.server), 0);
     fixture_fini(&f);
 }
