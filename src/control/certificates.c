@@ -3,87 +3,31 @@
 #include "control/certificates.h"
 
 #include "base/clock.h"
-#include "control/confine.h"
+#include "control/named.h"
 #include "control/publish.h"
 #include "tls/certificate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     file_bytes_max = 128 * 1024,
+    part_count = TLS_PART_OCSP + 1,
     day_s = 24 * 3600,
     soon_s = 14 * day_s, /* or a quarter of its life, if that is less */
     date_text_max = 32,
 };
 
-/* One file's bytes. Three of them are what a certificate is made of. */
-struct file {
-    size_t len;
+/* A file of a certificate: where it is named, and what is in it. */
+struct part {
+    struct span path; /* empty: none is */
+    struct place place;
+    struct buffer text;
     uint8_t bytes[file_bytes_max + 1];
 };
-struct files {
-    struct file parts[3]; /* by enum tls_part */
-};
-
-const char *certificates_path(struct arena *arena, const char *config_path, struct span path)
-{
-    const char *slash = strrchr(config_path, '/');
-    int folder_len = path.ptr[0] == '/' || slash == NULL ? 0 : (int)(slash - config_path) + 1;
-    return arena_printf(arena, "%.*s%.*s", folder_len, config_path, SPAN_ARG(path));
-}
-
-static enum err read_whole(int fd, struct file *out)
-{
-    out->len = 0;
-    for (;;) {
-        ssize_t n = read(fd, out->bytes + out->len, sizeof(out->bytes) - out->len);
-        if (n < 0 && errno != EINTR) {
-            return ERR_IO;
-        }
-        if (n == 0) {
-            return ERR_NONE;
-        }
-        out->len += n > 0 ? (size_t)n : 0;
-        if (out->len == sizeof(out->bytes)) {
-            return ERR_LIMIT;
-        }
-    }
-}
-
-/* O_NONBLOCK: a pipe that stands in its place holds nobody up. */
-static enum err read_path(const char *path, struct file *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        return ERR_IO;
-    }
-    enum err err = read_whole(fd, out);
-    int why = errno;
-    close(fd);
-    errno = why;
-    return err;
-}
-
-static bool read_part(struct configuration *c, struct span path, struct place place,
-                      struct file *out)
-{
-    const char *full = certificates_path(&c->arena, c->problems.file, path);
-    enum err err = full != NULL ? read_path(full, out) : ERR_MEMORY;
-    if (err == ERR_NONE) {
-        return true;
-    }
-    const char *why = err == ERR_IO      ? control_why(c, errno)
-                      : err == ERR_LIMIT ? "it is larger than 128 KiB"
-                                         : err_text(err);
-    problems_error(&c->problems, place, "cannot read %s: %s", full != NULL ? full : "a file", why);
-    return false;
-}
 
 static void date_text(int64_t time_s, char out[date_text_max])
 {
@@ -142,61 +86,59 @@ static void look_at_names(struct configuration *c, size_t index)
     }
 }
 
-static bool make(struct configuration *c, const struct model_certificate *named,
-                 const struct files *files, struct tls_certificate **out)
+static bool make(struct configuration *c, const struct part *parts, struct tls_certificate **out)
 {
-    struct span texts[3];
-    for (size_t i = 0; i < 3; i++) {
-        texts[i] = span_of(files->parts[i].bytes, files->parts[i].len);
-    }
     struct tls_fault fault;
-    enum err err = tls_certificate_new(texts[TLS_PART_CERTIFICATE], texts[TLS_PART_KEY],
-                                       texts[TLS_PART_OCSP], out, &fault);
-    if (err == ERR_NONE) {
-        return true;
+    enum err err = tls_certificate_new(buffer_span(&parts[TLS_PART_CERTIFICATE].text),
+                                       buffer_span(&parts[TLS_PART_KEY].text),
+                                       buffer_span(&parts[TLS_PART_OCSP].text), out, &fault);
+    if (err == ERR_SYNTAX) {
+        const struct part *part = &parts[fault.part];
+        problems_error(&c->problems, part->place, "cannot use %.*s: %s", SPAN_ARG(part->path),
+                       fault.reason);
+    } else if (err != ERR_NONE) {
+        problems_error(&c->problems, parts[TLS_PART_CERTIFICATE].place,
+                       "cannot use the certificate: %s", err_text(err));
     }
-    if (err != ERR_SYNTAX) {
-        problems_error(&c->problems, named->certificate_place, "cannot use the certificate: %s",
-                       err_text(err));
-        return false;
-    }
-    const struct span paths[] = {named->certificate, named->key, named->ocsp};
-    const struct place places[] = {named->certificate_place, named->key_place, named->ocsp_place};
-    problems_error(&c->problems, places[fault.part], "cannot use %.*s: %s",
-                   SPAN_ARG(paths[fault.part]), fault.reason);
-    return false;
+    return err == ERR_NONE;
+}
+
+static bool read_part(struct configuration *c, struct part *part, struct span path,
+                      struct place place)
+{
+    part->path = path;
+    part->place = place;
+    part->text = buffer_over(part->bytes, sizeof(part->bytes));
+    return path.len == 0 ||
+           named_read(c, named_path(&c->arena, c->problems.file, path), place, &part->text);
 }
 
 static bool load_one(struct configuration *c, const struct model_certificate *named,
-                     struct files *files, struct tls_certificate **out)
+                     struct part *parts, struct tls_certificate **out)
 {
-    struct file *parts = files->parts;
-    parts[TLS_PART_OCSP].len = 0;
     bool good =
-        read_part(c, named->certificate, named->certificate_place, &parts[TLS_PART_CERTIFICATE]);
-    good = read_part(c, named->key, named->key_place, &parts[TLS_PART_KEY]) && good;
-    if (named->ocsp.len > 0) {
-        good = read_part(c, named->ocsp, named->ocsp_place, &parts[TLS_PART_OCSP]) && good;
-    }
-    return good && make(c, named, files, out);
+        read_part(c, &parts[TLS_PART_CERTIFICATE], named->certificate, named->certificate_place);
+    good = read_part(c, &parts[TLS_PART_KEY], named->key, named->key_place) && good;
+    good = read_part(c, &parts[TLS_PART_OCSP], named->ocsp, named->ocsp_place) && good;
+    return good && make(c, parts, out);
 }
 
 static bool load_all(struct configuration *c, int64_t now_s)
 {
-    struct files *files = malloc(sizeof(*files));
+    struct part *parts = malloc(part_count * sizeof(*parts));
     c->certificates = calloc(c->model->certificate_count, sizeof(*c->certificates));
-    if (files == NULL || c->certificates == NULL) {
-        free(files);
+    if (parts == NULL || c->certificates == NULL) {
+        free(parts);
         problems_error(&c->problems, (struct place){0}, "out of memory");
         return false;
     }
     bool good = true;
     c->certificate_count = c->model->certificate_count;
     for (size_t i = 0; i < c->certificate_count; i++) {
-        good = load_one(c, &c->model->certificates[i], files, &c->certificates[i]) && good;
+        good = load_one(c, &c->model->certificates[i], parts, &c->certificates[i]) && good;
     }
-    tls_wipe(files, sizeof(*files));
-    free(files);
+    tls_wipe(parts, part_count * sizeof(*parts));
+    free(parts);
     for (size_t i = 0; good && i < c->certificate_count; i++) {
         look_at_dates(c, &c->model->certificates[i], c->certificates[i], now_s);
         look_at_names(c, i);
@@ -371,6 +313,16 @@ enum err certificates_seal(const struct configuration *c, int previous_fd, int *
     return err;
 }
 
+/* The pairs stay in the block. */
+static enum err rotate(struct span block, struct tls_material *material, int *fd_out)
+{
+    enum err err = tls_material_decode(block, material);
+    if (err == ERR_NONE) {
+        err = add_ticket_key(material);
+    }
+    return err == ERR_NONE ? seal(material, fd_out) : err;
+}
+
 enum err certificates_rotate(int fd, int *fd_out)
 {
     struct span block;
@@ -380,13 +332,7 @@ enum err certificates_rotate(int fd, int *fd_out)
     }
     enum err err = map(fd, &block);
     if (err == ERR_NONE) {
-        err = tls_material_decode(block, material);
-        if (err == ERR_NONE) {
-            err = add_ticket_key(material);
-        }
-        if (err == ERR_NONE) {
-            err = seal(material, fd_out);
-        }
+        err = rotate(block, material, fd_out);
         unmap(block);
     }
     free_material(material);

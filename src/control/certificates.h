@@ -6,10 +6,6 @@
 
 #include "control/configuration.h"
 
-/* Where a file of the model is: a relative path is relative to that of the configuration.
- * NULL: no memory. */
-const char *certificates_path(struct arena *arena, const char *config_path, struct span path);
-
 /* Reads and checks the certificates' files, whose paths are relative to the
  * configuration's own. All problems are added to the configuration's, in order. False:
  * there are errors. For a model without certificates there is nothing to do. */

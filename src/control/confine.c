@@ -3,7 +3,7 @@
  * one of the same name. */
 #include "control/confine.h"
 
-#include "control/certificates.h"
+#include "control/named.h"
 #include "control/state.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ static const char resolver_file[] = "/etc/resolv.conf";
 
 enum {
     system_count = sizeof(system_folders) / sizeof(*system_folders),
-    files_beside_certificates = 4, /* the resolver's, the configuration, the log, the store */
-    paths_of_a_file = 2,           /* as it is called, and where a link leads */
+    files_of_their_own = 4, /* the resolver's, the configuration, the log, the store */
+    paths_of_a_file = 2,    /* as it is called, and where a link leads */
     files_of_a_certificate = 3,
 };
 
@@ -72,6 +72,16 @@ static enum err add_file(struct paths *paths, const char *file, bool write)
     return err;
 }
 
+/* As the configuration names it; empty: it names none. */
+static enum err add_named(struct paths *paths, const char *config_path, struct span file)
+{
+    if (file.len == 0) {
+        return ERR_NONE;
+    }
+    const char *path = named_path(&paths->arena, config_path, file);
+    return path != NULL ? add_file(paths, path, false) : ERR_MEMORY;
+}
+
 static enum err add_certificates(struct paths *paths, const char *config_path,
                                  const struct model *model)
 {
@@ -81,10 +91,7 @@ static enum err add_certificates(struct paths *paths, const char *config_path,
         const struct span files[files_of_a_certificate] = {named->certificate, named->key,
                                                            named->ocsp};
         for (size_t k = 0; k < files_of_a_certificate && err == ERR_NONE; k++) {
-            if (files[k].len > 0) {
-                const char *path = certificates_path(&paths->arena, config_path, files[k]);
-                err = path != NULL ? add_file(paths, path, false) : ERR_MEMORY;
-            }
+            err = add_named(paths, config_path, files[k]);
         }
     }
     return err;
@@ -94,11 +101,7 @@ static enum err add_pages(struct paths *paths, const char *config_path, const st
 {
     enum err err = ERR_NONE;
     for (size_t i = 0; i < model->page_count && err == ERR_NONE; i++) {
-        struct span file = model->pages[i].file;
-        if (file.len > 0) {
-            const char *path = certificates_path(&paths->arena, config_path, file);
-            err = path != NULL ? add_file(paths, path, false) : ERR_MEMORY;
-        }
+        err = add_named(paths, config_path, model->pages[i].file);
     }
     return err;
 }
@@ -129,8 +132,8 @@ static enum err add_log(struct paths *paths, struct span log)
 
 static enum err collect(struct paths *paths, const char *config_path, const struct model *model)
 {
-    size_t files = files_beside_certificates + model->page_count +
-                   files_of_a_certificate * model->certificate_count;
+    size_t files =
+        files_of_their_own + model->page_count + files_of_a_certificate * model->certificate_count;
     paths->list = arena_array(&paths->arena, system_count + (paths_of_a_file + 1) * files,
                               sizeof(*paths->list));
     if (paths->list == NULL) {

@@ -7,52 +7,10 @@
 #include "control/pages.h"
 
 #include "base/utf8.h"
-#include "control/certificates.h"
-#include "control/confine.h"
+#include "control/named.h"
 #include "page/wait.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 /* ---- one file ---- */
-
-static enum err read_whole(int fd, uint8_t *room, size_t cap, size_t *len_out)
-{
-    size_t len = 0;
-    while (len < cap) {
-        ssize_t n = read(fd, room + len, cap - len);
-        if (n < 0 && errno != EINTR) {
-            return ERR_IO;
-        }
-        if (n == 0) {
-            *len_out = len;
-            return ERR_NONE;
-        }
-        len += n > 0 ? (size_t)n : 0;
-    }
-    return ERR_LIMIT;
-}
-
-/* O_NONBLOCK: a pipe that stands in its place holds nobody up. */
-static enum err read_file(const char *path, struct arena *arena, struct span *out)
-{
-    uint8_t room[wait_html_max + 1];
-    size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        return ERR_IO;
-    }
-    enum err err = read_whole(fd, room, sizeof(room), &len);
-    int why = errno;
-    close(fd);
-    errno = why;
-    if (err == ERR_NONE) {
-        *out = arena_copy(arena, span_of(room, len));
-        err = out->ptr != NULL ? ERR_NONE : ERR_MEMORY;
-    }
-    return err;
-}
 
 static size_t count_marks(struct span html)
 {
@@ -94,14 +52,16 @@ static const char *fault_of(struct span html)
 
 static bool load_file(struct configuration *c, const struct model_page *page)
 {
-    const char *path = certificates_path(&c->arena, c->problems.file, page->file);
-    enum err err = path != NULL ? read_file(path, &c->arena, page->html) : ERR_MEMORY;
-    if (err != ERR_NONE) {
-        const char *why = err == ERR_IO      ? control_why(c, errno)
-                          : err == ERR_LIMIT ? "it is larger than 64 KiB"
-                                             : err_text(err);
-        problems_error(&c->problems, page->file_place, "cannot read %s: %s",
-                       path != NULL ? path : "a file", why);
+    uint8_t room[wait_html_max + 1];
+    struct buffer text = buffer_over(room, sizeof(room));
+    const char *path = named_path(&c->arena, c->problems.file, page->file);
+    if (!named_read(c, path, page->file_place, &text)) {
+        return false;
+    }
+    *page->html = arena_copy(&c->arena, buffer_span(&text));
+    if (page->html->ptr == NULL) {
+        problems_error(&c->problems, page->file_place, "cannot read %s: %s", path,
+                       err_text(ERR_MEMORY));
         return false;
     }
     const char *fault = fault_of(*page->html);

@@ -2,7 +2,7 @@
 /* Opens the store of run-time changes, once. */
 #include "control/state.h"
 
-#include "control/certificates.h"
+#include "control/named.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 const char *state_folder(struct arena *arena, const char *config_path, const struct model *model)
 {
-    return model->state.len > 0 ? certificates_path(arena, config_path, model->state) : NULL;
+    return model->state.len > 0 ? named_path(arena, config_path, model->state) : NULL;
 }
 
 /* Two stores in turn would each hold a part of what was changed, and a confined process

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Certificates from their files into sealed memfds, and the ticket keys that stay. */
 #include "control/certificates.h"
+#include "control/named.h"
 
 #include "../tls/rig.h"
 
@@ -197,7 +198,7 @@ static void test_paths(void **state)
     struct arena arena;
     arena_init(&arena, 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        assert_string_equal(certificates_path(&arena, cases[i].config, span_cstr(cases[i].path)),
+        assert_string_equal(named_path(&arena, cases[i].config, span_cstr(cases[i].path)),
                             cases[i].found);
     }
     arena_fini(&arena);
