@@ -28,7 +28,7 @@ enum err control_send_secret(struct control *c)
     if (c->secret_fd >= 0) {
         return ERR_NONE;
     }
-    enum err err = secret_seal(&c->secret_fd);
+    enum err err = secret_seal(c->state.store, &c->secret_fd);
     if (err == ERR_NONE) {
         struct message message = {.type = MESSAGE_SECRET, .fd_count = 1, .fds = {c->secret_fd}};
         control_send(c, &message);

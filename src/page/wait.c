@@ -7,9 +7,9 @@
 #include "page/embedded.h"
 
 enum {
-    ask_ms = 5000, /* between two questions of a script, on the average */
-    reload_s = 8, /* without a script: at least, and … */
-    reload_more_s = 5,
+    ask_ms = 5000,     /* between two questions of a script, on the average */
+    reload_s = 10,     /* without a script: at least, and … */
+    reload_more_s = 5, /* two digits each time, so that HEAD is as long as GET */
     ns_per_ms = 1000000,
 };
 

@@ -65,7 +65,7 @@ static void ours_says_everything(void **state)
     holds(text, "href=\"/checkout?a=1&amp;b=2\"");
     holds(text, "value=\"50\"");
     holds(text, "datetime=\"2026-11-18T11:07Z\">2026-11-18 11:07 UTC</time>");
-    holds(text, "http-equiv=\"refresh\" content=\"8\"");
+    holds(text, "http-equiv=\"refresh\" content=\"10\"");
     page.title = SPAN("A \"title\" & more");
     page.words = words_for(SPAN("de"));
     text = written(&page);
