@@ -43,7 +43,6 @@ static unsigned weekday_of(int64_t day)
 /* A day in its month and its year; places count from 1. */
 struct day_places {
     int64_t year;
-    unsigned month;
     int in_month, month_days;
     int in_year, year_days;
     unsigned weekday;
@@ -56,7 +55,6 @@ static struct day_places places_of(int64_t day)
     int64_t year_begin = days_from_civil(date.year, 1, 1);
     return (struct day_places){
         .year = date.year,
-        .month = date.month,
         .in_month = (int)date.day,
         .month_days = (int)(days_from_civil(date.year, date.month + 1, 1) - month_begin),
         .in_year = (int)(day - year_begin) + 1,
@@ -113,14 +111,23 @@ static bool weekday_holds(const struct rrule *rule, const struct day_places *at)
            list_holds(numbers, before + 1, before + after + 1);
 }
 
+/* The day of the week and the month say no to most days, and cost least. */
 static bool wants_day(const struct rrule *rule, int64_t day)
 {
+    unsigned weekday = weekday_of(day);
+    bool any_weekday = rule->weekdays == 0 && !rule->numbered;
+    bool listed = (rule->weekdays >> weekday & 1) != 0 || rule->numbered_days[weekday].count > 0;
+    if (!any_weekday && !listed) {
+        return false;
+    }
+    if (rule->months != 0 && (rule->months >> civil_from_days(day).month & 1) == 0) {
+        return false;
+    }
     struct day_places at = places_of(day);
-    return (rule->months == 0 || (rule->months >> at.month & 1) != 0) &&
-           ((rule->month_days.forward | rule->month_days.backward) == 0 ||
+    return ((rule->month_days.forward | rule->month_days.backward) == 0 ||
             places_hold(&rule->month_days, at.in_month, at.month_days)) &&
            (rule->year_days.count == 0 || list_holds(&rule->year_days, at.in_year, at.year_days)) &&
-           ((rule->weekdays == 0 && !rule->numbered) || weekday_holds(rule, &at)) &&
+           (any_weekday || weekday_holds(rule, &at)) &&
            ((rule->weeks.forward | rule->weeks.backward) == 0 || week_holds(rule, day, at.year));
 }
 
@@ -421,6 +428,16 @@ enum err recurrence_read(struct span text, const struct recurrence_start *start,
 int64_t recurrence_first_ns(const struct recurrence *r)
 {
     return r->first_ns;
+}
+
+int64_t recurrence_period_ns(const struct recurrence *r)
+{
+    static const int64_t days[] = {
+        [RRULE_DAILY] = 1, [RRULE_WEEKLY] = 7, [RRULE_MONTHLY] = 31, [RRULE_YEARLY] = 366};
+    const int64_t seconds_max = INT64_MAX / NS_PER_SECOND / 4;
+    int64_t seconds =
+        r->step_s > 0 ? r->step_s : days[r->rule.frequency] * seconds_per_day * r->rule.interval;
+    return (seconds < seconds_max ? seconds : seconds_max) * NS_PER_SECOND;
 }
 
 int64_t recurrence_spacing_ns(const struct recurrence *r)

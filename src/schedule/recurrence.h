@@ -40,6 +40,9 @@ enum err recurrence_read(struct span text, const struct recurrence_start *start,
 
 /* The first occurrence. */
 int64_t recurrence_first_ns(const struct recurrence *recurrence);
+/* How long a day, week, month or year of the rule is at most, times its interval: most rules
+ * occur in each. */
+int64_t recurrence_period_ns(const struct recurrence *recurrence);
 /* The shortest time between two that follow each other, on the local clock, among those of
  * the first years; INT64_MAX: there is only one. */
 int64_t recurrence_spacing_ns(const struct recurrence *recurrence);

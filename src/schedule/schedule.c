@@ -36,6 +36,13 @@ static int64_t later(int64_t ns, int64_t by_ns)
     return ns > SCHEDULE_NEVER - by_ns ? SCHEDULE_NEVER : ns + by_ns;
 }
 
+/* The time from then to now, as much of it as there is room for. */
+static int64_t elapsed(int64_t then_ns, int64_t now_ns)
+{
+    int64_t out;
+    return __builtin_sub_overflow(now_ns, then_ns, &out) ? INT64_MAX : out;
+}
+
 static int64_t sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -104,8 +111,9 @@ static struct windows windows_since(const struct schedule *s, int64_t from_ns, i
 static struct windows repeated_windows(const struct schedule *s, int64_t now_ns)
 {
     int64_t reach = later(s->until_ns - s->from_ns, s->return_over_ns);
-    int64_t most = now_ns > s->from_ns ? now_ns - s->from_ns : 0;
-    for (int64_t back = reach;; back = later(back, back)) {
+    int64_t most = now_ns > s->from_ns ? elapsed(s->from_ns, now_ns) : 0;
+    int64_t back = later(reach, recurrence_period_ns(s->repeat));
+    for (;; back = later(back, back)) {
         bool all = back >= most;
         int64_t since = all ? s->from_ns : now_ns - back;
         struct windows windows = windows_since(s, since, now_ns);
@@ -136,11 +144,12 @@ static void view_closed(const struct windows *windows, struct schedule_view *out
 static uint32_t steps_done(int64_t begin_ns, int64_t length_ns, int64_t now_ns, int64_t *next_out)
 {
     int64_t step = length_ns / schedule_steps;
-    if (step == 0 || now_ns - begin_ns >= step * schedule_steps) {
+    int64_t since = elapsed(begin_ns, now_ns);
+    if (step == 0 || since >= step * schedule_steps) {
         *next_out = SCHEDULE_NEVER;
         return schedule_steps;
     }
-    int64_t done = (now_ns - begin_ns) / step;
+    int64_t done = since / step;
     *next_out = begin_ns + (done + 1) * step;
     return (uint32_t)done;
 }
