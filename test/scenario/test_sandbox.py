@@ -48,8 +48,10 @@ def capabilities(pid):
 
 
 def settled(server):
-    """Control has read its file and so entered its sandbox."""
-    wait_until(lambda: status(server.control_pid())["Seccomp"] == ["2"], what="control's sandbox")
+    """Control has read its file and so entered its sandbox. Nobody waits for the logger, which
+    may be late; a worker that serves is in its own."""
+    for pid in (server.control_pid, server.logger_pid):
+        wait_until(lambda pid=pid: status(pid())["Seccomp"] == ["2"], what=f"the sandbox of {pid.__name__}")
     return {"worker": server.worker_pids(), "logger": [server.logger_pid()], "control": [server.control_pid()]}
 
 
@@ -280,7 +282,7 @@ def test_an_old_kernel_costs_warnings(detour):
             warning = f"{role}: warning: this kernel has no {layer} for us"
             wait_until(lambda: warning in server.stderr(), what=warning)  # noqa: B023
     if os.geteuid() == 0:
-        assert {user_of(pid) for pid in server.worker_pids()} == {NOBODY}
+        wait_until(lambda: {user_of(pid) for pid in server.worker_pids()} == {NOBODY}, what="the other worker")
     assert server.get("/x").status == 307
 
 
