@@ -34,36 +34,48 @@ void h2_pool_fini(struct h2_pool *pool)
     pool->kept_bytes = 0;
 }
 
-static void *take_fresh(struct h2_account *account, size_t bytes)
+/* Whether a piece is one of the lists'. */
+static bool is_kept(size_t bytes)
+{
+    return KEEP_PIECES && bytes <= piece_bytes_max;
+}
+
+static struct h2_piece *take_kept(struct h2_pool *pool, size_t bytes)
+{
+    struct h2_piece *piece = pool->kept[bytes / h2_piece_step];
+    if (piece != NULL) {
+        pool->kept[bytes / h2_piece_step] = piece->next;
+        pool->kept_bytes -= bytes;
+    }
+    return piece;
+}
+
+static struct h2_piece *take_fresh(size_t bytes)
 {
     struct h2_piece *piece = malloc(bytes);
-    if (piece == NULL) {
-        return NULL;
+    if (piece != NULL) {
+        piece->bytes = bytes;
     }
-    piece->bytes = bytes;
-    account->used += bytes;
-    return piece + 1;
+    return piece;
 }
 
 void *h2_alloc(struct h2_account *account, size_t size)
 {
-    struct h2_pool *pool = account->pool;
-    if (!h2_account_has(account, sizeof(struct h2_piece)) ||
-        size > account->max - account->used - sizeof(struct h2_piece)) {
+    size_t bytes = size + sizeof(struct h2_piece);
+    struct h2_piece *piece = NULL;
+    if (size > account->max || !h2_account_has(account, bytes)) {
         return NULL;
     }
-    size_t bytes = size + sizeof(struct h2_piece);
-    if (bytes > piece_bytes_max || !KEEP_PIECES) {
-        return take_fresh(account, bytes);
+    if (is_kept(bytes)) {
+        bytes = (bytes + h2_piece_step - 1) / h2_piece_step * h2_piece_step;
+        piece = take_kept(account->pool, bytes);
     }
-    size_t class = (bytes + h2_piece_step - 1) / h2_piece_step;
-    struct h2_piece *piece = pool->kept[class];
-    bytes = class * h2_piece_step;
     if (piece == NULL) {
-        return take_fresh(account, bytes);
+        piece = take_fresh(bytes);
     }
-    pool->kept[class] = piece->next;
-    pool->kept_bytes -= bytes;
+    if (piece == NULL) {
+        return NULL;
+    }
     account->used += bytes;
     return piece + 1;
 }
@@ -78,7 +90,7 @@ void h2_release(struct h2_account *account, void *memory)
     size_t bytes = piece->bytes;
     assert(account->used >= bytes);
     account->used -= bytes;
-    if (bytes > piece_bytes_max || !KEEP_PIECES || pool->kept_bytes >= h2_pool_bytes_max) {
+    if (!is_kept(bytes) || pool->kept_bytes >= h2_pool_bytes_max) {
         free(piece);
         return;
     }
