@@ -278,10 +278,11 @@ static enum err take_ticket_keys(struct tls_material *material, int fd)
 
 static void add_pairs(const struct configuration *c, struct tls_material *material)
 {
+    int64_t now_s = clock_wall_ns() / NS_PER_SECOND;
     material->pair_count = c->certificate_count;
     for (size_t i = 0; i < c->certificate_count; i++) {
         material->pairs[i] = tls_certificate_pair(c->certificates[i]);
-        if (tls_certificate_ocsp_until_s(c->certificates[i]) <= clock_wall_ns() / NS_PER_SECOND) {
+        if (now_s >= tls_certificate_ocsp_until_s(c->certificates[i])) {
             material->pairs[i].ocsp = span_of(NULL, 0);
         }
     }
