@@ -43,21 +43,21 @@ static const struct part {
     int min, max;
     bool negative; /* -1 is the last one, and so on; 0 is none */
 } parts[PARTS] = {
-    [AT_FREQ] = {"FREQ", PART_FREQ, ANY_FREQUENCY},
-    [AT_BYSECOND] = {"BYSECOND", PART_NUMBERS, ABOVE_HOURS, 0, 59},
-    [AT_BYMINUTE] = {"BYMINUTE", PART_NUMBERS, ABOVE_HOURS, 0, 59},
-    [AT_BYHOUR] = {"BYHOUR", PART_NUMBERS, ABOVE_HOURS, 0, 23},
+    [AT_FREQ] = {"FREQ", PART_FREQ, ANY_FREQUENCY, 0, 0, false},
+    [AT_BYSECOND] = {"BYSECOND", PART_NUMBERS, ABOVE_HOURS, 0, 59, false},
+    [AT_BYMINUTE] = {"BYMINUTE", PART_NUMBERS, ABOVE_HOURS, 0, 59, false},
+    [AT_BYHOUR] = {"BYHOUR", PART_NUMBERS, ABOVE_HOURS, 0, 23, false},
     [AT_BYDAY] = {"BYDAY", PART_DAYS, ABOVE_HOURS, 1, 53, true},
     [AT_BYMONTHDAY] = {"BYMONTHDAY", PART_NUMBERS,
                        1 << RRULE_DAILY | 1 << RRULE_MONTHLY | 1 << RRULE_YEARLY, 1, 31, true},
     [AT_BYYEARDAY] = {"BYYEARDAY", PART_NUMBERS, 1 << RRULE_YEARLY, 1, 366, true},
     [AT_BYWEEKNO] = {"BYWEEKNO", PART_NUMBERS, 1 << RRULE_YEARLY, 1, 53, true},
-    [AT_BYMONTH] = {"BYMONTH", PART_NUMBERS, ABOVE_HOURS, 1, 12},
+    [AT_BYMONTH] = {"BYMONTH", PART_NUMBERS, ABOVE_HOURS, 1, 12, false},
     [AT_BYSETPOS] = {"BYSETPOS", PART_NUMBERS, ABOVE_HOURS, 1, 366, true},
-    {"INTERVAL", PART_INTERVAL, ANY_FREQUENCY, 1, interval_max},
-    {"COUNT", PART_COUNT, ANY_FREQUENCY, 1, recurrence_count_max},
-    {"UNTIL", PART_UNTIL, ANY_FREQUENCY},
-    {"WKST", PART_WKST, ANY_FREQUENCY},
+    {"INTERVAL", PART_INTERVAL, ANY_FREQUENCY, 1, interval_max, false},
+    {"COUNT", PART_COUNT, ANY_FREQUENCY, 1, recurrence_count_max, false},
+    {"UNTIL", PART_UNTIL, ANY_FREQUENCY, 0, 0, false},
+    {"WKST", PART_WKST, ANY_FREQUENCY, 0, 0, false},
 };
 
 static const char *const frequency_names[] = {
