@@ -41,6 +41,10 @@ sites:
 """
 
 
+COMMANDS = ["serve", "check", "explain", "on", "off", "extend", "list", "status", "history", "revert", "export",
+            "diff", "reload", "token", "uri"]
+
+
 @pytest.fixture
 def file(folder):
     path = folder / "detour.yaml"
@@ -54,15 +58,17 @@ def file(folder):
 def test_help():
     done = run("--help")
     assert done.returncode == 0
-    for word in ["serve", "check", "explain", "uri"]:
-        assert word in done.stdout
+    for word in COMMANDS:
+        assert f"\n  {word} " in done.stdout
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("command", [["serve"], ["check"], ["explain"], ["uri"]])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_each_command(command):
-    done = run(*command, "--help")
-    assert done.returncode == 0 and command[-1] in done.stdout and done.stderr == ""
+    done = run(command, "--help")
+    assert done.returncode == 0 and f"detour {command}" in done.stdout and done.stderr == ""
+    assert all(len(line) <= 96 for line in done.stdout.splitlines())
+    assert run("help", command).stdout == done.stdout and run(command, "-h").stdout == done.stdout
 
 
 def test_version():
