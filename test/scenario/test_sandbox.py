@@ -48,11 +48,15 @@ def capabilities(pid):
 
 
 def settled(server):
-    """Control has read its file and so entered its sandbox. Nobody waits for the logger, which
-    may be late; a worker that serves is in its own."""
-    for pid in (server.control_pid, server.logger_pid):
-        wait_until(lambda pid=pid: status(pid())["Seccomp"] == ["2"], what=f"the sandbox of {pid.__name__}")
-    return {"worker": server.worker_pids(), "logger": [server.logger_pid()], "control": [server.control_pid()]}
+    """Everybody has entered the sandbox: the logger may be later than the first answer, and so may
+    be whoever comes in the place of one that died."""
+
+    def roles():
+        found = {role: server.role_pids("_" + role) for role in ("worker", "logger", "control")}
+        return found if all(status(pid)["Seccomp"] == ["2"] for pid in sum(found.values(), [])) else None
+
+    wait_until(lambda: len(server.worker_pids()) == server.workers)
+    return wait_until(roles, what="the sandbox of all")
 
 
 def assert_confined(pids):
@@ -87,7 +91,7 @@ def test_root_is_given_up(detour, user):
         server.kill_one(role)
     wait_until(server.answers, what="an answer")
     roles = settled(server)
-    wait_until(lambda: {user_of(p) for p in roles["worker"] + roles["logger"]} == {uid}, what="the user")
+    assert {user_of(pid) for pid in roles["worker"] + roles["logger"]} == {uid}
     assert_confined(sum(roles.values(), []))
     server.stop()
 
