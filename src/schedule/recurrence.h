@@ -3,7 +3,7 @@
  *
  * A rule is expanded in local time, and each local time becomes an instant by the rules of
  * schedule/zone.h: one that the clock skips is counted with the offset before the gap, one that
- * comes twice is the first. Own code, since libical gets many rules wrong (decision 14). */
+ * comes twice is the first. Own code, since libical gets many rules wrong (decision 17). */
 #pragma once
 
 #include "base/arena.h"
