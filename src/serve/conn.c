@@ -107,6 +107,14 @@ static void wait_for_frames(struct conn *conn)
     }
 }
 
+/* Only the first byte of a head, or of a handshake, starts the clock; the next ones do not. */
+static void wait_for_head(struct conn *conn, bool fresh)
+{
+    if (fresh || conn->wait != WAIT_HEADER) {
+        timeout_enter(conn, WAIT_HEADER);
+    }
+}
+
 static void wait_for_bytes(struct conn *conn, struct span rest)
 {
     bool fresh = conn->started_ns == 0;
@@ -114,14 +122,10 @@ static void wait_for_bytes(struct conn *conn, struct span rest)
         conn_close(conn);
         return;
     }
-    if (conn->state == CONN_TLS && conn->wait != WAIT_HEADER) {
-        timeout_enter(conn, WAIT_HEADER);
-    }
     if (rest.len > 0) {
-        /* Only the first byte of a head starts the clock, the next ones do not. */
-        if (fresh || conn->wait != WAIT_HEADER) {
-            timeout_enter(conn, WAIT_HEADER);
-        }
+        wait_for_head(conn, fresh);
+    } else if (conn->state == CONN_TLS) {
+        wait_for_head(conn, false);
     } else if (conn->state == CONN_HTTP2) {
         wait_for_frames(conn);
     } else if (conn->state == CONN_HEAD || conn->state == CONN_FIRST) {
