@@ -95,6 +95,7 @@ static const struct rule worker[] = {
     ANY(epoll_pwait),
     ANY(epoll_wait),
     ANY(recvfrom),
+    /* No sendto, which can make a connection as sendmsg can: answers leave by write. */
     IF_BOTH(setsockopt, 1, SOL_SOCKET, 2, SO_RCVLOWAT),
     ANY(shutdown),
 };
