@@ -38,85 +38,84 @@ static void same_instants(const char *rule, const struct recurrence *r, const ch
 }
 
 /* All of them UTC, so that a clock that is set is told by both of its instants. */
+static const struct {
+    const char *zone, *from, *rule, *instants;
+} given[] = {
+    {"UTC", "2026-12-01T02:00:00", "FREQ=WEEKLY;BYDAY=SU",
+     "2026-12-06T02:00:00 2026-12-13T02:00:00 2026-12-20T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "RRULE:freq=weekly", "2026-12-01T02:00:00 2026-12-08T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;COUNT=2",
+     "2026-12-01T02:00:00 2026-12-02T02:00:00 ."},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;INTERVAL=10;UNTIL=20261211",
+     "2026-12-01T02:00:00 2026-12-11T02:00:00 ."},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;UNTIL=20261202T020000Z",
+     "2026-12-01T02:00:00 2026-12-02T02:00:00 ."},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;UNTIL=20261202T015959Z", "2026-12-01T02:00:00 ."},
+    /* The day before in UTC is still the day in New York. */
+    {"America/New_York", "2026-12-01T23:00:00", "FREQ=DAILY;UNTIL=20261202",
+     "2026-12-02T04:00:00 2026-12-03T04:00:00 ."},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=MONTHLY;BYDAY=-1FR",
+     "2026-12-25T02:00:00 2027-01-29T02:00:00 2027-02-26T02:00:00"},
+    {"UTC", "2027-01-31T02:00:00", "FREQ=MONTHLY",
+     "2027-01-31T02:00:00 2027-03-31T02:00:00 2027-05-31T02:00:00"},
+    {"UTC", "2024-02-29T02:00:00", "FREQ=YEARLY", "2024-02-29T02:00:00 2028-02-29T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;BYHOUR=2,14;BYMINUTE=0,30;COUNT=5",
+     "2026-12-01T02:00:00 2026-12-01T02:30:00 2026-12-01T14:00:00 2026-12-01T14:30:00 "
+     "2026-12-02T02:00:00 ."},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+     "2026-12-31T02:00:00 2027-01-29T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=MO",
+     "2026-12-01T02:00:00 2026-12-06T02:00:00 2026-12-15T02:00:00 2026-12-20T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU",
+     "2026-12-01T02:00:00 2026-12-13T02:00:00 2026-12-15T02:00:00 2026-12-27T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=YEARLY;BYWEEKNO=1;BYDAY=MO",
+     "2027-01-04T02:00:00 2028-01-03T02:00:00 2029-01-01T02:00:00 2029-12-31T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=YEARLY;BYYEARDAY=-1",
+     "2026-12-31T02:00:00 2027-12-31T02:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=HOURLY;INTERVAL=36",
+     "2026-12-01T02:00:00 2026-12-02T14:00:00"},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=MINUTELY;INTERVAL=90;COUNT=2",
+     "2026-12-01T02:00:00 2026-12-01T03:30:00 ."},
+    {"UTC", "2026-12-01T02:00:00", "FREQ=SECONDLY;INTERVAL=4",
+     "2026-12-01T02:00:00 2026-12-01T02:00:04"},
+    /* Every day at the same time of the clock, whatever that is in UTC. */
+    {"Europe/Berlin", "2026-10-24T02:00:00", "FREQ=DAILY",
+     "2026-10-24T00:00:00 2026-10-25T00:00:00 2026-10-26T01:00:00"},
+    /* The gap: 02:30 on 8 March is not there, and is 07:30 UTC, 03:30 on the new clock. */
+    {"America/New_York", "2026-03-07T02:30:00", "FREQ=DAILY",
+     "2026-03-07T07:30:00 2026-03-08T07:30:00 2026-03-09T06:30:00"},
+    {"Europe/Berlin", "2026-03-28T02:30:00", "FREQ=DAILY",
+     "2026-03-28T01:30:00 2026-03-29T01:30:00 2026-03-30T00:30:00"},
+    /* The overlap: 01:30 on 1 November is 05:30 UTC and again 06:30; the first is meant. */
+    {"America/New_York", "2026-10-31T01:30:00", "FREQ=DAILY",
+     "2026-10-31T05:30:00 2026-11-01T05:30:00 2026-11-02T06:30:00"},
+    {"Europe/Berlin", "2026-10-24T02:30:00", "FREQ=DAILY",
+     "2026-10-24T00:30:00 2026-10-25T00:30:00 2026-10-26T01:30:00"},
+    /* A gap of half an hour, and a day that is not there at all. */
+    {"Australia/Lord_Howe", "2026-10-03T02:15:00", "FREQ=DAILY",
+     "2026-10-02T15:45:00 2026-10-03T15:45:00 2026-10-04T15:15:00"},
+    {"Pacific/Apia", "2011-12-29T12:00:00", "FREQ=DAILY",
+     "2011-12-29T22:00:00 2011-12-30T22:00:00 2011-12-30T22:00:00 2011-12-31T22:00:00"},
+    /* In a gap the order of the clock is not that of time. */
+    {"America/New_York", "2026-03-08T01:30:00", "FREQ=MINUTELY;INTERVAL=45",
+     "2026-03-08T06:30:00 2026-03-08T07:15:00 2026-03-08T07:00:00 2026-03-08T07:45:00"},
+    {"America/New_York", "2026-11-01T00:30:00", "FREQ=HOURLY",
+     "2026-11-01T04:30:00 2026-11-01T05:30:00 2026-11-01T07:30:00"},
+};
+
 static void rules_give_instants(void **state)
 {
-    static const struct {
-        const char *zone, *from, *rule, *instants;
-    } rows[] = {
-        {"UTC", "2026-12-01T02:00:00", "FREQ=WEEKLY;BYDAY=SU",
-         "2026-12-06T02:00:00 2026-12-13T02:00:00 2026-12-20T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "RRULE:freq=weekly",
-         "2026-12-01T02:00:00 2026-12-08T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;COUNT=2",
-         "2026-12-01T02:00:00 2026-12-02T02:00:00 ."},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;INTERVAL=10;UNTIL=20261211",
-         "2026-12-01T02:00:00 2026-12-11T02:00:00 ."},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;UNTIL=20261202T020000Z",
-         "2026-12-01T02:00:00 2026-12-02T02:00:00 ."},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;UNTIL=20261202T015959Z",
-         "2026-12-01T02:00:00 ."},
-        /* The day before in UTC is still the day in New York. */
-        {"America/New_York", "2026-12-01T23:00:00", "FREQ=DAILY;UNTIL=20261202",
-         "2026-12-02T04:00:00 2026-12-03T04:00:00 ."},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=MONTHLY;BYDAY=-1FR",
-         "2026-12-25T02:00:00 2027-01-29T02:00:00 2027-02-26T02:00:00"},
-        {"UTC", "2027-01-31T02:00:00", "FREQ=MONTHLY",
-         "2027-01-31T02:00:00 2027-03-31T02:00:00 2027-05-31T02:00:00"},
-        {"UTC", "2024-02-29T02:00:00", "FREQ=YEARLY", "2024-02-29T02:00:00 2028-02-29T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=DAILY;BYHOUR=2,14;BYMINUTE=0,30;COUNT=5",
-         "2026-12-01T02:00:00 2026-12-01T02:30:00 2026-12-01T14:00:00 2026-12-01T14:30:00 "
-         "2026-12-02T02:00:00 ."},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
-         "2026-12-31T02:00:00 2027-01-29T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=MO",
-         "2026-12-01T02:00:00 2026-12-06T02:00:00 2026-12-15T02:00:00 2026-12-20T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU",
-         "2026-12-01T02:00:00 2026-12-13T02:00:00 2026-12-15T02:00:00 2026-12-27T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=YEARLY;BYWEEKNO=1;BYDAY=MO",
-         "2027-01-04T02:00:00 2028-01-03T02:00:00 2029-01-01T02:00:00 2029-12-31T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=YEARLY;BYYEARDAY=-1",
-         "2026-12-31T02:00:00 2027-12-31T02:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=HOURLY;INTERVAL=36",
-         "2026-12-01T02:00:00 2026-12-02T14:00:00"},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=MINUTELY;INTERVAL=90;COUNT=2",
-         "2026-12-01T02:00:00 2026-12-01T03:30:00 ."},
-        {"UTC", "2026-12-01T02:00:00", "FREQ=SECONDLY;INTERVAL=4",
-         "2026-12-01T02:00:00 2026-12-01T02:00:04"},
-        /* Every day at the same time of the clock, whatever that is in UTC. */
-        {"Europe/Berlin", "2026-10-24T02:00:00", "FREQ=DAILY",
-         "2026-10-24T00:00:00 2026-10-25T00:00:00 2026-10-26T01:00:00"},
-        /* The gap: 02:30 on 8 March is not there, and is 07:30 UTC, 03:30 on the new clock. */
-        {"America/New_York", "2026-03-07T02:30:00", "FREQ=DAILY",
-         "2026-03-07T07:30:00 2026-03-08T07:30:00 2026-03-09T06:30:00"},
-        {"Europe/Berlin", "2026-03-28T02:30:00", "FREQ=DAILY",
-         "2026-03-28T01:30:00 2026-03-29T01:30:00 2026-03-30T00:30:00"},
-        /* The overlap: 01:30 on 1 November is 05:30 UTC and again 06:30; the first is meant. */
-        {"America/New_York", "2026-10-31T01:30:00", "FREQ=DAILY",
-         "2026-10-31T05:30:00 2026-11-01T05:30:00 2026-11-02T06:30:00"},
-        {"Europe/Berlin", "2026-10-24T02:30:00", "FREQ=DAILY",
-         "2026-10-24T00:30:00 2026-10-25T00:30:00 2026-10-26T01:30:00"},
-        /* A gap of half an hour, and a day that is not there at all. */
-        {"Australia/Lord_Howe", "2026-10-03T02:15:00", "FREQ=DAILY",
-         "2026-10-02T15:45:00 2026-10-03T15:45:00 2026-10-04T15:15:00"},
-        {"Pacific/Apia", "2011-12-29T12:00:00", "FREQ=DAILY",
-         "2011-12-29T22:00:00 2011-12-30T22:00:00 2011-12-30T22:00:00 2011-12-31T22:00:00"},
-        /* In a gap the order of the clock is not that of time. */
-        {"America/New_York", "2026-03-08T01:30:00", "FREQ=MINUTELY;INTERVAL=45",
-         "2026-03-08T06:30:00 2026-03-08T07:15:00 2026-03-08T07:00:00 2026-03-08T07:45:00"},
-        {"America/New_York", "2026-11-01T00:30:00", "FREQ=HOURLY",
-         "2026-11-01T04:30:00 2026-11-01T05:30:00 2026-11-01T07:30:00"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof(given) / sizeof(*given); i++) {
         const struct recurrence *r;
         const char *reason;
-        struct recurrence_start start = {.local_s = clock_s(rows[i].from),
-                                         .zone = zone_named(&arena, rows[i].zone)};
+        struct recurrence_start start = {.local_s = clock_s(given[i].from),
+                                         .zone = zone_named(&arena, given[i].zone)};
         assert_non_null(start.zone);
-        enum err err = recurrence_read(span_cstr(rows[i].rule), &start, &arena, &r, &reason);
+        enum err err = recurrence_read(span_cstr(given[i].rule), &start, &arena, &r, &reason);
         if (err != ERR_NONE) {
-            fail_msg("%s: %s", rows[i].rule, reason);
+            fail_msg("%s: %s", given[i].rule, reason);
         }
-        same_instants(rows[i].rule, r, rows[i].instants);
+        same_instants(given[i].rule, r, given[i].instants);
     }
 }
 
