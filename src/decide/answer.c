@@ -222,9 +222,6 @@ static void add_fields(struct reply *reply)
     if (decision->retry_after_s >= 0) {
         add_number(reply, SPAN("Retry-After"), decision->retry_after_s);
     }
-    if (decision->location.len == 0 || decision->reason == REASON_WAIT_OVER) {
-        page_add_fields(reply->context, reply->request, decision, &reply->text, reply->response);
-    }
     if (by_origin || decision->max_age_s >= 0) {
         add_vary(reply, by_origin); /* last of what is made: it alone may fill the text */
     }
@@ -245,8 +242,6 @@ static void add_body(struct reply *reply, struct buffer *body)
             body_note(body, decision->status, decision->location);
             response->content_type = SPAN("text/html; charset=utf-8");
         }
-    } else if (page_add_body(reply->context, reply->request, decision, body, response)) {
-        /* done */
     } else if (decision->problem) {
         body_problem(body, decision);
         response->content_type =
@@ -277,5 +272,11 @@ void answer_from_decision(const struct decide_context *context, const struct req
     response->close = false;
     response->field_count = 0;
     add_fields(&reply);
-    add_body(&reply, &body);
+    bool redirects = decision->location.len > 0;
+    if (!redirects || decision->reason == REASON_WAIT_OVER) {
+        page_add_fields(context, request, decision, scratch, response);
+    }
+    if (redirects || !page_add_body(context, request, decision, scratch, response)) {
+        add_body(&reply, &body);
+    }
 }

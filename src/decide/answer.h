@@ -7,7 +7,8 @@
 
 struct answer_scratch {
     uint8_t body[location_bytes_max * 6 + 512];
-    uint8_t text[4096]; /* Cache-Control, Vary, Retry-After */
+    uint8_t text[4096];  /* Cache-Control, Vary, Retry-After */
+    uint8_t policy[512]; /* Content-Security-Policy of pages */
 };
 
 /* Spans of *response point into the snapshot, the scratch, the context and the request.

@@ -62,10 +62,10 @@ void decide_by_rules(struct asked *asked);
 
 /* wait.c */
 /* Shows a page of ours, or refuses. */
-void apply_wait(struct asked *asked, const struct matched *matched,
-                const struct snap_action *action);
+__attribute__((cold, noinline)) void apply_wait(struct asked *asked, const struct matched *matched,
+                                                const struct snap_action *action);
 /* A request below /.well-known/detour/. */
-void decide_wait(struct asked *asked);
+__attribute__((cold, noinline)) void decide_wait(struct asked *asked);
 
 /* pool.c: the server for this request, an index into the snapshot's servers; SNAP_NONE:
  * nobody is left. */

@@ -35,14 +35,14 @@ static bool is_operators(const struct decide_context *context, const struct deci
 }
 
 static void add_page_fields(const struct decide_context *context, const struct request *request,
-                            const struct decision *decision, struct buffer *text,
+                            const struct decision *decision, struct answer_scratch *scratch,
                             struct response *response)
 {
     bool operators = page_is_shown(decision) && is_operators(context, decision);
-    size_t from = text->len;
-    wait_policy_write(operators, text);
-    response_add(response, SPAN("Content-Security-Policy"),
-                 span_slice(buffer_span(text), from, text->len));
+    struct buffer policy = buffer_over(scratch->policy, sizeof(scratch->policy));
+    wait_policy_write(operators, &policy);
+    assert(!policy.full);
+    response_add(response, SPAN("Content-Security-Policy"), buffer_span(&policy));
     response_add(response, SPAN("Referrer-Policy"), SPAN("no-referrer"));
     if (!operators) {
         response_add(response, SPAN("Content-Language"), span_cstr(words_of(request)->tag));
@@ -50,7 +50,7 @@ static void add_page_fields(const struct decide_context *context, const struct r
 }
 
 void page_add_fields(const struct decide_context *context, const struct request *request,
-                     const struct decision *decision, struct buffer *text,
+                     const struct decision *decision, struct answer_scratch *scratch,
                      struct response *response)
 {
     switch (decision->reason) {
@@ -68,7 +68,7 @@ void page_add_fields(const struct decide_context *context, const struct request 
         break;
     }
     if (page_is_shown(decision) || is_form(decision)) {
-        add_page_fields(context, request, decision, text, response);
+        add_page_fields(context, request, decision, scratch, response);
     }
 }
 
@@ -97,20 +97,24 @@ static void write_page(const struct decide_context *context, const struct reques
 }
 
 bool page_add_body(const struct decide_context *context, const struct request *request,
-                   const struct decision *decision, struct buffer *body, struct response *response)
+                   const struct decision *decision, struct answer_scratch *scratch,
+                   struct response *response)
 {
+    struct buffer body = buffer_over(scratch->body, sizeof(scratch->body));
     if (decision->reason == REASON_WAIT_STATUS) {
-        wait_status_write(!context->wait.shown, context->wait.until_ns, body);
+        wait_status_write(!context->wait.shown, context->wait.until_ns, &body);
         response->content_type = SPAN("application/json");
+        response->body = buffer_span(&body);
         return true;
     }
     if (is_form(decision)) {
-        wait_sent_write(words_of(request), body);
+        wait_sent_write(words_of(request), &body);
     } else if (page_is_shown(decision)) {
-        write_page(context, request, decision, body);
+        write_page(context, request, decision, &body);
     } else {
         return false;
     }
     response->content_type = SPAN("text/html; charset=utf-8");
+    response->body = buffer_span(&body);
     return true;
 }
