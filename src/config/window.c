@@ -125,7 +125,7 @@ static bool read_length(struct window *w, enum rule_key key, int64_t *ns_out)
 static bool read_for(struct window *w)
 {
     const struct node *node = w->at[KEY_FOR];
-    int64_t length;
+    int64_t length = 0;
     if (w->at[KEY_UNTIL] != NULL) {
         problems_error(w->load->problems, node->key->place,
                        "`until` and `for` exclude each other; keep one of them");
@@ -146,7 +146,7 @@ static bool read_for(struct window *w)
 static bool read_end(struct window *w)
 {
     const struct node *node = w->at[KEY_UNTIL];
-    struct time_result until;
+    struct time_result until = {0};
     if (w->at[KEY_FOR] != NULL) {
         return read_for(w);
     }

@@ -236,6 +236,7 @@ static int64_t step_up(int64_t begin, int64_t step, int64_t at)
 static void walk_from(struct recurrence_walk *walk, const struct recurrence *r, int64_t after_s)
 {
     walk->recurrence = r;
+    walk->local_s = 0;
     walk->after_s = after_s > r->start.local_s ? after_s : r->start.local_s;
     if (r->step_s > 0) {
         walk->local_s = step_up(r->start.local_s, r->step_s, walk->after_s);
