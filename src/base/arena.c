@@ -2,6 +2,8 @@
 /* Blocks that double in size; the newest one is carved from the front. */
 #include "base/arena.h"
 
+#include "base/sanitizer.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,17 +14,6 @@ struct arena_block {
     size_t size;
     _Alignas(alignment) uint8_t bytes[];
 };
-
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_MALLOC_EACH 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_MALLOC_EACH 1
-#endif
-#endif
-#ifndef ARENA_MALLOC_EACH
-#define ARENA_MALLOC_EACH 0
-#endif
 
 void arena_init(struct arena *arena, size_t bytes_max)
 {
@@ -55,7 +46,7 @@ static struct arena_block *block_push(struct arena *arena, size_t size)
 
 static size_t block_size_for(const struct arena *arena, size_t size)
 {
-    if (ARENA_MALLOC_EACH) {
+    if (ADDRESS_SANITIZED) {
         return size;
     }
     size_t wanted = arena->blocks != NULL ? arena->blocks->size * 2 : block_bytes_min;
@@ -69,9 +60,9 @@ void *arena_alloc(struct arena *arena, size_t size)
         return NULL;
     }
     size_t rounded = (size + alignment - 1) & ~(size_t)(alignment - 1);
-    size_t taken = ARENA_MALLOC_EACH ? size : rounded;
+    size_t taken = ADDRESS_SANITIZED ? size : rounded;
     struct arena_block *block = arena->blocks;
-    if (ARENA_MALLOC_EACH || block == NULL || block->size - arena->used < taken) {
+    if (ADDRESS_SANITIZED || block == NULL || block->size - arena->used < taken) {
         block = block_push(arena, block_size_for(arena, taken));
         if (block == NULL) {
             return NULL;

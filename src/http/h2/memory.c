@@ -3,20 +3,11 @@
  * allocation of its own, so that an overrun is seen. */
 #include "http/h2/memory.h"
 
+#include "base/sanitizer.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEP_PIECES false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEEP_PIECES false
-#endif
-#endif
-#ifndef KEEP_PIECES
-#define KEEP_PIECES true
-#endif
 
 enum { piece_bytes_max = (h2_piece_classes - 1) * h2_piece_step };
 
@@ -37,7 +28,7 @@ void h2_pool_fini(struct h2_pool *pool)
 /* Whether a piece is one of the lists'. */
 static bool is_kept(size_t bytes)
 {
-    return KEEP_PIECES && bytes <= piece_bytes_max;
+    return !ADDRESS_SANITIZED && bytes <= piece_bytes_max;
 }
 
 static struct h2_piece *take_kept(struct h2_pool *pool, size_t bytes)

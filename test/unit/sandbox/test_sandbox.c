@@ -3,6 +3,8 @@
  * do any more. Under the sanitizers, which need more, only the texts are tested. */
 #include "sandbox/sandbox.h"
 
+#include "base/sanitizer.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -30,17 +32,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum { FAILED_TO_ENTER = 200, PASSED = 0 };
 

@@ -2,6 +2,8 @@
 /* What the server does at its limits: timeouts, descriptors, memory. */
 #include "fixture.h"
 
+#include "base/sanitizer.h"
+
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,17 +15,6 @@
 #include <cmocka.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* Every allocation from the fail_at-th on fails, or only that one; 0: none. */
 static unsigned allocations;
@@ -299,7 +290,7 @@ static void idle_connection_is_small(void **state)
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (SANITIZED || limit.rlim_cur < 2 * count + 100) {
+    if (ADDRESS_SANITIZED || limit.rlim_cur < 2 * count + 100) {
         skip(); /* mallinfo2 knows nothing of a sanitizer's allocator */
     }
     struct fixture f;
