@@ -144,8 +144,8 @@ const char *show_duration(struct arena *arena, int64_t ns)
     while (unit < 3 && seconds < units[unit].seconds) {
         unit++;
     }
-    if (unit < 3) { /* rounded to the smaller of the two units */
-        int64_t step = units[unit + 1].seconds;
+    if (unit < 3) { /* rounded to what is shown last */
+        int64_t step = units[seconds < 10 * units[unit].seconds ? unit + 1 : unit].seconds;
         seconds = (seconds + step / 2) / step * step;
         unit -= unit > 0 && seconds >= units[unit - 1].seconds;
     }
