@@ -124,9 +124,11 @@ static bool read_detour_name(struct load *load, const struct node *at_name, cons
     }
     enum err err = names_add(names, detour->rule.name, node->place.line, &line);
     if (err == ERR_RANGE) {
+        const char *where = line > 0 ? arena_printf(load->scratch, "the one in line %u", line)
+                                     : "one that was switched on at run time";
         problems_error(load->problems, at_name->place,
-                       "the detour name `%.*s` is taken by the one in line %u; give it another",
-                       SHOW(detour->rule.name), line);
+                       "the detour name `%.*s` is taken by %s; give it another",
+                       SHOW(detour->rule.name), where != NULL ? where : "another one");
         return false;
     }
     load->no_memory = load->no_memory || err != ERR_NONE;
@@ -172,43 +174,28 @@ static bool read_detour(struct load *load, const struct node *node, struct names
     return good;
 }
 
-static bool read_one(struct load *load, const struct node *node, struct names *names,
-                     struct model_detour *detours)
+/* One of run time stands in no line: its problems begin with its name. */
+static void name_problems(struct problems *problems, size_t first, struct span key)
 {
-    struct model_detour *detour = &detours[load->model->detour_count];
-    struct span json;
-    uint64_t stanza;
-    bool live;
-    const struct node *instead = override_of(load, node, &json, &stanza, &live);
-    if (instead == NULL) {
-        return true;
+    for (size_t i = first; i < problems->count && key.len > 0; i++) {
+        const char *text = arena_printf(problems->arena, "detour %.*s of run time: %s", SHOW(key),
+                                        problems->items[i].text);
+        problems->items[i].text = text != NULL ? text : problems->items[i].text;
     }
-    if (!read_detour(load, instead, names, detour)) {
-        return false;
-    }
-    detour->json = json;
-    detour->stanza = stanza;
-    detour->live = live;
-    load->model->detour_count++;
-    return true;
 }
 
-/* Those of run time that the file does not know. */
-static bool read_live(struct load *load, struct names *names, struct model_detour *detours)
+static bool read_one(struct load *load, const struct node *node, struct names *names,
+                     const struct provenance *origin, struct model_detour *detours)
 {
-    bool good = true;
-    size_t at = 0;
-    struct span json;
-    for (const struct node *node = override_next(load, &at, &json); node != NULL;
-         node = override_next(load, &at, &json)) {
-        struct model_detour *detour = &detours[load->model->detour_count];
-        if (read_detour(load, node, names, detour)) {
-            detour->json = json;
-            detour->live = true;
-            load->model->detour_count++;
-        } else {
-            good = false;
-        }
+    struct model_detour *detour = &detours[load->model->detour_count];
+    size_t problems = load->problems->count;
+    bool good = read_detour(load, node, names, detour);
+    name_problems(load->problems, problems, origin->key);
+    if (good) {
+        detour->json = origin->json;
+        detour->stanza = origin->stanza;
+        detour->live = origin->key.len > 0;
+        load->model->detour_count++;
     }
     return good;
 }
@@ -227,10 +214,17 @@ bool read_detours(struct load *load, const struct node *node)
         return false;
     }
     bool good = true;
+    size_t at = 0;
+    struct provenance origin;
     for (const struct node *item = node->first; item != NULL; item = item->next) {
-        good = read_one(load, item, &names, detours) && good;
+        const struct node *said = override_of(load, item, &origin);
+        good = (said == NULL || read_one(load, said, &names, &origin, detours)) && good;
     }
-    good = read_live(load, &names, detours) && good;
+    /* Those of run time that the file does not know. */
+    for (const struct node *said = override_next(load, &at, &origin); said != NULL;
+         said = override_next(load, &at, &origin)) {
+        good = read_one(load, said, &names, &origin, detours) && good;
+    }
     load->model->detours = detours;
     return good;
 }

@@ -81,31 +81,37 @@ static const struct node *read_override(struct load *load, const struct model_ov
     return root;
 }
 
-const struct node *override_of(struct load *load, const struct node *node, struct span *json_out,
-                               uint64_t *stanza_out, bool *live_out)
+void overrides_forget(struct model_overrides *overrides)
 {
-    *json_out = canonical(load, node);
-    *stanza_out = hash_of(*json_out);
-    *live_out = false;
+    for (size_t i = 0; overrides != NULL && i < overrides->count; i++) {
+        overrides->items[i].seen = false;
+        overrides->items[i].stands = false;
+    }
+}
+
+const struct node *override_of(struct load *load, const struct node *node, struct provenance *out)
+{
+    struct span json = canonical(load, node);
+    *out = (struct provenance){.json = json, .stanza = hash_of(json)};
     size_t at = load->overrides != NULL ? find_override(load, node) : SIZE_MAX;
     if (at == SIZE_MAX) {
         return node;
     }
     struct model_override *override = &load->overrides->items[at];
     override->seen = true;
-    override->stands = load->overrides->stands(override, *stanza_out);
+    override->stands = load->overrides->stands(override, out->stanza);
     if (!override->stands) {
         return node;
     }
-    *live_out = true;
     if (override->off) {
         return NULL;
     }
-    *json_out = load_copy(load, override->json);
+    out->key = override->key;
+    out->json = load_copy(load, override->json);
     return read_override(load, override);
 }
 
-const struct node *override_next(struct load *load, size_t *at, struct span *json_out)
+const struct node *override_next(struct load *load, size_t *at, struct provenance *out)
 {
     struct model_overrides *overrides = load->overrides;
     for (; overrides != NULL && *at < overrides->count; ++*at) {
@@ -118,7 +124,8 @@ const struct node *override_next(struct load *load, size_t *at, struct span *jso
         const struct node *node =
             override->stands && !override->off ? read_override(load, override) : NULL;
         if (node != NULL) {
-            *json_out = load_copy(load, override->json);
+            *out =
+                (struct provenance){.key = override->key, .json = load_copy(load, override->json)};
             ++*at;
             return node;
         }

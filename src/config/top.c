@@ -2,6 +2,7 @@
 /* The top level of the file, and the order in which its parts are read. */
 #include "config/rule.h"
 
+#include "config/override.h"
 #include "config/tls.h"
 #include "uri/location.h"
 
@@ -458,6 +459,7 @@ const struct model *model_load_live(struct span text, struct model_overrides *ov
     size_t errors_before = problems->error_count;
     load_init(&load, &scratch, now_ns, problems);
     load.overrides = overrides;
+    overrides_forget(overrides);
     if (!load.no_memory) {
         load_run(&load, text);
     }

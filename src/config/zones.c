@@ -50,6 +50,16 @@ static enum err file_read(const char *path, struct arena *arena, struct span *ou
     return ERR_NONE;
 }
 
+/* By opening it: the sandbox of control lets nobody ask in another way. */
+static bool folder_is_there(void)
+{
+    int fd = open(zone_folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
 static enum err zone_load(struct arena *arena, struct span name, const struct zone **out)
 {
     char *path = arena_printf(arena, "%s/%.*s", zone_folder, SPAN_ARG(name));
@@ -58,7 +68,7 @@ static enum err zone_load(struct arena *arena, struct span name, const struct zo
     }
     struct span file;
     enum err err = file_read(path, arena, &file);
-    if (err == ERR_NOTFOUND && access(zone_folder, X_OK) != 0) {
+    if (err == ERR_NOTFOUND && !folder_is_there()) {
         return ERR_IO;
     }
     if (err != ERR_NONE) {

@@ -41,8 +41,13 @@ void turn_refuse_problems(struct turn *t, const struct problems *problems)
                  problems->error_count == 1 ? "" : "s");
     t->result->problems = json_array();
     for (size_t i = 0; i < problems->count; i++) {
-        if (problems->items[i].severity == SEVERITY_ERROR) {
-            json_array_append_new(t->result->problems, json_string(problems->items[i].text));
+        const struct problem *one = &problems->items[i];
+        if (one->severity == SEVERITY_ERROR) {
+            json_array_append_new(
+                t->result->problems,
+                one->place.line == 0 ? json_string(one->text)
+                                     : json_sprintf("%s:%u:%u: %s", problems->file, one->place.line,
+                                                    one->place.column, one->text));
         }
     }
 }
@@ -56,6 +61,7 @@ void turn_wait(struct turn *t, uint64_t generation)
     waiting->pending = t->pending;
     waiting->result = *t->result;
     waiting->generation = generation;
+    waiting->reading = generation == 0 ? t->api->core.next_reading(t->api->core.context) : 0;
     waiting->next = t->api->waiting;
     t->api->waiting = waiting;
     t->later = true;
@@ -154,7 +160,7 @@ static struct waiting *take_due(struct api *api, uint64_t generation)
 {
     for (struct waiting **at = &api->waiting; *at != NULL; at = &(*at)->next) {
         struct waiting *waiting = *at;
-        if (waiting->generation != 0 && waiting->generation <= generation) {
+        if (waiting->refused || (waiting->generation != 0 && waiting->generation <= generation)) {
             *at = waiting->next;
             return waiting;
         }
@@ -172,15 +178,16 @@ void api_acknowledged(struct api *api, uint64_t generation)
 }
 
 /* What went wrong is said at once; a good reload is answered when the workers have it. */
-void api_reloaded(struct api *api, const struct problems *problems, const char *reason,
-                  uint64_t generation)
+void api_reloaded(struct api *api, uint64_t reading, const struct problems *problems,
+                  const char *reason, uint64_t generation)
 {
     for (struct waiting *waiting = api->waiting; waiting != NULL; waiting = waiting->next) {
         struct turn t = {.result = &waiting->result};
-        if (waiting->generation != 0) {
+        if (waiting->generation != 0 || waiting->reading > reading) {
             continue;
         }
         waiting->generation = generation;
+        waiting->refused = problems != NULL || reason != NULL;
         if (problems != NULL) {
             turn_refuse_problems(&t, problems);
         } else if (reason != NULL) {
@@ -189,9 +196,7 @@ void api_reloaded(struct api *api, const struct problems *problems, const char *
             json_object_set_new(t.result->body, "generation", json_integer((json_int_t)generation));
         }
     }
-    if (problems != NULL || reason != NULL) {
-        api_acknowledged(api, generation);
-    }
+    api_acknowledged(api, 0); /* those that were refused */
 }
 
 /* ---- life ---- */

@@ -30,7 +30,9 @@ struct api_core {
     /* Publishes it and takes it over. *generation_out is what workers will acknowledge. */
     enum err (*replace)(void *context, struct configuration **configuration,
                         uint64_t *generation_out);
-    /* Reads the file again, as SIGHUP does. */
+    /* Reads the file again, as SIGHUP does, in the next reading: the one on its way may have
+     * read an older file. */
+    uint64_t (*next_reading)(void *context);
     void (*reload)(void *context);
     void (*status)(void *context, struct api_status *out);
 };
@@ -46,7 +48,7 @@ enum err api_listen(struct api *api, const struct listener *listener, int fd);
 
 /* All workers answer from this generation. */
 void api_acknowledged(struct api *api, uint64_t generation);
-/* A reload has ended: with problems, with another reason, or well, with a generation that
- * is on its way to the workers. */
-void api_reloaded(struct api *api, const struct problems *problems, const char *reason,
-                  uint64_t generation);
+/* This reading of the file has ended: with problems, with another reason, or well, with a
+ * generation that is on its way to the workers. */
+void api_reloaded(struct api *api, uint64_t reading, const struct problems *problems,
+                  const char *reason, uint64_t generation);

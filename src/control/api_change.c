@@ -2,6 +2,7 @@
 /* The calls that change detours: tried, made durable, published. */
 #include "control/api_internal.h"
 
+#include "base/clock.h"
 #include "config/time.h"
 #include "control/view.h"
 #include "schedule/schedule.h"
@@ -43,10 +44,31 @@ static bool preconditions_hold(struct turn *t, bool exists, const struct store_o
 
 void turn_refuse_store(struct turn *t, enum err err)
 {
+    if (err == ERR_RANGE) {
+        admin_refuse(t->result, 422, "a name or a text of it is too long to be kept");
+        return;
+    }
     bool full = err == ERR_LIMIT || (err == ERR_IO && store_is_full(errno));
     admin_refuse(t->result, full ? 507 : 500,
                  "the change cannot be stored: %s; nothing was changed",
                  err == ERR_IO ? strerror(errno) : err_text(err));
+}
+
+/* What is asked for and would be over already is a mistake in a time. */
+static bool has_time_left(struct turn *t, const struct model *model)
+{
+    const struct model_detour *detour = turn_detour(model, t->call->site, t->call->name);
+    bool asked =
+        t->call->operation == ADMIN_PUT_DETOUR || t->call->operation == ADMIN_EXTEND_DETOUR;
+    struct schedule_view now;
+    if (!asked || detour == NULL) {
+        return true;
+    }
+    schedule_at(&detour->schedule, t->now_ns, &now);
+    if (now.state == SCHEDULE_OVER) {
+        admin_refuse(t->result, 422, "its end is past already: say a later `until`");
+    }
+    return now.state != SCHEDULE_OVER;
 }
 
 /* The configuration with the changes in it; NULL: refused. */
@@ -65,19 +87,25 @@ static struct configuration *try_out(struct turn *t, const struct store_change *
     if (trial->model == NULL) {
         turn_refuse_problems(t, &trial->problems);
         configuration_free(&trial);
+    } else if (!has_time_left(t, trial->model)) {
+        configuration_free(&trial);
     }
     return trial;
 }
 
-/* What the answer shows of a key after the change. */
-static json_t *shown(struct turn *t, const struct model *model, struct span key)
+/* What the answer shows of a detour after the change, or as it would be. */
+static json_t *shown(struct turn *t, const struct model *model, const struct store_change *made)
 {
-    size_t slash = span_find(key, 0, '/');
+    size_t slash = span_find(made->key, 0, '/');
     const struct model_detour *detour =
-        turn_detour(model, span_slice(key, 0, slash), span_from(key, slash + 1));
-    const struct store_override *override = turn_override(t, key);
+        turn_detour(model, span_slice(made->key, 0, slash), span_from(made->key, slash + 1));
+    const struct store_override planned = {.key = made->key, .value = made->after};
+    const struct store_override *override = turn_override(t, made->key);
+    if (t->call->dry_run) {
+        override = made->after.kind != STORE_NONE ? &planned : NULL;
+    }
     if (detour != NULL) {
-        return turn_view(t, model, detour);
+        return view_detour(model, detour, override, t->now_ns);
     }
     return override != NULL ? view_off(override) : json_null();
 }
@@ -87,7 +115,7 @@ static json_t *shown_all(struct turn *t, const struct model *model,
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, shown(t, model, changes[i].key));
+        json_array_append_new(list, shown(t, model, &changes[i]));
     }
     return list;
 }
@@ -114,7 +142,7 @@ static void change(struct turn *t, const struct store_change *changes, size_t co
     }
     json_t *body = list_name != NULL
                        ? json_pack("{s:o}", list_name, shown_all(t, trial->model, changes, count))
-                       : shown(t, trial->model, changes[0].key);
+                       : shown(t, trial->model, &changes[0]);
     if (t->call->dry_run && json_is_object(body)) {
         json_object_set_new(body, "dry_run", json_true());
     }
@@ -152,23 +180,56 @@ static void put_value(struct turn *t, struct span json, uint64_t stanza, uint16_
     change(t, &one, 1, status, NULL);
 }
 
-/* `for` counts from now: what is stored says when. */
-static bool settle_end(struct turn *t, json_t *content)
+/* Whole seconds; it lasts at least as long as was asked for. NULL: it is refused. */
+static json_t *end_after(struct turn *t, int64_t since_ns, const json_t *length)
 {
-    json_t *length = json_object_get(content, "for");
-    if (length == NULL || json_object_get(content, "from") != NULL ||
-        json_object_get(content, "repeat") != NULL) {
-        return true;
-    }
     int64_t ns;
     const char *text = json_string_value(length);
-    if (text == NULL || !duration_parse(span_cstr(text), &ns)) {
+    if (text == NULL || !duration_parse(span_cstr(text), &ns) ||
+        __builtin_add_overflow(ns, since_ns + NS_PER_SECOND - 1, &ns)) {
         admin_refuse(t->result, 422, "`for` must be a length of time like 30m or 2h");
-        return false;
+        return NULL;
     }
-    json_object_del(content, "for");
-    json_object_set_new(content, "until", view_time(t->now_ns + ns));
+    return view_time(ns);
+}
+
+/* To the nanosecond, so that of two the newer one is known. */
+static json_t *begin_now(const struct turn *t)
+{
+    char text[time_text_max];
+    time_format(t->now_ns, text);
+    return json_sprintf("%.19s.%09lldZ", text, (long long)(t->now_ns % NS_PER_SECOND));
+}
+
+/* What is switched on without a time begins now, and `for` counts from then: what is stored
+ * says when. A window that repeats needs times that its owner has thought of. */
+static bool settle_times(struct turn *t, json_t *content)
+{
+    json_t *length = json_object_get(content, "for");
+    if (json_object_get(content, "from") != NULL || json_object_get(content, "repeat") != NULL) {
+        return true;
+    }
+    if (length != NULL && json_object_get(content, "until") == NULL) {
+        json_t *until = end_after(t, t->now_ns, length);
+        if (until == NULL) {
+            return false;
+        }
+        json_object_set_new(content, "until", until);
+        json_object_del(content, "for");
+    }
+    json_object_set_new(content, "from", begin_now(t));
     return true;
+}
+
+/* By its name only: under that of a host it would be another detour. */
+static bool has_site(const struct model *model, struct span name)
+{
+    for (size_t i = 0; i < model->site_count; i++) {
+        if (span_eq(model->sites[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void api_put_detour(struct turn *t)
@@ -178,7 +239,12 @@ void api_put_detour(struct turn *t)
     const struct model_detour *detour = turn_detour(turn_model(t), call->site, call->name);
     const struct store_override *override = turn_override(t, key);
     bool exists = detour != NULL || override != NULL;
-    if (!preconditions_hold(t, exists, override) || !settle_end(t, call->content)) {
+    if (!has_site(turn_model(t), call->site)) {
+        admin_refuse(t->result, 404, "there is no site %.*s; /v1/sites has the names of all",
+                     SPAN_ARG(call->site));
+        return;
+    }
+    if (!preconditions_hold(t, exists, override) || !settle_times(t, call->content)) {
         return;
     }
     uint64_t stanza = override != NULL ? override->value.stanza
@@ -234,29 +300,27 @@ void api_delete_all(struct turn *t)
     change(t, changes, model->detour_count, 200, "off");
 }
 
-/* Where the end is counted from: the end that it has, or now if it has none or is past it. */
-static int64_t extended(const struct turn *t, const struct model_detour *detour, int64_t length_ns)
+/* Where more time is counted from: the end that it has, or now if it has none or is past it. */
+static int64_t extended_from(const struct turn *t, const struct model_detour *detour)
 {
     int64_t until = detour->schedule.until_ns;
-    bool counts = until != SCHEDULE_NEVER && until > t->now_ns;
-    return (counts ? until : t->now_ns) + length_ns;
+    return until != SCHEDULE_NEVER && until > t->now_ns ? until : t->now_ns;
 }
 
 static json_t *new_end(struct turn *t, const struct model_detour *detour)
 {
     json_t *until = json_object_get(t->call->content, "until");
     json_t *length = json_object_get(t->call->content, "for");
-    int64_t ns;
-    if (until != NULL && length == NULL) {
-        return json_incref(until);
+    if (detour->schedule.repeat != NULL) {
+        admin_refuse(t->result, 409, "it repeats: replace it, and say when and how long");
+        return NULL;
     }
-    const char *text = until == NULL ? json_string_value(length) : NULL;
-    if (text == NULL || !duration_parse(span_cstr(text), &ns)) {
+    if ((until != NULL) == (length != NULL) || json_object_size(t->call->content) != 1) {
         admin_refuse(t->result, 422,
                      "say how much longer, {\"for\": \"30m\"}, or {\"until\": TIME}");
         return NULL;
     }
-    return view_time(extended(t, detour, ns));
+    return until != NULL ? json_incref(until) : end_after(t, extended_from(t, detour), length);
 }
 
 void api_extend_detour(struct turn *t)

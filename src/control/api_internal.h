@@ -11,7 +11,9 @@ struct waiting {
     struct waiting *next;
     struct admin_pending *pending;
     struct admin_result result;
-    uint64_t generation; /* 0: of a reload that has not ended */
+    uint64_t generation; /* 0: of a reload that has not ended, and … */
+    uint64_t reading;    /* … is this one */
+    bool refused;        /* it waits for nobody any more */
 };
 
 struct api {

@@ -195,12 +195,12 @@ void api_export(struct turn *t)
 }
 
 /* What another text would change, with what run time says in both. NULL: refused. */
-static json_t *differences(struct turn *t, struct span text)
+static json_t *differences(struct turn *t, struct span text, const char *file)
 {
     const struct configuration *current = t->api->core.current(t->api->core.context);
     struct model_overrides overrides = {0};
     struct problems problems;
-    problems_init(&problems, &t->arena, "");
+    problems_init(&problems, &t->arena, file);
     if (t->api->live != NULL &&
         live_trial(t->api->live, NULL, 0, &t->arena, &overrides) != ERR_NONE) {
         admin_refuse(t->result, 500, "out of memory");
@@ -217,7 +217,7 @@ static json_t *differences(struct turn *t, struct span text)
 
 void api_diff(struct turn *t)
 {
-    json_t *changes = differences(t, t->call->text);
+    json_t *changes = differences(t, t->call->text, "the file");
     if (changes != NULL) {
         turn_give(t, 200, json_pack("{s:o}", "changes", changes));
     }
@@ -234,7 +234,7 @@ void api_try_reload(struct turn *t)
                      configuration_read_why(err));
         return;
     }
-    json_t *changes = differences(t, text);
+    json_t *changes = differences(t, text, status.file);
     if (changes != NULL) {
         turn_give(t, 200,
                   json_pack("{s:I, s:o, s:b}", "generation", (json_int_t)status.generation,

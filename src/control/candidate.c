@@ -35,7 +35,8 @@ static void note_reload(struct control *c, bool success)
 static void refuse(struct control *c, int status, const char *text)
 {
     bool by_problems = c->candidate != NULL && c->candidate->problems.error_count > 0;
-    api_reloaded(c->api, by_problems ? &c->candidate->problems : NULL, text, c->generation);
+    api_reloaded(c->api, c->readings, by_problems ? &c->candidate->problems : NULL, text,
+                 c->generation);
     configuration_free(&c->candidate);
     note_reload(c, false);
     if (c->first) {
@@ -145,6 +146,7 @@ void candidate_begin(struct control *c)
 {
     c->reload_again = false;
     c->from_text = false;
+    c->readings++;
     c->candidate = configuration_new(c->path);
     if (c->candidate == NULL) {
         refuse(c, exit_could_not_run, "out of memory");
@@ -163,6 +165,7 @@ void candidate_begin(struct control *c)
 void candidate_begin_last_good(struct control *c, int text_fd)
 {
     c->from_text = true;
+    c->readings++;
     c->candidate = configuration_new(c->path);
     enum err err = ERR_MEMORY;
     if (c->candidate != NULL && lseek(text_fd, 0, SEEK_SET) == 0) {
@@ -309,12 +312,13 @@ void candidate_listening(struct control *c, struct message *message)
         c->current->log_fd = -1;
     }
     settle_overrides(c);
+    change_end_what_is_over(c); /* also what ended while nobody ran */
     if (!confine(c)) {
         return;
     }
     control_begin_probes(c);
     listen_as_named(c, message);
-    api_reloaded(c->api, NULL, NULL, c->generation);
+    api_reloaded(c->api, c->readings, NULL, NULL, c->generation);
     if (c->reload_again) {
         candidate_begin(c);
     }

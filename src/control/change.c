@@ -36,17 +36,23 @@ static struct configuration *core_load(void *context, struct model_overrides *ov
 static enum err core_replace(void *context, struct configuration **fresh, uint64_t *generation_out)
 {
     struct control *c = context;
+    c->changes++; /* it is stored, whatever becomes of it here */
     enum err err = control_publish(c, *fresh, -1, -1);
     if (err != ERR_NONE) {
         return err;
     }
-    c->changes++;
     configuration_free(&c->current);
     c->current = *fresh;
     *fresh = NULL;
     control_begin_probes(c);
     *generation_out = c->generation;
     return ERR_NONE;
+}
+
+static uint64_t core_next_reading(void *context)
+{
+    const struct control *c = context;
+    return c->readings + 1;
 }
 
 static void core_reload(void *context)
@@ -99,6 +105,7 @@ struct api_core change_core(struct control *c)
                              .current = core_current,
                              .load = core_load,
                              .replace = core_replace,
+                             .next_reading = core_next_reading,
                              .reload = core_reload,
                              .status = core_status};
 }

@@ -196,7 +196,7 @@ struct resource {
 };
 static const struct resource resources[] = {
     {"sites", "site", "routes"}, {"pools", "pool", "servers"}, {"detours", "detour", NULL},
-    {"routes", "route", NULL},   {"servers", "server", NULL},
+    {"routes", "route", NULL},   {"servers", "server", NULL},  {"pages", "page", NULL},
 };
 
 static const struct resource *resource_of(const char *key)
@@ -260,6 +260,34 @@ static void diff_members(json_t *out, const json_t *from, const json_t *to, cons
     json_decref(b);
 }
 
+/* Pools and pages are a map by name, and become a list of those that have one. */
+static json_t *listed(const json_t *value)
+{
+    const char *name;
+    json_t *member;
+    if (!json_is_object(value)) {
+        return json_incref((json_t *)(uintptr_t)value);
+    }
+    json_t *list = json_array();
+    json_object_foreach((json_t *)(uintptr_t)value, name, member)
+    {
+        json_t *item = json_is_object(member) ? json_copy(member) : json_object();
+        json_object_set_new(item, "name", json_string(name));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static void diff_resources(json_t *out, const json_t *from, const json_t *to,
+                           const struct resource *resource)
+{
+    json_t *a = listed(from);
+    json_t *b = listed(to);
+    diff_lists(out, a, b, resource, "");
+    json_decref(a);
+    json_decref(b);
+}
+
 static void diff_files(json_t *out, const json_t *from, const json_t *to)
 {
     const char *key;
@@ -269,7 +297,7 @@ static void diff_files(json_t *out, const json_t *from, const json_t *to)
         const struct resource *resource = resource_of(key);
         const json_t *other = json_object_get(to, key);
         if (resource != NULL) {
-            diff_lists(out, value, other, resource, "");
+            diff_resources(out, value, other, resource);
         } else if (other == NULL) {
             note(out, "removed", "setting", key);
         } else if (!json_equal(value, other)) {
@@ -283,7 +311,7 @@ static void diff_files(json_t *out, const json_t *from, const json_t *to)
             continue;
         }
         if (resource != NULL) {
-            diff_lists(out, NULL, value, resource, "");
+            diff_resources(out, NULL, value, resource);
         } else {
             note(out, "added", "setting", key);
         }

@@ -41,6 +41,7 @@ struct control {
     struct state state; /* what was changed at run time, on the disk */
     struct live *live;  /* … and in hand; NULL: nothing can be */
     struct api *api;
+    uint64_t readings;     /* of the file and of the last good text, so far */
     uint64_t changes;      /* that were made since the start */
     uint64_t changes_read; /* that the candidate was read with */
     uint64_t acknowledged; /* the newest generation that all workers have */

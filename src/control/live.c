@@ -150,7 +150,7 @@ enum err live_settle(struct live *live, const struct model_overrides *read, int6
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < read->count; i++) {
-        if (!read->items[i].stands) {
+        if (read->items[i].seen && !read->items[i].stands) {
             changes[count++] = (struct store_change){.time_ns = now_ns,
                                                      .cause = STORE_BY_FILE,
                                                      .why = SPAN("the file has changed"),

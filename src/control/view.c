@@ -33,6 +33,12 @@ static void split_key(struct span key, struct span *site_out, struct span *name_
     *name_out = span_from(key, slash < key.len ? slash + 1 : slash);
 }
 
+static json_t *number_of(const struct store_override *override)
+{
+    return override != NULL && override->number != 0 ? json_integer((json_int_t) override->number)
+                                                     : json_null();
+}
+
 json_t *view_detour(const struct model *model, const struct model_detour *detour,
                     const struct store_override *override, int64_t now_ns)
 {
@@ -45,8 +51,7 @@ json_t *view_detour(const struct model *model, const struct model_detour *detour
         override != NULL && override->value.stanza != 0, "opened", view_time(now.opened_ns),
         "closes", view_time(now.closes_ns), "opens", view_time(now.opens_ns), "share",
         now.share_ppm / 10000., "overdue", now.state == SCHEDULE_HELD, "change",
-        override != NULL ? json_integer((json_int_t) override->number) : json_null(), "detour",
-        stanza_of(detour->json));
+        number_of(override), "detour", stanza_of(detour->json));
 }
 
 json_t *view_off(const struct store_override *override)
@@ -54,10 +59,10 @@ json_t *view_off(const struct store_override *override)
     struct span site;
     struct span name;
     split_key(override->key, &site, &name);
-    return json_pack("{s:o, s:o, s:s, s:s, s:b, s:n, s:n, s:n, s:i, s:b, s:I, s:o}", "site",
+    return json_pack("{s:o, s:o, s:s, s:s, s:b, s:n, s:n, s:n, s:i, s:b, s:o, s:o}", "site",
                      view_text(site), "name", view_text(name), "state", "off", "source", "live",
                      "overrides_file", override->value.stanza != 0, "opened", "closes", "opens",
-                     "share", 0, "overdue", 0, "change", (json_int_t) override->number, "detour",
+                     "share", 0, "overdue", 0, "change", number_of(override), "detour",
                      stanza_of(override->value.json));
 }
 

@@ -162,7 +162,7 @@ def parse_head(head):
         assert abs(imf_seconds(response["Date"]) - time.time()) < 60, response["Date"]
     if status in (301, 302, 303, 307, 308):
         assert response.location, f"a redirect without Location: {head!r}"
-    if status < 200 or status == 204:
+    if status in (204, 304) or status < 200:
         assert "content-length" not in names, f"Content-Length on {status}"
     else:
         assert "content-length" in names, f"no Content-Length: {head!r}"
@@ -178,7 +178,7 @@ def parse_response(data, head_only=False):
         return None
     response = parse_head(data[:end])
     rest = data[end + 4 :]
-    length = 0 if head_only or response.status == 204 else int(response["Content-Length"] or 0)
+    length = 0 if head_only or response.status in (204, 304) else int(response["Content-Length"] or 0)
     if len(rest) < length:
         return None
     response.body, rest = rest[:length], rest[length:]
