@@ -376,6 +376,15 @@ detours:
     assert "Location: https://live.example/" in good("explain", "--live", "http://shop.example.com/a")
     done = json.loads(good("explain", "--live", "--json", "http://shop.example.com/a"))
     assert done["rule"] == "shop/detours/x" and done["without_detours"]["rule"] == "shop/routes/#1"
+    # Pages, also one whose file is the server's.
+    admin.answers["GET /v1/export"] = YAML + """\
+pages: {plain: {title: Soon}, own: {file: pages/none.html}}
+detours:
+  - {name: x, site: shop, path_prefix: /x, page: plain, until: off, reason: r}
+  - {name: y, site: shop, path_prefix: /y, page: own, until: off, reason: r}
+"""
+    for name in "xy":
+        assert f"shop/detours/{name}" in good("explain", "--live", "-H", "Accept: text/html", f"http://shop.example.com/{name}")
     admin.answers["GET /v1/export"] = "sites: 7\n"
     assert run("explain", "--live", "http://shop.example.com/a").returncode == 1
 
