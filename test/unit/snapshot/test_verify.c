@@ -43,6 +43,7 @@ enum part {
     RULE, /* by index: the detour is 0, routes follow, then the default */
     POOL,
     SERVER,
+    PAGE,
     REGEX,
     NODE_TAKEN, /* the first that has rules */
     NODE,       /* of the routes of the first site */
@@ -96,6 +97,8 @@ static const struct change refused[] = {
     {HEADER, 0, offsetof(struct snapshot, pools.off), FAR},
     {HEADER, 0, offsetof(struct snapshot, servers.count), 0},
     {HEADER, 0, offsetof(struct snapshot, servers.off), FAR},
+    {HEADER, 0, offsetof(struct snapshot, pages.count), 0},
+    {HEADER, 0, offsetof(struct snapshot, pages.off), FAR},
     {HEADER, 0, offsetof(struct snapshot, regexes.count), 0},
     {HEADER, 0, offsetof(struct snapshot, regexes.off), FAR},
     {SITE, 0, offsetof(struct snap_site, name.len), FAR},
@@ -176,6 +179,15 @@ static const struct change refused[] = {
     {POOL, 0, offsetof(struct snap_pool, fallback.kind), SNAP_ACTION_POOL},
     {POOL, 0, offsetof(struct snap_pool, fallback.to.off), FAR},
     {POOL, 1, offsetof(struct snap_pool, hash_name.off), FAR},
+    {POOL, 1, offsetof(struct snap_pool, fallback.page), 1},
+    {POOL, 1, offsetof(struct snap_pool, fallback.status), 200},
+    {POOL, 1, offsetof(struct snap_pool, fallback.body.len), 0}, /* where readers go */
+    {POOL, 1, offsetof(struct snap_pool, fallback.body.off), 0}, /* no path stands there */
+    {PAGE, 0, offsetof(struct snap_page, name.off), FAR},
+    {PAGE, 0, offsetof(struct snap_page, title.off), FAR},
+    {PAGE, 0, offsetof(struct snap_page, title.len), 257},
+    {PAGE, 0, offsetof(struct snap_page, before.len), FAR},
+    {PAGE, 0, offsetof(struct snap_page, after.len), FAR},
     {SERVER, 0, offsetof(struct snap_server, identity.off), FAR},
     {SERVER, 0, offsetof(struct snap_server, url.off), FAR},
     {SERVER, 0, offsetof(struct snap_server, authority.off), FAR},
@@ -253,6 +265,7 @@ static uint32_t place_of(const struct snapshot *s, enum part part)
         [RULE] = s->rules.off,
         [POOL] = s->pools.off,
         [SERVER] = s->servers.off,
+        [PAGE] = s->pages.off,
         [REGEX] = s->regexes.off,
         [NODE] = snapshot_site(s, 0)->routes.nodes.off,
         [EDGE] = first_taken_edge(s),
