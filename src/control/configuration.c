@@ -181,7 +181,7 @@ static bool list_servers(struct configuration *c)
 bool configuration_load(struct configuration *c, struct model_overrides *overrides, int64_t now_ns)
 {
     c->problems.count = c->problems.error_count = 0;
-    c->rule_count = c->server_count = 0;
+    c->rule_count = c->server_count = c->detour_count = 0;
     c->model = model_load_live(c->text, overrides, now_ns, &c->problems);
     if (c->model != NULL && (!list_rules(c) || !list_servers(c))) {
         problems_error(&c->problems, (struct place){0}, "out of memory");
