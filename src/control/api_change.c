@@ -110,12 +110,24 @@ static json_t *shown(struct turn *t, const struct model *model, const struct sto
     return override != NULL ? view_off(override) : json_null();
 }
 
+/* One that nothing is left of, as it was. */
+static json_t *shown_gone(struct turn *t, struct span key)
+{
+    size_t slash = span_find(key, 0, '/');
+    const struct model_detour *was =
+        turn_detour(turn_model(t), span_slice(key, 0, slash), span_from(key, slash + 1));
+    const struct store_override gone = {.key = key,
+                                        .value.json = was != NULL ? was->json : (struct span){0}};
+    return view_off(&gone);
+}
+
 static json_t *shown_all(struct turn *t, const struct model *model,
                          const struct store_change *changes, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, shown(t, model, &changes[i]));
+        json_t *view = shown(t, model, &changes[i]);
+        json_array_append_new(list, json_is_null(view) ? shown_gone(t, changes[i].key) : view);
     }
     return list;
 }

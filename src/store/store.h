@@ -33,7 +33,7 @@ enum {
     store_override_bytes_max = 32 << 20, /* … of all of them together */
     store_history_max = 10000,           /* older changes are forgotten; and … */
     store_history_bytes_max = 64 << 20,  /* … of all that are kept */
-    store_batch_max = 4096,              /* changes in one transaction */
+    store_batch_max = store_history_max, /* changes in one transaction */
     store_batch_bytes_max = 16 << 20,    /* … and their texts */
     store_page_max = 1000,               /* changes that one reading returns */
     store_tokens_max = 128,

@@ -81,11 +81,20 @@ def test_off_of_what_the_file_says(filed):
 def test_off_all(filed):
     filed.on("d")
     r = filed.good("DELETE", "/v1/detours", why="fire")
-    assert len(r.json["off"]) == 3
+    assert {(one["name"], one["state"], one["detour"]["reason"]) for one in r.json["off"]} == {
+        ("one", "off", "r"), ("two", "off", "r"), ("d", "off", "a test")}
     assert [filed.where(t) for t in ("/x", "/one", "/two")] == ["home.example" + t for t in ("/x", "/one", "/two")]
     assert filed.states() == {"shop/one": "off", "shop/two": "off"}
     assert {change["why"] for change in filed.changes()[:3]} == {"fire"}
     assert filed.good("DELETE", "/v1/detours").json == {"off": []}
+
+
+def test_off_all_of_very_many(detour):
+    more = "".join(f'  - {{name: n{i}, site: shop, path: "/n{i}", to: "https://n.example/", until: off}}\n' for i in range(5000))
+    admin = Admin(detour(CONFIG + "detours:\n" + more))
+    assert admin.where("/n77") == "n.example/"
+    assert len(admin.good("DELETE", "/v1/detours").json["off"]) == 5000
+    assert admin.where("/n77") == "home.example/n77"
 
 
 def test_extend(admin):
@@ -242,7 +251,7 @@ def test_dry_runs_change_nothing(filed):
     assert changed["detour"]["to"] == "https://two.example/" and changed["change"] is None
     assert filed.good("POST", filed.path("d") + "/extend", {"for": "1h"}, **dry).json["closes"]
     both = filed.good("DELETE", "/v1/detours", **dry).json
-    assert len(both["off"]) == 3 and both["dry_run"] and {one["state"] for one in both["off"] if one} == {"off"}
+    assert len(both["off"]) == 3 and both["dry_run"] and {one["state"] for one in both["off"]} == {"off"}
     filed.good("POST", f"/v1/changes/{made.json['change']}/revert", **dry)
     filed.bad(400, "DELETE", filed.path("d"), dryrun="true")
     filed.bad(400, "DELETE", filed.path("d"), dry_run="yes")
