@@ -150,9 +150,9 @@ void reply_add_fields(struct response *response)
     response_add(response, SPAN("X-Content-Type-Options"), SPAN("nosniff"));
 }
 
-static struct span print(char *room, size_t size, const char *format, uint64_t number)
+static struct span print(char *room, size_t size, const char *quote, uint64_t number)
 {
-    int len = snprintf(room, size, format, number);
+    int len = snprintf(room, size, "%s%" PRIu64 "%s", quote, number, quote);
     return span_of(room, len < 0 ? 0 : (size_t)len);
 }
 
@@ -174,14 +174,13 @@ static void add_fields(const struct reply *reply, struct rendered *rendered,
     const struct admin_result *result = &reply->result;
     reply_add_fields(response);
     if (result->etag != 0) {
-        response_add(
-            response, SPAN("ETag"),
-            print(rendered->etag, sizeof(rendered->etag), "\"%" PRIu64 "\"", result->etag));
+        response_add(response, SPAN("ETag"),
+                     print(rendered->etag, sizeof(rendered->etag), "\"", result->etag));
     }
     if (result->retry_after_s != 0) {
-        response_add(response, SPAN("Retry-After"),
-                     print(rendered->retry_after, sizeof(rendered->retry_after), "%" PRIu64,
-                           result->retry_after_s));
+        response_add(
+            response, SPAN("Retry-After"),
+            print(rendered->retry_after, sizeof(rendered->retry_after), "", result->retry_after_s));
     }
     if (reply->challenge != NULL) {
         response_add(response, SPAN("WWW-Authenticate"), span_cstr(reply->challenge));

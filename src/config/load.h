@@ -32,9 +32,9 @@ struct load {
     struct model_site *sites;
     size_t site_count;
     struct names site_names;
-    struct names hosts;    /* to the index of their site */
+    struct names hosts;                /* to the index of their site */
     struct model_overrides *overrides; /* NULL: none */
-    size_t catch_all_site; /* SIZE_MAX: none */
+    size_t catch_all_site;             /* SIZE_MAX: none */
 
     const struct origin *allowed;
     size_t allowed_count;

@@ -331,7 +331,7 @@ static bool check_authority(struct load *load, const struct node *node, const st
 enum { combinations_max = 10000 };
 
 struct combination {
-    const struct template *t;
+    const struct template *t = NULL;
     const struct scope *scope;
     uint32_t vars;
     size_t turn[template_vars_max];
@@ -466,7 +466,7 @@ bool read_target(struct load *load, const struct node *node, const struct scope 
 
 bool read_page_url(struct load *load, const struct node *node, const struct template **out)
 {
-    const struct template *t;
+    const struct template *t = NULL;
     struct scope none = {.fallback = true};
     if (!compile_target(load, node, &t)) {
         return false;

@@ -39,9 +39,12 @@ static void put(struct text *out, const char *bytes, size_t len)
     if (out->cap - out->len <= len && !out->failed) {
         size_t cap = (out->cap + len) * 2 + 256;
         char *grown = realloc(out->bytes, cap);
-        out->failed = grown == NULL;
-        out->bytes = grown != NULL ? grown : out->bytes;
-        out->cap = grown != NULL ? cap : out->cap;
+        if (grown == NULL) {
+            out->failed = true;
+            return;
+        }
+        out->bytes = grown;
+        out->cap = cap;
     }
     if (!out->failed) {
         memcpy(out->bytes + out->len, bytes, len);

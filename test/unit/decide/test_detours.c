@@ -48,7 +48,7 @@ struct row {
     bool html;
     int64_t retry_after; /* SAID(seconds) */
     bool retry_is_told;
-    int64_t max_age;     /* SAID(seconds) */
+    int64_t max_age; /* SAID(seconds) */
 };
 
 static const struct row rows[] = {

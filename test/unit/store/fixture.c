@@ -130,7 +130,7 @@ uint64_t fixture_digest(struct fixture *f)
 
 struct span fixture_read_file(const struct fixture *f)
 {
-    struct stat status;
+    struct stat status = {0};
     int fd = open(f->file, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0 && fstat(fd, &status) == 0);
     size_t len = (size_t)status.st_size;
