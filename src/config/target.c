@@ -331,7 +331,7 @@ static bool check_authority(struct load *load, const struct node *node, const st
 enum { combinations_max = 10000 };
 
 struct combination {
-    const struct template *t = NULL;
+    const struct template *t;
     const struct scope *scope;
     uint32_t vars;
     size_t turn[template_vars_max];
