@@ -13,8 +13,8 @@
 /* Room for the head of a response whose body does not fit into the shared buffer. */
 enum { response_head_bytes_max = output_bytes };
 
-/* Gives how many bytes the socket took: perhaps none. SIGPIPE is ignored in every process
- * that serves. Not send: its flags would have to be looked at by the sandbox, each time. */
+/* Gives how many bytes the socket took: perhaps none. SIGPIPE is ignored
+ * (server_new). Not send: its flags would have to be looked at by the sandbox, each time. */
 static size_t conn_send(struct conn *conn, const uint8_t *bytes, size_t len)
 {
     ssize_t sent = write(conn->io.fd, bytes, len);

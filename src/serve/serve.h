@@ -50,8 +50,8 @@ struct server;
 /* The largest response, with its head: a larger one closes the connection. */
 enum { serve_response_bytes_max = 64 << 20 };
 
-/* counters: NULL when nobody reads them. The loop must use a level-triggered backend
- * (epoll). */
+/* From here on the process ignores SIGPIPE. counters: NULL when nobody reads them. The loop must
+ * use a level-triggered backend (epoll). */
 enum err server_new(struct ev_loop *loop, const struct serve_limits *limits,
                     serve_handler_fn handler, void *context, struct counters_worker *counters,
                     struct server **out);

@@ -3,6 +3,7 @@
 #include "serve/internal.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ enum err server_new(struct ev_loop *loop, const struct serve_limits *limits,
     if (server == NULL) {
         return ERR_MEMORY;
     }
+    signal(SIGPIPE, SIG_IGN); /* answers leave by write: see output.c */
     server->loop = loop;
     server->handler = handler;
     server->context = context;

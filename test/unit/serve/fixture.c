@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +75,6 @@ static int listen_somewhere(struct listener *listener)
 void fixture_init_limits(struct fixture *fixture, const struct serve_limits *limits,
                          bool proxy_protocol)
 {
-    signal(SIGPIPE, SIG_IGN); /* as in every process that serves */
     memset(fixture, 0, sizeof(*fixture));
     fixture->limits = *limits;
     fixture->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
