@@ -93,12 +93,15 @@ static struct configuration *try_out(struct turn *t, const struct store_change *
     return trial;
 }
 
-/* What the answer shows of a detour after the change, or as it would be. */
+/* What the answer shows of a detour after the change, or as it would be; before the change
+ * is in force. */
 static json_t *shown(struct turn *t, const struct model *model, const struct store_change *made)
 {
     size_t slash = span_find(made->key, 0, '/');
-    const struct model_detour *detour =
-        turn_detour(model, span_slice(made->key, 0, slash), span_from(made->key, slash + 1));
+    struct span site = span_slice(made->key, 0, slash);
+    struct span name = span_from(made->key, slash + 1);
+    const struct model_detour *detour = turn_detour(model, site, name);
+    const struct model_detour *was = turn_detour(turn_model(t), site, name);
     const struct store_override planned = {.key = made->key, .value = made->after};
     const struct store_override *override = turn_override(t, made->key);
     if (t->call->dry_run) {
@@ -107,18 +110,13 @@ static json_t *shown(struct turn *t, const struct model *model, const struct sto
     if (detour != NULL) {
         return view_detour(model, detour, override, t->now_ns);
     }
-    return override != NULL ? view_off(override) : json_null();
-}
-
-/* One that nothing is left of, as it was. */
-static json_t *shown_gone(struct turn *t, struct span key)
-{
-    size_t slash = span_find(key, 0, '/');
-    const struct model_detour *was =
-        turn_detour(turn_model(t), span_slice(key, 0, slash), span_from(key, slash + 1));
-    const struct store_override gone = {.key = key,
-                                        .value.json = was != NULL ? was->json : (struct span){0}};
-    return view_off(&gone);
+    if (was == NULL) {
+        return override != NULL ? view_off(override) : json_null();
+    }
+    const struct store_override gone = {.key = made->key, .value.json = was->json};
+    json_t *view = view_off(override != NULL ? override : &gone);
+    json_object_set_new(view, "cached_until", view_cached_until(was, t->now_ns));
+    return view;
 }
 
 static json_t *shown_all(struct turn *t, const struct model *model,
@@ -126,8 +124,7 @@ static json_t *shown_all(struct turn *t, const struct model *model,
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_t *view = shown(t, model, &changes[i]);
-        json_array_append_new(list, json_is_null(view) ? shown_gone(t, changes[i].key) : view);
+        json_array_append_new(list, shown(t, model, &changes[i]));
     }
     return list;
 }

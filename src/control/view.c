@@ -54,6 +54,22 @@ json_t *view_detour(const struct model *model, const struct model_detour *detour
         number_of(override), "detour", stanza_of(detour->json));
 }
 
+/* As decide/ gives freshness: none without an end, and none beyond the next change. Rounded
+ * up, to be past it for sure. */
+json_t *view_cached_until(const struct model_detour *detour, int64_t now_ns)
+{
+    struct schedule_view now;
+    int64_t age_s = detour->rule.max_age_s;
+    bool has_end = detour->schedule.until_ns != SCHEDULE_NEVER;
+    schedule_at(&detour->schedule, now_ns, &now);
+    if (age_s <= 0 || !has_end || now.state != SCHEDULE_ACTIVE) {
+        return json_null();
+    }
+    int64_t left_s = (now.next_ns - now_ns) / NS_PER_SECOND;
+    int64_t until_ns = age_s < left_s ? now_ns + age_s * NS_PER_SECOND : now.next_ns;
+    return view_time(until_ns + NS_PER_SECOND - 1);
+}
+
 json_t *view_off(const struct store_override *override)
 {
     struct span site;

@@ -89,6 +89,22 @@ def test_off_all(filed):
     assert filed.good("DELETE", "/v1/detours").json == {"off": []}
 
 
+@pytest.mark.parametrize("more, seconds_left", [
+    ({"max_age": "10m", "for": "1h"}, 600), ({"max_age": "10m", "for": "2m"}, 120), ({"max_age": "10m", "until": "off"}, None),
+    ({"for": "1h"}, None), ({"max_age": "10m", "from": "2100-01-01T00:00:00Z", "for": "1h"}, None)])
+def test_off_says_what_caches_may_hold(admin, more, seconds_left):
+    admin.on("d", admin.detour(until=None, **more) if "until" not in more else admin.detour(**more))
+    age = admin.server.get("/x", host="shop.example").directives.get("max-age")
+    for query in ({"dry_run": "true"}, {}):
+        gone = admin.off("d", **query).json
+        assert gone["state"] == "off" and gone["name"] == "d" and gone["detour"]["to"] == "https://live.example/"
+        if seconds_left is None:
+            assert gone["cached_until"] is None and age is None
+        else:
+            until = seconds(gone["cached_until"]) - time.time()
+            assert seconds_left - 3 < until <= seconds_left + 1 and int(age) <= until + 1
+
+
 def test_off_all_of_very_many(detour):
     more = "".join(f'  - {{name: n{i}, site: shop, path: "/n{i}", to: "https://n.example/", until: off}}\n' for i in range(5000))
     admin = Admin(detour(CONFIG + "detours:\n" + more))
