@@ -75,14 +75,13 @@ int write_whole_file(const char *command, const char *path, struct span text)
 {
     char target[PATH_MAX]; /* a link stays one */
     struct stat st;
-    bool there = stat(path, &st) == 0;
     bool good;
-    if (there && !S_ISREG(st.st_mode)) {
-        good = write_through(path, text);
-    } else if (there && realpath(path, target) != NULL) {
-        good = write_beside(target, st.st_mode & 07777, text);
-    } else {
+    if (lstat(path, &st) != 0) {
         good = write_beside(path, usual_mode(), text);
+    } else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && realpath(path, target) != NULL) {
+        good = write_beside(target, st.st_mode & 07777, text);
+    } else { /* also a file without a name, which /dev/stdout may lead to */
+        good = write_through(path, text);
     }
     return good ? exit_ok : complain(command, "cannot write %s: %s", path, strerror(errno));
 }

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -330,6 +331,19 @@ def test_export(admin, folder):
     good("export", "-o", link)
     assert out.read_text() == YAML and link.is_symlink() and stat.S_IMODE(out.stat().st_mode) == 0o640
     assert good("export", "-o", "/dev/stdout") == YAML
+    nowhere = folder / "nowhere.yaml"
+    nowhere.symlink_to(folder / "gone" / "x.yaml")
+    assert "cannot write" in bad(2, "export", "-o", nowhere) and nowhere.is_symlink()
+    nowhere.unlink()
+    nameless, path = tempfile.mkstemp(dir=folder)
+    os.unlink(path)
+    link = folder / "nameless.yaml"
+    link.symlink_to(f"/proc/{os.getpid()}/fd/{nameless}")
+    good("export", "-o", link)
+    assert link.is_symlink() and os.pread(nameless, 9999, 0) == YAML.encode()
+    link.unlink()
+    os.close(nameless)
+    link = folder / "link.yaml"
     good("export", "-o", folder / "new.yaml")
     assert (folder / "new.yaml").read_text() == YAML
     assert "cannot write" in bad(2, "export", "-o", folder / "none" / "x.yaml")
