@@ -54,10 +54,14 @@ def change_and_kill(admin, count, seed):
     rng = random.Random(seed)
     names = ["a", "b", "c"]
     possible = {name: {None} for name in names}
-    acknowledged, ending = 0, threading.Event()
+    acknowledged, ending, moved_on = 0, threading.Event(), threading.Event()
 
     def kill():
+        """Again when something was acknowledged since, or a slow machine would get nowhere."""
         while not ending.wait(rng.uniform(0.002, 0.06)):
+            if not moved_on.wait(FOREVER) or ending.is_set():
+                break
+            moved_on.clear()
             pid = admin.server.control_pid()
             if pid:
                 os.kill(pid, signal.SIGKILL)
@@ -87,6 +91,7 @@ def change_and_kill(admin, count, seed):
                 assert r.status in (200, 201), (r, r.body)
                 possible[name] = {target}
                 acknowledged += 1
+                moved_on.set()
                 assert admin.where("/" + name) == (target or f"home.example/{name}")
             except GONE:
                 kills += 1
@@ -94,6 +99,7 @@ def change_and_kill(admin, count, seed):
                 time.sleep(0.01)
     finally:
         ending.set()
+        moved_on.set()
         killer.join()
     back(admin)
     print(f"killed {kills} times")
