@@ -64,7 +64,7 @@ test: ## installs what it needs and runs every test
 test-slow: ## runs the scenarios that take more than some seconds each
 	@sh tools/deps.sh build test
 	@$(MAKE) --no-print-directory build
-	@$(PYTHON) tools/testrun.py --build $(BUILD) --program $(BUILD)/detour --pytest=-mslow scenario
+	@$(PYTHON) tools/testrun.py --build $(BUILD) --program $(BUILD)/detour --jobs 1 --pytest=-mslow scenario
 
 bench: ## measures Detour beside a floor, nginx, HAProxy and h2o
 	@sh tools/deps.sh build test bench

@@ -86,12 +86,14 @@ def run_compiled(build, suites, timeout_factor):
     return tally
 
 
-def run_pytest(build, program, folder, extra):
+def run_pytest(build, program, folder, jobs, extra):
     report = build / f"{folder.name}.xml"
     report.unlink(missing_ok=True)
     env = dict(os.environ, DETOUR_BIN=str(program), PYTHONDONTWRITEBYTECODE="1")
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                f"--junitxml={report}", "-o", "junit_family=xunit2", *extra, str(folder)]
+    if jobs > 1:
+        command += ["-n", str(jobs), "--dist", "loadfile"]  # each in a network of its own
     done = subprocess.run(command, env=env, cwd=ROOT, check=False)
     tally = Tally()
     if not report.exists():
@@ -117,6 +119,8 @@ def main():
     parser.add_argument("--program", type=pathlib.Path,
                         help="what the scenarios drive; BUILD/detour when it is not given")
     parser.add_argument("--timeout-factor", default="1")
+    parser.add_argument("--jobs", type=int, default=4,
+                        help="scenarios at a time; they wait more than they work")
     parser.add_argument("--pytest", default=[], action="append",
                         help="one more argument for pytest")
     parser.add_argument("parts", nargs="*", choices=[*COMPILED, *SCRIPTED, []],
@@ -134,7 +138,8 @@ def main():
     for folder in folders:
         sys.stdout.flush()
         program = (options.program or build / "detour").resolve()
-        total.add(run_pytest(build, program, folder, options.pytest))
+        jobs = options.jobs if folder.name == "scenario" else 1
+        total.add(run_pytest(build, program, folder, jobs, options.pytest))
     if total.skipped:
         print(f"{total.skipped} skipped")
     print(f"{total.passed} passed, {total.failed} failed")
