@@ -245,8 +245,8 @@ def test_the_other_modes(detour, mode):
 @as_root
 def test_a_user_without_a_sandbox(detour):
     server = detour(CONFIG, options=["--sandbox", "off", "--user", "www-data"])
-    for pid in server.worker_pids():
-        assert user_of(pid) == pwd.getpwnam("www-data").pw_uid
+    for pid in server.worker_pids():  # one may still be about to become it
+        wait_until(lambda pid=pid: user_of(pid) == pwd.getpwnam("www-data").pw_uid, what="another user")
 
 
 # --- A kernel that knows less ---------------------------------------------------------------
