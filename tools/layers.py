@@ -38,10 +38,11 @@ MAY_INCLUDE = {
         "serve",
     ],
     "logger": ["base", "net", "sandbox", "shared"],
-    "health": ["base", "shared"],
+    "fetch": ["base"],
+    "health": ["base", "shared", "fetch"],
     "control": [
         "base", "uri", "http", "net", "tls", "sandbox", "shared", "schedule", "config", "snapshot",
-        "compile", "serve", "admin", "health", "store", "page",
+        "compile", "serve", "admin", "fetch", "health", "store", "page",
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
 }
@@ -49,11 +50,11 @@ MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "worker", "control", "health"],
+    "ev.h": ["serve", "worker", "control", "fetch", "health"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
-    "curl/curl.h": ["health", "cli"],
+    "curl/curl.h": ["fetch", "cli"],
     "jansson.h": ["admin", "cli", "config", "control"],
     "lmdb.h": ["store"],
     "nghttp2/nghttp2.h": ["http"],

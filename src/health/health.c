@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The probes, and the glue between libcurl's sockets and timer and libev's. */
+/* The probes: whom to ask when, and what the answers mean. */
 #include "health/health.h"
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "fetch/fetch.h"
 #include "health/hysteresis.h"
 
-#include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { probes_at_once_max = 512 };
@@ -18,23 +19,15 @@ struct probe {
     const char *question; /* the whole URL */
     struct hysteresis state;
     ev_timer turn;
-    CURL *request; /* NULL: not asking now */
-    char reason[CURL_ERROR_SIZE];
+    struct fetch_request *request; /* NULL: not asking now */
 };
 
 struct health {
     struct ev_loop *loop;
     struct servers_map *servers;
-    CURLM *multi;
-    ev_timer timer; /* libcurl's */
+    struct fetch *fetch;
     struct probe **probes;
     size_t probe_count;
-};
-
-/* A socket that libcurl waits for. */
-struct waiting {
-    ev_io io;
-    struct health *health;
 };
 
 static void set_state(struct probe *probe, bool up)
@@ -58,130 +51,18 @@ static void hear(struct probe *probe, bool success, const char *why)
     }
 }
 
-static void end_request(struct probe *probe)
-{
-    if (probe->request != NULL) {
-        curl_multi_remove_handle(probe->health->multi, probe->request);
-        curl_easy_cleanup(probe->request);
-        probe->request = NULL;
-    }
-}
-
 /* A redirect is an answer too, and not the one that was hoped for: 2xx alone is healthy. */
-static void finish(struct probe *probe, CURLcode result)
+static void on_answer(void *context, const struct fetch_answer *answer)
 {
-    char why[CURL_ERROR_SIZE + 64];
-    long status = 0;
-    curl_easy_getinfo(probe->request, CURLINFO_RESPONSE_CODE, &status);
-    if (result == CURLE_OK || result == CURLE_WRITE_ERROR) {
-        snprintf(why, sizeof(why), "%s answered %ld", probe->question, status);
+    char why[fetch_error_bytes + 1024];
+    struct probe *probe = context;
+    probe->request = NULL;
+    if (answer->error == NULL) {
+        snprintf(why, sizeof(why), "%s answered %ld", probe->question, answer->status);
     } else {
-        snprintf(why, sizeof(why), "%s: %s", probe->question,
-                 probe->reason[0] != 0 ? probe->reason : curl_easy_strerror(result));
-        status = 0;
+        snprintf(why, sizeof(why), "%s: %s", probe->question, answer->error);
     }
-    end_request(probe);
-    hear(probe, status >= 200 && status < 300, why);
-}
-
-static void collect(struct health *health)
-{
-    int left;
-    CURLMsg *message;
-    while ((message = curl_multi_info_read(health->multi, &left)) != NULL) {
-        struct probe *probe = NULL;
-        CURLcode result = message->data.result;
-        if (message->msg == CURLMSG_DONE) {
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&probe);
-            finish(probe, result);
-        }
-    }
-}
-
-static void on_socket_event(struct ev_loop *loop, ev_io *io, int events)
-{
-    struct waiting *waiting = io->data;
-    struct health *health = waiting->health;
-    int running;
-    int action = ((events & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
-                 ((events & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
-    curl_multi_socket_action(health->multi, io->fd, action, &running);
-    collect(health);
-}
-
-static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    struct health *health = timer->data;
-    int running;
-    curl_multi_socket_action(health->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect(health);
-}
-
-/* libcurl asks for a socket to be watched (CURLMOPT_SOCKETFUNCTION). */
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *per_socket)
-{
-    struct health *health = context;
-    struct waiting *waiting = per_socket;
-    if (waiting != NULL) {
-        ev_io_stop(health->loop, &waiting->io);
-    }
-    if (what == CURL_POLL_REMOVE) {
-        free(waiting);
-        return 0;
-    }
-    if (waiting == NULL) {
-        waiting = calloc(1, sizeof(*waiting));
-        if (waiting == NULL) {
-            return -1;
-        }
-        waiting->health = health;
-        curl_multi_assign(health->multi, fd, waiting);
-    }
-    int events =
-        ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0);
-    ev_io_init(&waiting->io, on_socket_event, fd, events);
-    waiting->io.data = waiting;
-    ev_io_start(health->loop, &waiting->io);
-    return 0;
-}
-
-/* libcurl asks to be called after a time (CURLMOPT_TIMERFUNCTION). */
-static int set_timer(CURLM *multi, long timeout_ms, void *context)
-{
-    struct health *health = context;
-    ev_timer_stop(health->loop, &health->timer);
-    if (timeout_ms >= 0) {
-        ev_timer_set(&health->timer, (double)timeout_ms / 1000, 0);
-        ev_timer_start(health->loop, &health->timer);
-    }
-    return 0;
-}
-
-/* The status is all that counts: the body is not read. */
-static size_t refuse_body(char *bytes, size_t size, size_t count, void *context)
-{
-    return 0;
-}
-
-static CURL *make_request(struct probe *probe)
-{
-    CURL *request = curl_easy_init();
-    if (request == NULL) {
-        return NULL;
-    }
-    probe->reason[0] = 0;
-    curl_easy_setopt(request, CURLOPT_URL, probe->question);
-    curl_easy_setopt(request, CURLOPT_PRIVATE, probe);
-    curl_easy_setopt(request, CURLOPT_ERRORBUFFER, probe->reason);
-    curl_easy_setopt(request, CURLOPT_WRITEFUNCTION, refuse_body);
-    curl_easy_setopt(request, CURLOPT_TIMEOUT_MS, (long)probe->target.timeout_ms);
-    curl_easy_setopt(request, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(request, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(request, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(request, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(request, CURLOPT_PROXY, "");
-    curl_easy_setopt(request, CURLOPT_USERAGENT, "detour/" DETOUR_VERSION " (health)");
-    return request;
+    hear(probe, answer->error == NULL && answer->status >= 200 && answer->status < 300, why);
 }
 
 static void on_turn(struct ev_loop *loop, ev_timer *timer, int events)
@@ -190,36 +71,26 @@ static void on_turn(struct ev_loop *loop, ev_timer *timer, int events)
     if (probe->request != NULL) {
         return; /* the last question is still under way; its timeout ends it */
     }
-    probe->request = make_request(probe);
-    if (probe->request == NULL ||
-        curl_multi_add_handle(probe->health->multi, probe->request) != CURLM_OK) {
-        log_error("cannot probe %s: out of memory", probe->question);
-        curl_easy_cleanup(probe->request);
-        probe->request = NULL;
+    const struct fetch_options options = {.url = probe->question,
+                                          .user_agent = "detour/" DETOUR_VERSION " (health)",
+                                          .timeout_ms = probe->target.timeout_ms,
+                                          .done = on_answer,
+                                          .context = probe};
+    enum err err = fetch_start(probe->health->fetch, &options, &probe->request);
+    if (err != ERR_NONE) {
+        log_error("cannot probe %s: %s", probe->question, err_text(err));
     }
 }
 
 enum err health_new(struct ev_loop *loop, struct servers_map *servers, struct health **out)
 {
     struct health *health = calloc(1, sizeof(*health));
-    if (health == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (health == NULL || fetch_new(loop, probes_at_once_max, &health->fetch) != ERR_NONE) {
         free(health);
         return ERR_MEMORY;
     }
     health->loop = loop;
     health->servers = servers;
-    health->multi = curl_multi_init();
-    if (health->multi == NULL) {
-        free(health);
-        return ERR_MEMORY;
-    }
-    ev_timer_init(&health->timer, on_timer, 0, 0);
-    health->timer.data = health;
-    curl_multi_setopt(health->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-    curl_multi_setopt(health->multi, CURLMOPT_SOCKETDATA, health);
-    curl_multi_setopt(health->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-    curl_multi_setopt(health->multi, CURLMOPT_TIMERDATA, health);
-    curl_multi_setopt(health->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)probes_at_once_max);
     *out = health;
     return ERR_NONE;
 }
@@ -230,7 +101,7 @@ static void probe_free(struct probe **probe)
         return;
     }
     ev_timer_stop((*probe)->health->loop, &(*probe)->turn);
-    end_request(*probe);
+    fetch_cancel(&(*probe)->request);
     arena_fini(&(*probe)->arena);
     free(*probe);
     *probe = NULL;
@@ -245,8 +116,7 @@ void health_free(struct health **health)
         probe_free(&(*health)->probes[i]);
     }
     free((*health)->probes);
-    curl_multi_cleanup((*health)->multi);
-    ev_timer_stop((*health)->loop, &(*health)->timer);
+    fetch_free(&(*health)->fetch);
     free(*health);
     *health = NULL;
 }

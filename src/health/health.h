@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Probes: each target is asked by HTTP GET at its interval, and what hysteresis makes of
- * the answers goes into the live state of its server. By libcurl's multi interface on a
- * libev loop; control's only, one thread, nothing blocks. */
+ * the answers goes into the live state of its server. Control's only, one thread, nothing
+ * blocks. */
 #pragma once
 
 #include "base/error.h"
