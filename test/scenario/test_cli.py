@@ -416,9 +416,18 @@ def test_uri_resolve_fails(base, reference):
     assert done.returncode == 1 and done.stdout == ""
 
 
-def test_man_pages_are_there():
-    for page in ["detour.1", "detour.yaml.5"]:
-        assert list((ROOT / "doc" / "man").glob(page + "*")), page
+COMMANDS = re.findall(r'^    \{"(\w+)", "', (ROOT / "src/cli/main.c").read_text(), re.M)
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "help"])
+def test_each_command_has_a_page_with_all_its_options(command):
+    page = (ROOT / "doc" / "man" / f"detour-{command}.1.scd").read_text()
+    assert page.startswith(f"detour-{command}(1)")
+    usage = run(command, "--help").stdout
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", usage)) - {"--help"}:
+        assert option in page, option
+    overview = (ROOT / "doc" / "man" / "detour.1.scd").read_text()
+    assert f"*detour-{command}*(1)" in overview
 
 
 def test_many_problems_take_few_writes(tmp_path):
