@@ -262,3 +262,40 @@ enum h1_result h1_body_skip(struct h1_body *body, struct span bytes, size_t *use
     }
     return body->state == STATE_BAD ? H1_BAD : H1_MORE;
 }
+
+static bool in_trailers(const struct h1_body *body)
+{
+    return body->state >= STATE_TRAILER && body->state <= STATE_END_LF;
+}
+
+/* Goes over framing from *at on, to content or the end. */
+static void step_over(struct h1_body *body, struct span bytes, size_t *at)
+{
+    while (*at < bytes.len && body->state != STATE_DATA && body->state < STATE_DONE &&
+           !in_trailers(body)) {
+        body->state = (uint8_t)step(body, bytes.ptr[(*at)++]);
+    }
+}
+
+enum h1_result h1_body_next(struct h1_body *body, struct span bytes, size_t *used,
+                            struct h1_piece *piece)
+{
+    size_t at = 0;
+    *piece = (struct h1_piece){0};
+    step_over(body, bytes, &at);
+    size_t from = at;
+    while (at < bytes.len && in_trailers(body)) {
+        body->state = (uint8_t)step(body, bytes.ptr[at++]);
+    }
+    piece->trailers = span_slice(bytes, from, at);
+    *used = at;
+    if (body->state == STATE_DATA) {
+        size_t len = body->left < bytes.len - at ? (size_t)body->left : bytes.len - at;
+        piece->content = span_slice(bytes, at, at + len);
+        return H1_MORE;
+    }
+    if (body->state == STATE_DONE) {
+        return H1_DONE;
+    }
+    return body->state == STATE_BAD ? H1_BAD : H1_MORE;
+}
