@@ -38,6 +38,7 @@ static struct snapshot make_header(struct compile *compile, uint64_t generation)
     };
     header.pools = compile_pools(compile, &header.servers);
     header.pages = compile_pages(compile);
+    header.origins = compile_origins(compile);
     header.hosts = compile_hosts(compile, &header.catch_all);
     header.rules = block_list(block, compile->rules, compile->rule_count, sizeof(*compile->rules));
     header.regexes = block_list(block, block->regexes, block->regex_count, sizeof(*block->regexes));

@@ -59,6 +59,9 @@ struct snap_list compile_pools(struct compile *compile, struct snap_list *server
 /* page.c */
 struct snap_list compile_pages(struct compile *compile);
 
+/* origin.c */
+struct snap_list compile_origins(struct compile *compile);
+
 /* cycle.c */
 
 /* Gives the length slots of a cycle to count servers, turns[i] of them to server i, which is

@@ -104,6 +104,8 @@ static enum snap_action_kind action_kind(enum action_kind kind)
         return SNAP_ACTION_WAIT;
     case ACTION_RESPOND:
         return SNAP_ACTION_RESPOND;
+    case ACTION_ORIGIN:
+        return SNAP_ACTION_ORIGIN;
     case ACTION_PASS:
         break;
     }
@@ -151,6 +153,7 @@ struct snap_action compile_action(struct compile *compile, const struct model_ac
         .status = action->status,
         .pool = action->kind == ACTION_POOL ? action->pool : SNAP_NONE,
         .page = action->kind == ACTION_WAIT ? action->page : SNAP_NONE,
+        .origin = action->kind == ACTION_ORIGIN ? action->origin : SNAP_NONE,
         .body = block_text(&compile->block, action->body),
         .content_type = block_text(&compile->block, action->content_type),
         .retry_after_s = action->retry_after_s,

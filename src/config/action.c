@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What a rule does: to, pool, page or respond, and the fields that it adds. */
+/* What a rule does: to, pool, page, origin or respond, and the fields that it adds. */
 #include "config/rule.h"
 
 #include "http/field.h"
 #include "http/status.h"
 
-static const enum rule_key action_keys[] = {KEY_TO, KEY_POOL, KEY_PAGE, KEY_RESPOND};
-static const char *const action_names[] = {"to", "pool", "page", "respond"};
-enum { action_key_count = 4, body_bytes_max = 1 << 20 };
+static const enum rule_key action_keys[] = {KEY_TO, KEY_POOL, KEY_PAGE, KEY_ORIGIN, KEY_RESPOND};
+static const char *const action_names[] = {"to", "pool", "page", "origin", "respond"};
+enum { action_key_count = 5, body_bytes_max = 1 << 20 };
 
 /* ---- status of a redirect ---- */
 
@@ -188,9 +188,10 @@ static size_t choose_action(struct load *load, const struct node *const *at, str
         chosen = i;
     }
     if (chosen == action_key_count) {
-        problems_error(load->problems, place,
-                       "it says what matches, but not where to go; add one of `to`, `pool`, `page` "
-                       "or `respond`");
+        problems_error(
+            load->problems, place,
+            "it says what matches, but not where to go; add one of `to`, `pool`, `page`, "
+            "`origin` or `respond`");
     }
     return chosen;
 }
@@ -209,15 +210,43 @@ static bool read_retry_after(struct load *load, const struct node *node, struct 
     return read_duration_s(load, node, &out->retry_after_s);
 }
 
+/* Its answer is its own. */
+static bool leaves_answer(struct load *load, const struct node *const *at)
+{
+    static const enum rule_key keys[] = {KEY_STATUS,  KEY_MAX_AGE, KEY_NOTE,
+                                         KEY_HEADERS, KEY_LABELS,  KEY_RETRY_AFTER};
+    bool good = true;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct node *node = at[keys[i]];
+        if (node != NULL) {
+            problems_error(load->problems, node->key->place,
+                           "`%s` does nothing with `origin`, whose answer goes to the client as "
+                           "it is; take it away",
+                           rule_keys[keys[i]]);
+            good = false;
+        }
+    }
+    const struct node *query = at[KEY_QUERY];
+    if (query != NULL && query->kind == NODE_SCALAR && !node_is_word(query, "keep")) {
+        problems_error(load->problems, query->key->place,
+                       "an `origin` gets the query as it was sent; take `query` away");
+        good = false;
+    }
+    return good;
+}
+
 static bool read_chosen(struct load *load, size_t chosen, const struct node *const *at,
                         const struct scope *scope, struct model_action *out,
                         const struct node **headers)
 {
     const struct node *node = at[action_keys[chosen]];
-    bool redirect = action_keys[chosen] != KEY_RESPOND;
+    bool origin = action_keys[chosen] == KEY_ORIGIN;
+    bool redirect = action_keys[chosen] != KEY_RESPOND && !origin;
     bool good = true;
     out->place = node->key->place;
-    if (redirect) {
+    if (origin) {
+        good = leaves_answer(load, at);
+    } else if (redirect) {
         good = read_redirect_status(load, at[KEY_STATUS], scope, action_keys[chosen] == KEY_PAGE,
                                     &out->status);
     } else if (at[KEY_STATUS] != NULL) {
@@ -234,6 +263,9 @@ static bool read_chosen(struct load *load, size_t chosen, const struct node *con
     case KEY_POOL:
         out->kind = ACTION_POOL;
         return read_pool_name(load, node, out) && good;
+    case KEY_ORIGIN:
+        out->kind = ACTION_ORIGIN;
+        return read_passed_origin(load, node, scope, &out->origin) && good;
     default:
         return read_respond(load, node, out, headers) && good;
     }
@@ -248,6 +280,9 @@ bool read_action(struct load *load, const struct node *const *at, struct place p
         return false;
     }
     bool good = read_chosen(load, chosen, at, scope, out, headers);
+    if (action_keys[chosen] == KEY_ORIGIN) {
+        return good;
+    }
     return read_retry_after(load, at[KEY_RETRY_AFTER], out) && good;
 }
 

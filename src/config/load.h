@@ -29,6 +29,9 @@ struct load {
     struct model_page *pages;
     size_t page_count;
     struct names page_names;
+    struct model_origin *origins; /* room for model_origins_max; NULL: none yet */
+    size_t origin_count;
+    struct names origin_names;
     struct model_site *sites;
     size_t site_count;
     struct names site_names;

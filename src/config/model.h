@@ -26,6 +26,7 @@ enum action_kind {
     ACTION_WAIT,    /* people: a page of ours; everybody else: 503 */
     ACTION_RESPOND, /* an answer of our own */
     ACTION_PASS,    /* nothing to do here: 204 */
+    ACTION_ORIGIN,  /* through to where the site lives */
 };
 
 struct model_action {
@@ -36,6 +37,7 @@ struct model_action {
     uint32_t pool;             /* index into model.pools */
     bool pool_strip;           /* of the pool's `path: strip`: see model_pool */
     uint32_t page;             /* ACTION_WAIT: index into model.pages */
+    uint32_t origin;           /* ACTION_ORIGIN: index into model.origins */
     struct span body;          /* ACTION_RESPOND */
     struct span content_type;
     int64_t retry_after_s; /* of a page's 503 and of ACTION_RESPOND; -1: none was given */
@@ -111,6 +113,8 @@ struct model_detour {
     struct model_rule rule;
     uint32_t site;
     struct schedule schedule;
+    uint32_t watched; /* index into model.origins, which schedule.trigger belongs to;
+                         UINT32_MAX: none */
     const struct pattern *const *except; /* paths that are left alone */
     size_t except_count;
     const struct cidr *bypass_clients;
@@ -221,6 +225,49 @@ struct model_page {
                           until control/pages.h has filled it, and then the page is ours */
 };
 
+enum { model_origins_max = 1000, origin_addresses_max = 16 };
+
+/* One address of an origin. */
+struct origin_address {
+    uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint32_t scope;    /* of a link-local one: the interface */
+};
+
+/* What is known of an origin while the program runs. Nobody in config/ looks names or files
+ * up: it is empty until control/ has filled it. */
+struct origin_live {
+    struct origin_address addresses[origin_addresses_max]; /* in the order to try them */
+    size_t address_count;
+    struct span authorities;         /* certificates in PEM */
+    struct schedule_trigger failing; /* pulled: its probe says that it is down */
+};
+
+/* Where a site lives: requests are passed on to it. */
+struct model_origin {
+    struct place place;
+    struct span name;      /* as in `origins`; of one without a name its URL */
+    struct span identity;  /* "origin:shop": of its probe's live state */
+    struct span url;       /* serialised, without a slash at its end */
+    struct span host;      /* of the URL: canonical; IPv6 in its brackets */
+    struct span authority; /* as Host has it */
+    uint16_t port;
+    bool secure;
+    bool verify;
+    bool own_host;        /* Host is its own; else the client's */
+    struct span tls_name; /* in its certificate; IPv6 without brackets */
+    struct span ca;       /* a file, relative to the configuration's; empty: the system's */
+    struct place ca_place;
+    uint32_t connect_timeout_ms;
+    uint32_t response_timeout_ms;
+    uint32_t idle_timeout_ms;
+    uint32_t tunnel_timeout_ms;
+    uint32_t keep_alive_ms; /* 0: none is kept */
+    uint32_t connections_max;
+    struct model_health health; /* failed: detours of `when_origin_fails` begin */
+    bool used;                  /* a rule passes to it, or a detour watches it */
+    struct origin_live *live;
+};
+
 struct model_limits {
     uint32_t header_timeout_ms;
     uint32_t idle_timeout_ms;
@@ -265,6 +312,8 @@ struct model {
     size_t pool_count;
     const struct model_page *pages;
     size_t page_count;
+    const struct model_origin *origins;
+    size_t origin_count;
     const struct model_detour *detours;
     size_t detour_count;
 };

@@ -287,7 +287,7 @@ static bool read_health_path(struct load *load, const struct node *node, const s
     return true;
 }
 
-static bool read_health(struct load *load, const struct node *node, struct model_health *out)
+bool read_health(struct load *load, const struct node *node, struct model_health *out)
 {
     const struct node *at[HEALTH_KEYS];
     if (node_is_word(node, "off")) {

@@ -21,6 +21,7 @@ enum rule_key {
     KEY_TO,
     KEY_POOL,
     KEY_PAGE,
+    KEY_ORIGIN,
     KEY_RESPOND,
     KEY_STATUS,
     KEY_QUERY,
@@ -92,6 +93,9 @@ bool check_captures(struct load *load, const struct node *node, const struct pat
 /* Whether it is one that every request brings: scheme host port path query method. */
 bool variable_is_builtin(struct span name);
 
+/* pool.c: how a server or an origin is probed; `off` too. */
+bool read_health(struct load *load, const struct node *node, struct model_health *out);
+
 /* window.c: everything that says when a detour is open. */
 bool read_window(struct load *load, const struct node *const *at, const struct node *node,
                  struct schedule *out);
@@ -101,8 +105,18 @@ bool read_pages(struct load *load, const struct node *node);
 /* What `page` of an action says: the name of a page of ours, or a URL. */
 bool read_page(struct load *load, const struct node *node, struct model_action *out);
 
+/* origin.c */
+bool read_declared_origins(struct load *load, const struct node *node);
+/* What `origin` of an action says: the name of one of `origins`, or a URL. */
+bool read_passed_origin(struct load *load, const struct node *node, const struct scope *scope,
+                        uint32_t *out);
+/* One that is declared. */
+bool find_origin(struct load *load, struct place place, struct span name, uint32_t *out);
+/* Those that nothing uses. */
+void warn_of_origins(struct load *load);
+
 /* action.c */
-/* One of to, pool, page and respond. *headers is set to the map of fields that a respond
+/* One of to, pool, page, origin and respond. *headers is set to the map of fields that a respond
  * brings beside the rule's own, if it does. */
 bool read_action(struct load *load, const struct node *const *at, struct place place,
                  const struct scope *scope, struct model_action *out, const struct node **headers);

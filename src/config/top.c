@@ -13,6 +13,7 @@ enum top_key {
     TOP_SITES,
     TOP_POOLS,
     TOP_PAGES,
+    TOP_ORIGINS,
     TOP_DETOURS,
     TOP_PROXIES,
     TOP_FORWARDED,
@@ -25,22 +26,11 @@ enum top_key {
     TOP_LIMITS,
     TOP_KEYS
 };
-static const char *const top_keys[TOP_KEYS] = {"listen",
-                                               "tls",
-                                               "workers",
-                                               "sites",
-                                               "pools",
-                                               "pages",
-                                               "detours",
-                                               "trusted_proxies",
-                                               "forwarded_header",
-                                               "allowed_targets",
-                                               "access_log",
-                                               "state",
-                                               "metrics",
-                                               "admin",
-                                               "redirect_by",
-                                               "limits"};
+static const char *const top_keys[TOP_KEYS] = {
+    "listen",          "tls",        "workers", "sites",           "pools",
+    "pages",           "origins",    "detours", "trusted_proxies", "forwarded_header",
+    "allowed_targets", "access_log", "state",   "metrics",         "admin",
+    "redirect_by",     "limits"};
 
 enum limit_key {
     LIMIT_HEADER,
@@ -365,7 +355,8 @@ static void read_proxies(struct load *load, const struct node *proxies,
     }
 }
 
-/* Pools and pages before what names them, sites before detours. Each reader reports for itself. */
+/* Pools, pages and origins before what names them, sites before detours. Each reader reports for
+ * itself. */
 static void read_top(struct load *load, const struct node *root)
 {
     const struct node *at[TOP_KEYS];
@@ -386,8 +377,13 @@ static void read_top(struct load *load, const struct node *root)
     const struct {
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);
-    } parts[] = {{TOP_LOG, read_log},       {TOP_METRICS, read_metrics}, {TOP_ADMIN, read_admin},
-                 {TOP_LIMITS, read_limits}, {TOP_PAGES, read_pages},     {TOP_POOLS, read_pools},
+    } parts[] = {{TOP_LOG, read_log},
+                 {TOP_METRICS, read_metrics},
+                 {TOP_ADMIN, read_admin},
+                 {TOP_LIMITS, read_limits},
+                 {TOP_PAGES, read_pages},
+                 {TOP_POOLS, read_pools},
+                 {TOP_ORIGINS, read_declared_origins},
                  {TOP_SITES, read_sites}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (at[parts[i].key] != NULL) {
@@ -420,6 +416,7 @@ static void load_init(struct load *load, struct arena *scratch, int64_t now_ns,
                           .suggestions_left = hints_max,
                           .pool_names = {.arena = scratch},
                           .page_names = {.arena = scratch},
+                          .origin_names = {.arena = scratch},
                           .site_names = {.arena = scratch},
                           .hosts = {.arena = scratch},
                           .zones = {.arena = problems->arena}}; /* recurrences keep them */
@@ -442,6 +439,8 @@ static void load_run(struct load *load, struct span text)
     load->model->pool_count = load->pool_count;
     load->model->pages = load->pages;
     load->model->page_count = load->page_count;
+    load->model->origins = load->origins;
+    load->model->origin_count = load->origin_count;
     validate(load);
 }
 

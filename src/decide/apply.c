@@ -223,6 +223,11 @@ void apply_action(struct asked *asked, const struct matched *matched,
     case SNAP_ACTION_RESPOND:
         respond(asked, action);
         break;
+    case SNAP_ACTION_ORIGIN:
+        out->origin = action->origin;
+        out->pass = true;
+        out->status = 204;
+        break;
     case SNAP_ACTION_PASS:
     case SNAP_ACTION_NEXT: /* only as `rest`, where the search has gone on */
         out->pass = true;

@@ -85,6 +85,9 @@ struct decision {
     uint32_t site;                    /* SNAP_NONE: none */
     uint32_t rule;                    /* index into the snapshot's rules; SNAP_NONE: none */
     uint32_t server;                  /* index into the snapshot's servers; SNAP_NONE: none */
+    uint32_t origin; /* index into the snapshot's origins: the request is passed on to it as it
+                        was sent, and its answer is the answer. `pass` is set too, for who
+                        passes nothing on: a proxy that only asks. SNAP_NONE: none */
     struct span location;             /* in context->location; empty: none */
     const struct snap_action *action; /* the action that was carried out, or NULL */
     bool pass;                        /* "nothing to do here" */
@@ -110,6 +113,7 @@ static inline void decision_init(struct decision *decision, const struct request
         .site = SNAP_NONE,
         .rule = SNAP_NONE,
         .server = SNAP_NONE,
+        .origin = SNAP_NONE,
         .max_age_s = -1,
         .retry_after_s = -1,
         .client = *peer,

@@ -186,8 +186,30 @@ static void view_returning(const struct schedule *s, const struct windows *windo
     out->next_ns = sooner(step, windows->opens_ns);
 }
 
+/* Nobody knows when it will be let go, or pulled. */
+static void view_triggered(const struct schedule_trigger *trigger, struct schedule_view *out)
+{
+    *out = (struct schedule_view){.state = SCHEDULE_PLANNED,
+                                  .opened_ns = SCHEDULE_NEVER,
+                                  .closes_ns = SCHEDULE_NEVER,
+                                  .opens_ns = SCHEDULE_NEVER,
+                                  .joins_ns = SCHEDULE_NEVER,
+                                  .leaves_ns = SCHEDULE_NEVER,
+                                  .gone_ns = SCHEDULE_NEVER,
+                                  .next_ns = SCHEDULE_NEVER};
+    if (trigger->pulled) {
+        out->state = SCHEDULE_ACTIVE;
+        out->opened_ns = trigger->since_ns;
+        out->share_ppm = schedule_full_ppm;
+    }
+}
+
 void schedule_at(const struct schedule *s, int64_t now_ns, struct schedule_view *out)
 {
+    if (s->trigger != NULL) {
+        view_triggered(s->trigger, out);
+        return;
+    }
     struct windows windows =
         s->repeat != NULL ? repeated_windows(s, now_ns) : single_window(s, now_ns);
     struct schedule_view view = {.opened_ns = windows.any ? windows.opened_ns : SCHEDULE_NEVER,

@@ -18,7 +18,16 @@
 
 enum { schedule_full_ppm = 1000000, schedule_steps = 100 };
 
+/* Something else than the clock that opens a detour: `from: when_origin_fails`. */
+struct schedule_trigger {
+    bool pulled;
+    int64_t since_ns;
+};
+
 struct schedule {
+    /* Open as long as it is pulled, whatever the clock says; from_ns is then SCHEDULE_EVER,
+     * until_ns SCHEDULE_NEVER, and there is nothing else. NULL: the clock alone. */
+    const struct schedule_trigger *trigger;
     int64_t from_ns;  /* SCHEDULE_EVER: since ever, and then there is no repeat and
                          no ramp */
     int64_t until_ns; /* later than from_ns; SCHEDULE_NEVER: an open end, and then there

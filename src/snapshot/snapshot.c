@@ -2,6 +2,7 @@
 /* Opening a block, and finding the site of a host in it. */
 #include "snapshot/snapshot.h"
 
+#include <arpa/inet.h>
 #include <xxhash.h>
 
 uint32_t snapshot_host_hash(struct span host)
@@ -53,4 +54,21 @@ uint32_t snapshot_site_for(const struct snapshot *snapshot, struct span host)
         }
     }
     return site != SNAP_NONE ? site : snapshot->catch_all;
+}
+
+socklen_t snapshot_socket_address(const struct snap_address *address,
+                                  union snap_socket_address *out)
+{
+    *out = (union snap_socket_address){0};
+    if (address_is_v4(address->bytes)) {
+        out->v4.sin_family = AF_INET;
+        out->v4.sin_port = htons((uint16_t)address->port);
+        memcpy(&out->v4.sin_addr, address->bytes + 12, sizeof(out->v4.sin_addr));
+        return sizeof(out->v4);
+    }
+    out->v6.sin6_family = AF_INET6;
+    out->v6.sin6_port = htons((uint16_t)address->port);
+    out->v6.sin6_scope_id = address->scope;
+    memcpy(&out->v6.sin6_addr, address->bytes, sizeof(out->v6.sin6_addr));
+    return sizeof(out->v6);
 }

@@ -12,17 +12,22 @@
 #include "uri/pattern.h"
 #include "uri/template.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #define SNAP_NONE UINT32_MAX
 #define SNAP_MAGIC UINT64_C(0x50414e53525544) /* "DURSNAP" */
 #define SNAP_NEVER INT64_MAX
 
 enum {
-    snap_version = 5,
+    snap_version = 6,
     snap_bytes_max = 1 << 30,
     snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
     snap_server_slots_max = 1 << 16,
     snap_title_bytes_max = 256, /* of a page; and … */
     snap_html_bytes_max = 64 << 10,
+    snap_addresses_max = 16, /* of one origin */
+    snap_authorities_bytes_max = 4 << 20,
 };
 
 /* Bytes in the block; len 0: empty, whatever off says. */
@@ -94,6 +99,7 @@ enum snap_action_kind {
     SNAP_ACTION_WAIT, /* people: to a page of ours */
     SNAP_ACTION_RESPOND,
     SNAP_ACTION_PASS,
+    SNAP_ACTION_ORIGIN, /* through to where the site lives */
 };
 
 struct snap_action {
@@ -105,10 +111,10 @@ struct snap_action {
     struct snap_ref authority; /* literal "scheme://host:port"; empty: it has variables */
     struct snap_ref body; /* of WAIT: the path for readers whose own is too long for a ticket */
     struct snap_ref content_type;
-    uint32_t pool;  /* SNAP_NONE: none */
-    uint32_t strip; /* POOL with `path: strip`: bytes of the normal path to take away */
-    uint32_t page;  /* of WAIT; SNAP_NONE: none */
-    uint32_t reserved;
+    uint32_t pool;         /* SNAP_NONE: none */
+    uint32_t strip;        /* POOL with `path: strip`: bytes of the normal path to take away */
+    uint32_t page;         /* of WAIT; SNAP_NONE: none */
+    uint32_t origin;       /* of ORIGIN; SNAP_NONE: none */
     int64_t retry_after_s; /* -1: none */
 };
 
@@ -199,7 +205,7 @@ struct snap_site {
     uint32_t fallback;     /* rule index of `default` */
     uint32_t https_status; /* 0: no https_redirect */
     uint32_t https_port;
-    uint32_t reserved;
+    uint32_t default_implied; /* nobody has written the default */
     struct snap_cors cors;
     int64_t change_ns; /* when the next detour opens on this site; SNAP_NEVER */
 };
@@ -249,6 +255,41 @@ struct snap_page {
     uint32_t reserved;
 };
 
+/* Where a connection to an origin goes. */
+struct snap_address {
+    uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint32_t port;     /* 1 to 65535 */
+    uint32_t scope;    /* of a link-local address: the interface; else 0 */
+};
+
+enum snap_origin_flags {
+    SNAP_ORIGIN_TLS = 1,
+    SNAP_ORIGIN_VERIFY = 2,   /* its certificate must hold `tls_name` and come from `authorities` */
+    SNAP_ORIGIN_OWN_HOST = 4, /* Host is `authority`; else it is the client's */
+};
+
+/* Where a site lives: whom requests are passed on to (RFC 9110, 3.7). */
+struct snap_origin {
+    struct snap_ref name;        /* for logs and explain: as configured, or its URL */
+    struct snap_ref url;         /* "https://app.internal:8443", without a slash at its end */
+    struct snap_ref authority;   /* "app.internal:8443"; no port where it is the scheme's own */
+    struct snap_ref tls_name;    /* "app.internal", "192.0.2.1", "2001:db8::1": without brackets.
+                                    An address is no name for SNI (RFC 6066, 3) */
+    struct snap_ref authorities; /* certificates in PEM; empty: none, or without TLS */
+    struct snap_list addresses;  /* struct snap_address, in the order in which they are tried;
+                                    none: its name has never been resolved */
+    uint64_t key; /* connections to origins of equal keys are alike, in whatever snapshot: a
+                     hash of flags, url, tls_name and authorities */
+    uint32_t flags;
+    uint32_t line;
+    uint32_t connect_timeout_ms;  /* of one address: TCP and TLS */
+    uint32_t response_timeout_ms; /* from the request's last byte to the answer's head */
+    uint32_t idle_timeout_ms;     /* without a byte of content either way */
+    uint32_t tunnel_timeout_ms;   /* without a byte either way, after 101 */
+    uint32_t keep_alive_ms;       /* how long an idle connection is kept; 0: not at all */
+    uint32_t connections_max;     /* of one worker */
+};
+
 struct snapshot {
     uint64_t magic;
     uint32_t version;
@@ -269,6 +310,7 @@ struct snapshot {
     struct snap_list pools;
     struct snap_list servers;
     struct snap_list pages;
+    struct snap_list origins;
     struct snap_list regexes; /* struct snap_ref: the sources */
 };
 
@@ -319,6 +361,29 @@ static inline const struct snap_page *snapshot_page(const struct snapshot *snaps
 {
     return (const struct snap_page *)snapshot_at(snapshot, snapshot->pages.off) + page;
 }
+
+static inline const struct snap_origin *snapshot_origin(const struct snapshot *snapshot,
+                                                        uint32_t origin)
+{
+    return (const struct snap_origin *)snapshot_at(snapshot, snapshot->origins.off) + origin;
+}
+
+static inline const struct snap_address *snapshot_addresses(const struct snapshot *snapshot,
+                                                            const struct snap_origin *origin,
+                                                            uint32_t *count_out)
+{
+    *count_out = origin->addresses.count;
+    return snapshot_at(snapshot, origin->addresses.off);
+}
+
+/* As connect(2) takes it; gives its length. IPv4 becomes AF_INET. */
+union snap_socket_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+socklen_t snapshot_socket_address(const struct snap_address *address,
+                                  union snap_socket_address *out);
 
 static inline struct span snapshot_regex(const struct snapshot *snapshot, uint32_t regex)
 {

@@ -210,7 +210,7 @@ static bool is_local(struct span path)
 static void check_action(struct check *check, const struct snap_action *action,
                          struct groups groups)
 {
-    require(check, action->kind <= SNAP_ACTION_PASS && status_fits(action));
+    require(check, action->kind <= SNAP_ACTION_ORIGIN && status_fits(action));
     check_ref(check, action->authority);
     check_ref(check, action->body);
     check_ref(check, action->content_type);
@@ -222,6 +222,9 @@ static void check_action(struct check *check, const struct snap_action *action,
     }
     if (action->kind == SNAP_ACTION_POOL) {
         require(check, action->pool < check->snapshot->pools.count);
+    }
+    if (action->kind == SNAP_ACTION_ORIGIN) {
+        require(check, action->origin < check->snapshot->origins.count);
     }
     if (action->kind == SNAP_ACTION_WAIT) {
         require(check, action->page < check->snapshot->pages.count);
@@ -352,6 +355,41 @@ static void check_page(struct check *check, const struct snap_page *page)
     require(check, (uint64_t)page->before.len + page->after.len <= snap_html_bytes_max);
 }
 
+static void check_addresses(struct check *check, struct snap_list list)
+{
+    const struct snap_address *addresses = check_list(check, list, sizeof(*addresses));
+    require(check, list.count <= snap_addresses_max);
+    for (uint32_t i = 0; addresses != NULL && i < list.count; i++) {
+        require(check, addresses[i].port > 0 && addresses[i].port <= UINT16_MAX);
+    }
+}
+
+static void check_origin(struct check *check, const struct snap_origin *origin)
+{
+    const uint32_t flags = SNAP_ORIGIN_TLS | SNAP_ORIGIN_VERIFY | SNAP_ORIGIN_OWN_HOST;
+    check_ref(check, origin->name);
+    check_ref(check, origin->url);
+    check_ref(check, origin->authority);
+    check_ref(check, origin->tls_name);
+    check_ref(check, origin->authorities);
+    check_addresses(check, origin->addresses);
+    require(check, (origin->flags & ~flags) == 0 && origin->authority.len > 0);
+    require(check, (origin->flags & SNAP_ORIGIN_TLS) == 0 || origin->tls_name.len > 0);
+    require(check, origin->authorities.len <= snap_authorities_bytes_max);
+    require(check, origin->connect_timeout_ms > 0 && origin->response_timeout_ms > 0);
+    require(check, origin->idle_timeout_ms > 0 && origin->tunnel_timeout_ms > 0);
+    require(check, origin->connections_max > 0);
+}
+
+static void check_origins(struct check *check)
+{
+    struct snap_list list = check->snapshot->origins;
+    const struct snap_origin *origins = check_list(check, list, sizeof(*origins));
+    for (uint32_t i = 0; origins != NULL && i < list.count && !check->bad; i++) {
+        check_origin(check, &origins[i]);
+    }
+}
+
 static void check_all(struct check *check)
 {
     const struct snapshot *snapshot = check->snapshot;
@@ -379,6 +417,7 @@ static void check_all(struct check *check)
         check_server(check, &servers[i]);
     }
     check_hosts(check);
+    check_origins(check);
 }
 
 const struct snapshot *snapshot_verify(struct span bytes)

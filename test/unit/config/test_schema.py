@@ -65,7 +65,8 @@ def main():
                                       ("rule.c", "rest_keys", "action"),
                                       ("pool.c", "fallback_keys", "fallback"),
                                       ("pool.c", "pool_keys", "pool"),
-                                      ("page.c", "page_keys", "page")]:
+                                      ("page.c", "page_keys", "page"),
+                                      ("origin.c", "origin_keys", "origin")]:
         if reader_keys(source, table) != schema_keys(definition):
             faults.append(f"{table}: {reader_keys(source, table) ^ schema_keys(definition)}")
     if route_keys() != schema_keys("route"):
