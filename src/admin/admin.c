@@ -54,6 +54,7 @@ static void refuse_head(uint16_t status, struct reply *reply)
     admin_refuse(&reply->result, status, "%s",
                  status == 411   ? "say how long the content is: Content-Length"
                  : status == 413 ? "the content is too large"
+                 : status == 503 ? "there is no room beside other large contents; try again"
                  : status == 408 ? "the request did not come in time"
                                  : "this is no request that can be understood");
 }
@@ -145,6 +146,16 @@ static const struct route *choose(struct admin *admin, const struct serve_reques
         return NULL;
     }
     return gate_access(actor, route, reply) ? route : NULL;
+}
+
+size_t admin_admit(void *context, const struct serve_request *asked)
+{
+    struct reply reply = {0};
+    struct segments segments;
+    struct admin_actor actor;
+    const struct route *route = choose(context, asked, &segments, &actor, &reply);
+    admin_result_fini(&reply.result);
+    return route != NULL && route->content == CONTENT_YAML ? admin_text_bytes_max : 0;
 }
 
 /* False: the answer comes later, or is there already; else reply has it. */

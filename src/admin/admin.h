@@ -135,6 +135,11 @@ void admin_free(struct admin **admin);
 struct serve_request;
 void admin_handle(void *context, const struct serve_request *asked, struct response *response);
 
+/* A serve_admit_fn for it: whoever may send a configuration may send one of this size; all
+ * else is content of serve_content_bytes_max at most. */
+enum { admin_text_bytes_max = 64 << 20 };
+size_t admin_admit(void *context, const struct serve_request *asked);
+
 /* The answer to a call that was put off; ends *pending. Takes over what result owns. It may
  * come before admin_call_fn has returned false. */
 void admin_answer(struct admin_pending **pending, struct admin_result *result);

@@ -185,7 +185,7 @@ static bool read_preconditions(struct admin_call *call, const struct request *re
         !text_field(request, SPAN("If-None-Match"), &none)) {
         return bad(reply, "a precondition stands there twice");
     }
-    if (route->tag == TAG_NONE) {
+    if (route->tag < TAG_ALLOWED) {
         bool ignorable = route->access != ACCESS_WRITE || (match.ptr == NULL && none.ptr == NULL);
         return ignorable || bad(reply, "there is no entity tag here that could match");
     }

@@ -30,8 +30,9 @@ enum {
 
 enum { parameter_count = 5, limit_default = 100, limit_max = 1000 };
 
-/* What a resource has: nothing, an ETag, an ETag that who writes must name. */
-enum route_tag { TAG_NONE, TAG_ALLOWED, TAG_NEEDED };
+/* What a resource has: nothing, an ETag that the answer gives, one that who writes may
+ * name, one that who writes must name. */
+enum route_tag { TAG_NONE, TAG_GIVEN, TAG_ALLOWED, TAG_NEEDED };
 
 /* One operation: the router and the OpenAPI document are both made of this. */
 struct route {

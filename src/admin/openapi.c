@@ -50,7 +50,7 @@ static json_t *field_parameter(const char *name, bool required, const char *desc
 
 static void push_preconditions(struct draft *draft, json_t *list, const struct route *route)
 {
-    if (route->tag == TAG_NONE) {
+    if (route->tag < TAG_ALLOWED) {
         return;
     }
     if (route->access == ACCESS_WRITE) {
@@ -147,7 +147,7 @@ static bool may_answer(const struct route *route, uint16_t status)
     case 415:
         return route->content != CONTENT_NONE;
     case 412:
-        return write && route->tag != TAG_NONE;
+        return write && route->tag >= TAG_ALLOWED;
     case 422:
         return write || route->content != CONTENT_NONE;
     case 428:

@@ -49,7 +49,7 @@ const struct route admin_routes[] = {
      .summary = "One change of the history", READ, .answer_schema = "Change"},
     {.path = CHANGE "/revert", .method = METHOD_POST, .operation = ADMIN_REVERT_CHANGE,
      .id = "revert", .summary = "Puts back what was before a change", WRITE,
-     .parameters = PARAMETERS_WRITE},
+     .parameters = PARAMETERS_WRITE, .tag = TAG_GIVEN},
     {.path = "/v1/sites", .method = METHOD_GET, .operation = ADMIN_LIST_SITES, .id = "listSites",
      .summary = "The sites of the configuration", READ, .answer_schema = "Sites"},
     {.path = "/v1/pools", .method = METHOD_GET, .operation = ADMIN_LIST_POOLS, .id = "listPools",

@@ -6,9 +6,16 @@
 #include "base/log.h"
 #include "serve/serve.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+static_assert((int)admin_text_bytes_max == (int)config_bytes_max,
+              "what can be a file can be compared with it");
+
+/* Of contents on their way: one of the largest, and its head. */
+enum { contents_bytes_max = admin_text_bytes_max + (128 << 10) };
 
 static const struct serve_limits limits = {
     .header_timeout_ms = 10000,
@@ -219,6 +226,7 @@ enum err api_new(struct ev_loop *loop, const struct api_core *core, struct api *
         return err;
     }
     server_want_content(api->server, serve_content_bytes_max);
+    server_admit_content(api->server, admin_admit, contents_bytes_max);
     *out = api;
     return ERR_NONE;
 }

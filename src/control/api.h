@@ -19,6 +19,7 @@ struct api_status {
     uint32_t workers;
     const char *file;
     const char *folder; /* of the store; NULL: none */
+    bool file_good;     /* as it was when it was read last */
 };
 
 /* What it needs of the one who owns the configuration. */

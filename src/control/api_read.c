@@ -167,6 +167,16 @@ static json_t *count_detours(const struct turn *t)
                      counts[SCHEDULE_OVER], "live", live, "off", off);
 }
 
+/* Of the newest change; 0: there was none, or nobody can tell. */
+static uint64_t newest_change(struct turn *t)
+{
+    struct store_change *items = NULL;
+    size_t count = 0;
+    bool known = t->api->store != NULL &&
+                 store_history(t->api->store, 0, 1, &t->arena, &items, &count) == ERR_NONE;
+    return known && count > 0 ? items[0].number : 0;
+}
+
 void api_get_status(struct turn *t)
 {
     const struct configuration *current = t->api->core.current(t->api->core.context);
@@ -174,10 +184,11 @@ void api_get_status(struct turn *t)
     t->api->core.status(t->api->core.context, &status);
     json_t *workers = json_pack("{s:i, s:b}", "count", (int)status.workers, "acknowledged",
                                 status.acknowledged == status.generation);
-    json_t *file =
-        json_pack("{s:s, s:o}", "file", status.file, "loaded", view_time(current->read_ns));
-    json_t *store = json_pack("{s:o}", "path",
-                              status.folder != NULL ? json_string(status.folder) : json_null());
+    json_t *file = json_pack("{s:s, s:o, s:b}", "file", status.file, "loaded",
+                             view_time(current->read_ns), "ok", status.file_good);
+    json_t *store = json_pack("{s:o, s:I}", "path",
+                              status.folder != NULL ? json_string(status.folder) : json_null(),
+                              "changes", (json_int_t)newest_change(t));
     turn_give(t, 200,
               json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "version", DETOUR_VERSION, "generation",
                         (json_int_t)status.generation, "workers", workers, "configuration", file,

@@ -67,11 +67,15 @@ static void core_reload(void *context)
 static void core_status(void *context, struct api_status *out)
 {
     const struct control *c = context;
+    const struct counters_common *common =
+        c->counters != NULL ? counters_common(c->counters) : NULL;
     *out = (struct api_status){.generation = c->generation,
                                .acknowledged = c->acknowledged,
                                .workers = c->counters != NULL ? counters_workers(c->counters) : 0,
                                .file = c->path,
-                               .folder = c->state.folder};
+                               .folder = c->state.folder,
+                               .file_good =
+                                   common != NULL && counter_get(&common->reload_success) != 0};
 }
 
 /* Detours of run time that are over go by themselves, and the history says when. */

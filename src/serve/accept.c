@@ -41,18 +41,36 @@ bool server_peer_user(const struct serve_request *asked, uint32_t *uid_out)
     return true;
 }
 
-/* A connection that has been idle for a while gives way to a new one. */
+/* The one that has been waiting for this longest, for as long at least; NULL: none. */
+static struct conn *longest(struct server *server, enum wait wait, uint32_t least_ms)
+{
+    struct conn *oldest = wait_empty(server, wait) ? NULL : wait_first(server, wait);
+    bool enough = oldest != NULL && (uint32_t)(server->now_ms - oldest->since_ms) >= least_ms;
+    return enough ? oldest : NULL;
+}
+
+/* Who asks an API asks at once, and few may: so silence gives way at once there, or whoever
+ * opens connections and says nothing would lock the operator out. What has begun to speak
+ * gets a second; what waits for an answer of ours stays. */
+static struct conn *unwanted(struct server *server)
+{
+    static const enum wait begun[] = {WAIT_LINGER, WAIT_BODY, WAIT_HEADER};
+    bool api = server->content_max > 0;
+    struct conn *found = longest(server, WAIT_IDLE, api ? 0 : reclaim_idle_ms);
+    for (size_t i = 0; api && found == NULL && i < sizeof(begun) / sizeof(*begun); i++) {
+        found = longest(server, begun[i], reclaim_idle_ms);
+    }
+    return found;
+}
+
+/* A connection that nobody misses gives way to a new one. */
 static bool reclaim(struct server *server)
 {
-    if (wait_empty(server, WAIT_IDLE)) {
-        return false;
+    struct conn *conn = unwanted(server);
+    if (conn != NULL) {
+        conn_close(conn);
     }
-    struct conn *oldest = wait_first(server, WAIT_IDLE);
-    if ((uint32_t)(server->now_ms - oldest->since_ms) < reclaim_idle_ms) {
-        return false;
-    }
-    conn_close(oldest);
-    return true;
+    return conn != NULL;
 }
 
 static void open_spare(struct server *server)

@@ -136,6 +136,8 @@ static void wait_for_bytes(struct conn *conn, struct span rest)
         timeout_touch(conn, WAIT_IDLE);
     } else if (conn->state == CONN_BODY) {
         timeout_progress(conn, WAIT_BODY, 0);
+    } else if (conn->state == CONN_CONTENT) {
+        timeout_progress(conn, WAIT_HEADER, 0);
     }
     watch(conn, EV_READ);
 }
@@ -154,6 +156,7 @@ static void begin_linger(struct conn *conn)
         return;
     }
     conn_drop_held(conn);
+    content_end(conn);
     input_batch(conn, false);
     conn->state = CONN_LINGER;
     conn->skipped_bytes = 0;
@@ -322,6 +325,7 @@ void conn_close(struct conn *conn)
     struct acceptor *acceptor = conn->acceptor;
     struct server *server = acceptor->server;
     body_end(conn);
+    content_end(conn);
     http1_forget(conn);
     http2_end(conn);
     end_tls(conn);

@@ -98,6 +98,15 @@ static enum next answer_request(struct conn *conn, struct span rest, size_t *use
     return next == NEXT_CLOSE ? finish(conn, span_from(rest, body_used)) : next;
 }
 
+static void say_continue(struct conn *conn)
+{
+    struct server *server = conn_server(conn);
+    if (server->head.request.expect_continue && !conn->continued) {
+        conn->continued = true;
+        buffer_put(&server->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
+}
+
 /* Whether the content is still on its way. rest: what follows the head. */
 static bool content_missing(struct conn *conn, struct span rest)
 {
@@ -107,10 +116,7 @@ static bool content_missing(struct conn *conn, struct span rest)
         rest.len >= request->content_length) {
         return false;
     }
-    if (request->expect_continue && !conn->continued) {
-        conn->continued = true;
-        buffer_put(&server->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
-    }
+    say_continue(conn);
     return true;
 }
 
@@ -120,8 +126,8 @@ static enum next answer_with_content(struct conn *conn, struct span rest, size_t
     struct server *server = conn_server(conn);
     const struct request *request = &server->head.request;
     conn->continued = false;
-    if (request->body == BODY_CHUNKED || request->content_length > server->content_max) {
-        refuse(conn, request->body == BODY_CHUNKED ? 411 : 413, false);
+    if (request->body == BODY_CHUNKED) {
+        refuse(conn, 411, false);
         return NEXT_LINGER;
     }
     size_t len = (size_t)request->content_length;
@@ -130,8 +136,45 @@ static enum next answer_with_content(struct conn *conn, struct span rest, size_t
     return next == NEXT_CLOSE ? finish(conn, span_from(rest, len)) : next;
 }
 
-static enum next take_head(struct conn *conn, struct span rest, size_t *used)
+static bool is_large(const struct server *server)
 {
+    const struct request *request = &server->head.request;
+    return server->content_max > 0 && request->body == BODY_LENGTH &&
+           request->content_length > server->content_max;
+}
+
+static enum next begin_content(struct conn *conn, struct span head)
+{
+    uint16_t refused = content_begin(conn, head);
+    if (refused != 0) {
+        refuse(conn, refused, false);
+        return NEXT_LINGER;
+    }
+    say_continue(conn);
+    return NEXT_READ;
+}
+
+static enum next take_content(struct conn *conn, struct span bytes, size_t *used)
+{
+    size_t taken = 0;
+    bool whole = content_take(conn, bytes, &taken);
+    *used += taken;
+    if (!whole) {
+        return NEXT_READ;
+    }
+    conn->continued = false;
+    conn->state = CONN_HEAD;
+    struct span content = content_whole(conn);
+    enum next next = answer(conn, content, !conn_server(conn)->head.request.keep_alive);
+    content_end(conn);
+    return next == NEXT_CLOSE ? finish(conn, span_from(bytes, taken)) : next;
+}
+
+static enum next take_head(struct conn *conn, struct span head, struct span rest, size_t *used)
+{
+    if (is_large(conn_server(conn))) {
+        return begin_content(conn, head);
+    }
     return conn_server(conn)->content_max > 0 ? answer_with_content(conn, rest, used)
                                               : answer_request(conn, rest, used);
 }
@@ -150,7 +193,7 @@ static bool take_request(struct conn *conn, struct span bytes, size_t *used, enu
             return false;
         }
         *used += head_len;
-        *next = take_head(conn, span_from(bytes, head_len), used);
+        *next = take_head(conn, span_slice(bytes, 0, head_len), span_from(bytes, head_len), used);
         return true;
     case H1_BAD:
         refuse(conn, status, false);
@@ -175,6 +218,8 @@ enum next http1_input(struct conn *conn, struct span bytes, size_t *used_out)
     for (unsigned taken = 0; next == NEXT_READ && used < bytes.len; taken++) {
         if (conn->state == CONN_BODY) {
             next = body_skip(conn, span_from(bytes, used), &used);
+        } else if (conn->state == CONN_CONTENT) {
+            next = take_content(conn, span_from(bytes, used), &used);
         } else if (taken == requests_per_turn || conn->pending != NULL || conn->broken) {
             next = NEXT_AGAIN;
         } else if (!take_request(conn, span_from(bytes, used), &used, &next)) {

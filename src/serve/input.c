@@ -61,6 +61,8 @@ static void received(struct conn *conn, struct span bytes, size_t fresh)
     }
     if (conn->state == CONN_BODY) {
         timeout_progress(conn, WAIT_BODY, fresh);
+    } else if (conn->state == CONN_CONTENT) {
+        timeout_progress(conn, WAIT_HEADER, fresh);
     }
     protocol_input(conn, bytes);
 }

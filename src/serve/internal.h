@@ -4,7 +4,8 @@
  *   accept.c ──▶ input.c ──▶ protocol.c ──▶ http1.c or http2.c ──▶ output.c
  *                reads, and  which one      bytes to answers      seals, and
  *                opens                      body.c: what nobody   sends
- *                   ▲                       wants                    │
+ *                   ▲                       wants; content.c: what  │
+ *                   │                       is too large for a read  │
  *                   └──── conn.c: what to do when they are sent ◀────┘
  *                         timeout.c: one list for each kind of waiting
  *
@@ -39,13 +40,14 @@ enum { sealed_output_bytes = tls_flight_bytes_max + output_bytes };
 
 /* What a connection reads now. */
 enum conn_state {
-    CONN_PROXY,  /* the header of the PROXY protocol */
-    CONN_TLS,    /* a handshake */
-    CONN_FIRST,  /* the first bytes, which say what is spoken */
-    CONN_HEAD,   /* a head, or nothing yet */
-    CONN_BODY,   /* a body that is skipped; its answer has gone out */
-    CONN_HTTP2,  /* frames */
-    CONN_LINGER, /* whatever comes, until the client closes too (RFC 9112, 9.6) */
+    CONN_PROXY,   /* the header of the PROXY protocol */
+    CONN_TLS,     /* a handshake */
+    CONN_FIRST,   /* the first bytes, which say what is spoken */
+    CONN_HEAD,    /* a head, or nothing yet */
+    CONN_CONTENT, /* a large content, for a handler that wants it */
+    CONN_BODY,    /* a body that is skipped; its answer has gone out */
+    CONN_HTTP2,   /* frames */
+    CONN_LINGER,  /* whatever comes, until the client closes too (RFC 9112, 9.6) */
 };
 
 /* What a connection waits for. It is in exactly one of these lists. */
@@ -111,6 +113,7 @@ struct conn {
     struct tls_stream *tls;    /* NULL: clear */
     struct h2_session *h2;     /* NULL: HTTP/1.1 */
     struct serve_later *later; /* the answer that it waits for; NULL: none */
+    struct content *content;   /* that is being gathered; NULL: none */
     struct h1_body body;
     uint64_t skipped_bytes; /* of this body, or since the half-close */
     int64_t started_ns;     /* when the first byte of a head that is held came; 0: none */
@@ -145,7 +148,10 @@ struct server {
     struct serve_limits limits;
     serve_handler_fn handler;
     void *context;
-    size_t content_max; /* 0: nobody wants what requests carry */
+    size_t content_max;   /* 0: nobody wants what requests carry */
+    serve_admit_fn admit; /* of larger ones; NULL: none */
+    size_t contents_max;
+    size_t contents_bytes; /* that are gathered, or room for them */
     struct counters_worker *counters;
     struct acceptor *acceptors;
     struct h2_engine *h2; /* NULL: nobody has spoken HTTP/2 yet */
@@ -266,6 +272,18 @@ bool body_linger(struct conn *conn, struct span bytes);
 void body_cut(struct conn *conn);
 /* The connection ends: says what has become of the body, if that is still open. */
 void body_end(struct conn *conn);
+
+/* content.c */
+
+/* A content that is larger than content_max comes behind this head, which also stands in
+ * the server. The status to refuse it with; 0: it is gathered from here. */
+uint16_t content_begin(struct conn *conn, struct span head);
+/* Takes what belongs to it. True: that was all. */
+bool content_take(struct conn *conn, struct span bytes, size_t *used);
+/* All of it, good until content_end; the head stands in the server again. */
+struct span content_whole(struct conn *conn);
+/* Nothing where none is gathered. */
+void content_end(struct conn *conn);
 
 /* http1.c */
 

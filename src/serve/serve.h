@@ -60,9 +60,18 @@ void server_free(struct server **server);
 
 /* For an API: requests come with their content, at most content_max bytes (413 else; 411
  * when nobody says how long it is), and clients that ask get 100 (RFC 9110, 10.1.1). Such a
- * server speaks HTTP/1.1 only. To be called before it listens. */
+ * server speaks HTTP/1.1 only. Where there are as many connections as may be, one that says
+ * nothing gives way to a new one at once, and one that has said a part of a request after a
+ * second. To be called before it listens. */
 enum { serve_content_bytes_max = 64 << 10 };
 void server_want_content(struct server *server, size_t content_max);
+
+/* Which requests may carry more than that: how much this one may, whose head is there and
+ * whose content is not; called once for each that says it carries more. */
+typedef size_t (*serve_admit_fn)(void *context, const struct serve_request *request);
+/* The contents of all requests on their way take at most total_max bytes, heads included;
+ * one that does not fit beside the others is a 503, one that admit does not let in a 413. */
+void server_admit_content(struct server *server, serve_admit_fn admit, size_t total_max);
 
 /* An answer that comes later: the handler leaves response->status at 0 and its connection
  * waits; requests behind this one too. Only where content is wanted. NULL: no memory. */

@@ -101,6 +101,13 @@ void server_want_content(struct server *server, size_t content_max)
     server->content_max = content_max;
 }
 
+void server_admit_content(struct server *server, serve_admit_fn admit, size_t total_max)
+{
+    assert(server->content_max > 0);
+    server->admit = admit;
+    server->contents_max = total_max;
+}
+
 void server_set_tls(struct server *server, struct tls_context *context)
 {
     tls_context_free(&server->tls);

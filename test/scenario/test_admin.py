@@ -367,7 +367,7 @@ def test_a_name_that_exists(shared):
 def test_without_a_state_nothing_can_be_changed(detour):
     admin = Admin(detour(with_stanzas(("one", "r"), config=CONFIG.replace("state: state", ""))))
     assert admin.states() == {"shop/one": "active"}
-    assert admin.good("GET", "/v1/status").json["store"] == {"path": None}
+    assert admin.good("GET", "/v1/status").json["store"] == {"path": None, "changes": 0}
     for method, path, content in [
         ("PUT", admin.path("d"), admin.detour()), ("DELETE", admin.path("one"), None), ("DELETE", "/v1/detours", None),
         ("POST", admin.path("one") + "/extend", {"for": "1h"}), ("POST", "/v1/changes/1/revert", None),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from adminapi import CONFIG, Admin, back, kill_control, later, with_stanzas
-from detourlib import FOREVER, SLACK, Closed, Conn, Probe, alive, free_port, request_bytes, wait_until
+from detourlib import FOREVER, SLACK, Closed, Conn, Probe, alive, free_port, request_bytes, run, wait_until
 
 GONE = (OSError, Closed)
 
@@ -437,6 +437,88 @@ def test_slow_clients_hold_nobody_up(admin):
     assert admin.states() == {}
     for conn in slow:
         conn.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"G", b"PUT /v1/detours/shop/d HTTP/1.1\r\nHost: localhost\r\nContent-Le"])
+def test_silent_clients_lock_nobody_out(admin, said):
+    """As many as there may be at all; those that have said a part give way after a second."""
+    silent = [Conn(admin.address) for _ in range(64)]
+    for conn in silent:
+        if said:
+            conn.send(said)
+    tries = 0
+
+    def asked():
+        nonlocal tries
+        tries += 1
+        try:
+            return admin.ask("GET", "/v1/status")
+        except GONE:
+            return None
+
+    wait_until(asked, what="an answer beside silent clients")
+    assert said or tries == 1
+    admin.on("d")
+    admin.off("d")
+    for conn in silent:
+        conn.close()
+
+
+def test_silent_strangers_lock_nobody_out_over_tcp(detour):
+    server = detour(CONFIG)
+    local = Admin(server)
+    token = local.good("PUT", "/v1/tokens/reader", {"scope": "read"}).json["token"]
+    local.close()
+    address = ("127.0.0.1", free_port())
+    server.write(CONFIG.replace("unix:$DIR/admin.sock", "http://%s:%d" % address))
+    server.signal(signal.SIGHUP)
+    back(Admin(server, address, token))
+    silent = [Conn(address) for _ in range(200)]
+    assert Admin(server, address, token).ask("GET", "/v1/status").status == 200
+    for conn in silent:
+        conn.close()
+
+
+YAML = {"Content-Type": "text/yaml"}
+
+
+def test_a_large_file_can_be_compared(admin, folder):
+    """And nobody else may send as much: neither to another resource nor without a right to."""
+    comment = "# " + "x" * 77 + "\n"
+    large = admin.server.whole(CONFIG.replace("https://home", "https://hut")) + comment * (1 + (1 << 20) // len(comment))
+    assert len(large) > 1 << 20
+    changed = [{"what": "changed", "resource": "route", "name": "shop/any"}]
+    assert admin.good("POST", "/v1/diff", large.encode(), YAML).json["changes"] == changed
+    with Conn(admin.address) as conn:
+        conn.send(request_bytes("POST", "/v1/diff", {**YAML, "Expect": "100-continue", "Content-Length": str(len(large))},
+                                host="localhost"))
+        assert conn.response().status == 100
+        assert conn.send(large).response().status == 200
+    admin.close()
+    path = folder / "large.yaml"
+    path.write_text(large)
+    done = run("diff", "-c", path, "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["changes"] == changed, done.stderr
+    admin.server.file.write_text(large)
+    admin.reload()
+    assert admin.where() == "hut.example/x"
+
+    def refused(fields):
+        with Conn(admin.address) as conn:
+            head = {"Content-Length": str(len(large)), **fields}
+            conn.send(request_bytes("POST", "/v1/diff", head, host="localhost"))
+            return conn.response().status
+
+    assert refused({**YAML, "Content-Length": str((64 << 20) + 1)}) == 413
+    assert refused({**YAML, "Origin": "http://evil.example"}) == 413
+    r = admin.ask("PUT", admin.path("d"), b"{" + b" " * 70000 + b"}", {"If-None-Match": "*"})
+    assert r.status == 413
+    # Of two that would be too large together one has to wait for the other.
+    with Conn(admin.address) as first:
+        first.send(request_bytes("POST", "/v1/diff", {**YAML, "Content-Length": str(64 << 20)}, host="localhost"))
+        assert wait_until(lambda: refused(YAML) == 503, what="the first one on its way")
+    wait_until(lambda: admin.ask("POST", "/v1/diff", large.encode(), YAML).status == 200, what="room again")
+    assert admin.where() == "hut.example/x"
 
 
 def test_pipelined_changes_are_answered_in_order(admin):

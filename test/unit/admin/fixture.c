@@ -18,16 +18,20 @@
 
 #define STATE                                                                                   \
     "{\"site\":\"shop\",\"name\":\"a\",\"state\":\"active\",\"source\":\"live\",\"share\":100," \
-    "\"opened\":\"2026-12-01T01:00:00Z\",\"closes\":null,\"detour\":{\"to\":\"https://a/\"}}"
-#define CHANGED                                                                                  \
-    "{\"number\":7,\"time\":\"2026-12-01T01:00:00Z\",\"subject\":\"detour\",\"key\":\"shop/a\"," \
-    "\"cause\":\"command\",\"who\":{\"via\":\"socket\",\"uid\":0,\"name\":\"root\"},"            \
-    "\"before\":{\"kind\":\"none\",\"detour\":null},\"after\":{\"kind\":\"off\"}}"
+    "\"overrides_file\":false,\"overdue\":false,\"opened\":\"2026-12-01T01:00:00Z\","           \
+    "\"closes\":null,\"opens\":null,\"change\":7,\"detour\":{\"to\":\"https://a/\"}}"
+#define CHANGED                                                                                    \
+    "{\"number\":7,\"time\":\"2026-12-01T01:00:00Z\",\"subject\":\"detour\",\"key\":\"shop/a\","   \
+    "\"cause\":\"command\",\"who\":{\"via\":\"socket\",\"uid\":0,\"name\":\"root\"},"              \
+    "\"reverts\":null,\"owner\":\"\",\"why\":\"\",\"before\":{\"kind\":\"none\",\"detour\":null}," \
+    "\"after\":{\"kind\":\"off\",\"detour\":null}}"
+
+#define TOKEN "{\"name\":\"ci\",\"scope\":\"read\",\"created\":\"2026-12-01T01:00:00Z\""
 
 const char *good_body(int operation)
 {
     static const char *const bodies[ADMIN_OPERATIONS] = {
-        [ADMIN_LIST_DETOURS] = "{\"detours\":[" STATE "]}",
+        [ADMIN_LIST_DETOURS] = "{\"generation\":1,\"detours\":[" STATE "]}",
         [ADMIN_GET_DETOUR] = STATE,
         [ADMIN_PUT_DETOUR] = STATE,
         [ADMIN_DELETE_DETOUR] = STATE,
@@ -36,14 +40,20 @@ const char *good_body(int operation)
         [ADMIN_LIST_CHANGES] = "{\"changes\":[" CHANGED "],\"next\":null}",
         [ADMIN_GET_CHANGE] = CHANGED,
         [ADMIN_REVERT_CHANGE] = "null",
-        [ADMIN_LIST_SITES] = "{\"sites\":[{\"name\":\"shop\",\"hosts\":[\"shop.example\"]}]}",
+        [ADMIN_LIST_SITES] = "{\"sites\":[{\"name\":\"shop\",\"hosts\":[\"shop.example\"],"
+                             "\"routes\":1,\"detours\":0}]}",
         [ADMIN_LIST_POOLS] = "{\"pools\":[{\"name\":\"eu\",\"servers\":[]}]}",
-        [ADMIN_STATUS] = "{\"version\":\"0\"}",
+        [ADMIN_STATUS] =
+            "{\"version\":\"0\",\"generation\":1,\"workers\":{\"count\":2,\"acknowledged\":true},"
+            "\"configuration\":{\"file\":\"f\",\"loaded\":\"2026-12-01T01:00:00Z\",\"ok\":true},"
+            "\"store\":{\"path\":null,\"changes\":0},\"detours\":{\"planned\":0,\"active\":0,"
+            "\"held\":0,"
+            "\"over\":0,\"live\":0,\"off\":0}}",
         [ADMIN_DIFF] = "{\"changes\":[{\"what\":\"added\",\"resource\":\"site\",\"name\":\"a\"}]}",
         [ADMIN_RELOAD] = "{\"generation\":2}",
-        [ADMIN_LIST_TOKENS] = "{\"tokens\":[{\"name\":\"ci\",\"scope\":\"read\"}]}",
-        [ADMIN_PUT_TOKEN] = "{\"name\":\"ci\",\"scope\":\"read\",\"token\":\"detour_x\"}",
-        [ADMIN_DELETE_TOKEN] = "{\"name\":\"ci\"}",
+        [ADMIN_LIST_TOKENS] = "{\"tokens\":[" TOKEN "}]}",
+        [ADMIN_PUT_TOKEN] = TOKEN ",\"token\":\"detour_x\"}",
+        [ADMIN_DELETE_TOKEN] = TOKEN "}",
         [ADMIN_READY] = "{\"ready\":true}",
     };
     return bodies[operation];

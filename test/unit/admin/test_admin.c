@@ -33,7 +33,7 @@ struct row {
 };
 
 static const struct row resources[] = {
-    {"all", 0, "GET /v1/detours" LOCAL, NULL, 200, ADMIN_LIST_DETOURS, {"{\"detours\":[{"}},
+    {"all", 0, "GET /v1/detours" LOCAL, NULL, 200, ADMIN_LIST_DETOURS, {"\"detours\":[{"}},
     {"one", 0, "GET /v1/detours/shop/a" LOCAL, NULL, 200, ADMIN_GET_DETOUR, {"ETag: \"7\"\r\n"}},
     {"on", 0, "PUT /v1/detours/shop/a" LOCAL JSON NEW, ON, 200, ADMIN_PUT_DETOUR, {"\"state\""}},
     {"new", 0, "PUT /v1/detours/shop/new" LOCAL JSON NEW, ON, 201, .called = ADMIN_PUT_DETOUR},

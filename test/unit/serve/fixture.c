@@ -16,6 +16,15 @@
 
 static uint8_t large_body[fixture_large_bytes];
 
+uint64_t fixture_sum(struct span bytes)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        sum += (i + 1) * bytes.ptr[i];
+    }
+    return sum;
+}
+
 static void handle(void *context, const struct serve_request *asked, struct response *response)
 {
     struct fixture *fixture = context;
@@ -23,6 +32,8 @@ static void handle(void *context, const struct serve_request *asked, struct resp
     fixture->handled++;
     fixture->last_duration_ns = asked->duration_ns;
     fixture->last_peer = *asked->peer;
+    fixture->last_content_len = asked->content.len;
+    fixture->last_content_sum = fixture_sum(asked->content);
     response->status = 200;
     response->content_type = SPAN("text/plain");
     if (asked->bad_status != 0) {

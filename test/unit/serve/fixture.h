@@ -18,6 +18,8 @@ struct fixture {
     unsigned bad;
     uint16_t last_bad_status;
     int64_t last_duration_ns;
+    size_t last_content_len;
+    uint64_t last_content_sum; /* of each byte times its place, from 1 */
     struct client last_peer;
     unsigned emptied;
     char body[64];
@@ -32,6 +34,9 @@ void fixture_init_limits(struct fixture *fixture, const struct serve_limits *lim
                          bool proxy_protocol);
 void fixture_fini(struct fixture *fixture);
 struct serve_limits fixture_limits(void);
+
+/* As last_content_sum. */
+uint64_t fixture_sum(struct span bytes);
 
 /* Turns the loop as long as there is something to do without waiting. */
 void fixture_turn(struct fixture *fixture);
