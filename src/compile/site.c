@@ -126,6 +126,7 @@ struct snap_list compile_sites(struct compile *compile)
             .routes = compile_routes(compile, from),
             .https_status = from->https_redirect ? from->https_status : 0,
             .https_port = from->https_port,
+            .default_implied = from->default_implied,
             .cors = compile_cors(compile, &from->cors),
             .change_ns = openings_soonest(&compile->openings, i, &any_request),
         };

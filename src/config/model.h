@@ -172,6 +172,7 @@ struct model_site {
     const struct model_rule *routes;
     size_t route_count;
     struct model_rule fallback; /* `default`; 404 when the file says nothing */
+    bool default_implied;       /* the file says nothing */
     struct model_cors cors;
 };
 

@@ -265,6 +265,7 @@ static bool read_site(struct load *load, const struct node *node, struct model_s
     good = check_https_hosts(load, at[SITE_HTTPS], site) && good;
     good = read_routes(load, at[SITE_ROUTES], site) && good;
     good = read_default(load, at[SITE_DEFAULT], &scope, &site->fallback) && good;
+    site->default_implied = at[SITE_DEFAULT] == NULL;
     site->fallback.name = SPAN("default");
     site->fallback.identity = load_printf(load, "%.*s/default", SPAN_ARG(site->name));
     return (at[SITE_CORS] == NULL || read_cors(load, at[SITE_CORS], &site->cors)) && good;

@@ -2,6 +2,7 @@
 /* The top level of the file, and the order in which its parts are read. */
 #include "config/rule.h"
 
+#include "config/listen.h"
 #include "config/override.h"
 #include "config/tls.h"
 #include "uri/location.h"
@@ -45,96 +46,6 @@ static const char *const limit_keys[LIMIT_KEYS] = {
     "header_timeout", "idle_timeout", "write_timeout", "lingering", "connections", "drain_timeout"};
 
 enum { hour_ms = 3600000, connections_ceiling = 1000000 };
-static const char default_listener[] = "http://127.0.0.1:8307";
-
-/* ---- listen ---- */
-
-static bool parse_listener(struct load *load, const struct node *node, struct listener *out)
-{
-    const char *reason = "it is not understood";
-    if (node->kind != NODE_SCALAR || node->text.len == 0) {
-        return read_refuse(load, node, "an address like http://0.0.0.0:8307");
-    }
-    if (listener_parse(node->text, out, &reason) != ERR_NONE) {
-        problems_error(load->problems, node->place, "cannot listen on \"%.*s\": %s",
-                       SHOW(node->text), reason);
-        return false;
-    }
-    return true;
-}
-
-static bool read_listener(struct load *load, const struct node *node, struct listener *out)
-{
-    static const char *const keys[] = {"address", "proxy_protocol"};
-    const struct node *at[2];
-    bool proxy = false;
-    if (node->kind != NODE_MAP) {
-        return parse_listener(load, node, out);
-    }
-    if (!read_map(load, node, "a listener", keys, 2, at)) {
-        return false;
-    }
-    if (at[0] == NULL) {
-        problems_error(load->problems, node->place,
-                       "a listener needs an `address`, like `address: http://0.0.0.0:8307`");
-        return false;
-    }
-    bool good = at[1] == NULL || read_bool(load, at[1], &proxy);
-    good = parse_listener(load, at[0], out) && good;
-    out->proxy_protocol = proxy;
-    return good;
-}
-
-static bool listener_is_new(struct load *load, const struct node *node,
-                            const struct listener *items, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (listener_same_address(&items[i], &items[count])) {
-            problems_error(load->problems, node->place,
-                           "the address %s stands twice under `listen`; keep one", items[i].text);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool default_listen(struct load *load, struct listener *items)
-{
-    const char *reason;
-    if (listener_parse(span_cstr(default_listener), &items[0], &reason) != ERR_NONE) {
-        return false;
-    }
-    load->model->listeners = items;
-    load->model->listener_count = 1;
-    return true;
-}
-
-static bool read_listen(struct load *load, const struct node *node)
-{
-    bool good = true;
-    size_t count = 0;
-    size_t wanted = list_count(node);
-    if (wanted > listeners_max) {
-        return read_refuse(load, node, "a list of at most 64 addresses");
-    }
-    struct listener *items = load_alloc(load, wanted + 1, sizeof(*items));
-    if (items == NULL) {
-        return false;
-    }
-    if (wanted == 0) {
-        return default_listen(load, items);
-    }
-    for (const struct node *item = list_first(node); item != NULL; item = list_next(node, item)) {
-        if (read_listener(load, item, &items[count]) && listener_is_new(load, item, items, count)) {
-            count++;
-        } else {
-            good = false;
-        }
-    }
-    load->model->listeners = items;
-    load->model->listener_count = count;
-    return good;
-}
 
 /* ---- metrics and the log ---- */
 
@@ -365,7 +276,7 @@ static void read_top(struct load *load, const struct node *root)
     if (!read_map(load, root, "the file", top_keys, TOP_KEYS, at)) {
         return;
     }
-    read_listen(load, at[TOP_LISTEN]);
+    read_listen(load, at[TOP_LISTEN], at[TOP_PROXIES]);
     read_tls(load, at[TOP_LISTEN], at[TOP_TLS]);
     if (at[TOP_WORKERS] != NULL) {
         read_workers(load, at[TOP_WORKERS]);

@@ -52,6 +52,13 @@ static struct span detail(const struct decision *decision)
         return SPAN("The target of this redirect would be too long.");
     case REASON_LOCATION_ESCAPES:
         return SPAN("This path would lead outside of where it may be redirected.");
+    case REASON_UNTRUSTED:
+        return SPAN("Whoever asks here about requests of others must stand under trusted_proxies.");
+    case REASON_NO_ORIGINAL:
+        return SPAN("This is asked about other requests, and the fields that say which one are "
+                    "not there.");
+    case REASON_ORIGINAL_DIFFERS:
+        return SPAN("The fields that say which request this is about do not agree.");
     default:
         return (struct span){0};
     }

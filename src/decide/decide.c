@@ -257,8 +257,8 @@ static bool asks_for_server(const struct request *request)
     return request->path.len == 1 && request->path.ptr[0] == '*';
 }
 
-void decide(struct decide_context *context, const struct request *request,
-            const struct client *peer, int64_t now_ns, struct decision *out)
+static struct asked asked_of(struct decide_context *context, const struct request *request,
+                             int64_t now_ns, struct decision *out)
 {
     struct asked asked = {.context = context,
                           .snapshot = context->snapshot,
@@ -266,16 +266,36 @@ void decide(struct decide_context *context, const struct request *request,
                           .now_ns = now_ns,
                           .decision = out};
     asked.budget.steps = regex_steps_per_request;
-    decision_init(out, request, peer);
-    if (!hear_proxies(&asked, peer)) {
-        return;
-    }
-    if (asks_for_server(request)) {
+    return asked;
+}
+
+static inline void decide_asked(struct asked *asked)
+{
+    struct decision *out = asked->decision;
+    if (asks_for_server(asked->request)) {
         out->reason = REASON_OPTIONS;
         out->status = 204;
-    } else if (is_misdirected(&asked)) {
+    } else if (is_misdirected(asked)) {
         decision_refuse(out, REASON_MISDIRECTED, 421);
-    } else if (find_site(&asked) && normalise(&asked)) {
-        decide_on_site(&asked);
+    } else if (find_site(asked) && normalise(asked)) {
+        decide_on_site(asked);
     }
+}
+
+void decide(struct decide_context *context, const struct request *request,
+            const struct client *peer, int64_t now_ns, struct decision *out)
+{
+    struct asked asked = asked_of(context, request, now_ns, out);
+    decision_init(out, request, peer);
+    if (hear_proxies(&asked, peer)) {
+        decide_asked(&asked);
+    }
+}
+
+void decide_known(struct decide_context *context, const struct request *request,
+                  const struct client *client, int64_t now_ns, struct decision *out)
+{
+    struct asked asked = asked_of(context, request, now_ns, out);
+    decision_init(out, request, client);
+    decide_asked(&asked);
 }

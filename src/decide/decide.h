@@ -72,6 +72,10 @@ enum reason {
     REASON_WAIT_METHOD,      /* of those two with another method: 405 */
     REASON_TICKET,           /* below /.well-known/detour/, but without a good ticket: 404 */
     REASON_BAD_REQUEST,      /* refused before there was a decision */
+    REASON_UNTRUSTED,        /* a question about another request, by nobody whom we trust: 403 */
+    REASON_NO_ORIGINAL,      /* … that does not say which request: 400 */
+    REASON_ORIGINAL_DIFFERS, /* … that says it twice, and not the same: 400 */
+    REASON_ACTIVE,           /* whether a detour is active was asked, and it is told */
 };
 /* "route", "no site", …: for logs and explain. */
 struct span reason_text(enum reason reason);
@@ -158,3 +162,6 @@ struct decide_trace {
 /* now_ns: wall clock. */
 void decide(struct decide_context *context, const struct request *request,
             const struct client *peer, int64_t now_ns, struct decision *out);
+/* The same for a request whose client, host and port are known: no proxy is heard any more. */
+void decide_known(struct decide_context *context, const struct request *request,
+                  const struct client *client, int64_t now_ns, struct decision *out);

@@ -39,6 +39,10 @@ static inline void matched_init(struct matched *matched, const struct snap_rule 
 enum match match_ruleset(struct asked *asked, const struct snap_ruleset *set,
                          struct matched *matched, uint32_t *rule_out, bool *rest_out);
 
+/* match.c: whether a rule is about this path, whoever asks: no condition is looked at, and a
+ * rule for some hosts only is about none. */
+enum match match_path(struct asked *asked, const struct snap_rule *rule);
+
 /* match.c: each variable in the authority of the action's target has one of the values
  * that the rule lists for it. */
 bool labels_listed(const struct asked *asked, const struct matched *matched,

@@ -205,16 +205,40 @@ static enum lost patterns_lost(struct asked *asked, struct matched *matched, boo
     return host == MATCH_YES ? LOST_NOT : LOST_HOST;
 }
 
-static enum lost exemptions_lost(struct asked *asked, const struct snap_rule *rule, bool *limit)
+static enum match match_except(struct asked *asked, const struct snap_rule *rule)
 {
     const struct snap_pattern *except = snapshot_at(asked->snapshot, rule->except.off);
     struct pattern_groups ignored;
     for (uint32_t i = 0; i < rule->except.count; i++) {
         enum match match = match_pattern(asked, &except[i], asked->path.norm, &ignored);
         if (match != MATCH_NO) {
-            *limit = match == MATCH_LIMIT;
-            return LOST_EXCEPT;
+            return match;
         }
+    }
+    return MATCH_NO;
+}
+
+enum match match_path(struct asked *asked, const struct snap_rule *rule)
+{
+    struct span prefix = snapshot_text(asked->snapshot, rule->prefix);
+    struct pattern_groups ignored;
+    if (rule->host.block.len > 0 || (prefix.len > 0 && !prefix_matches(prefix, asked->path.norm))) {
+        return MATCH_NO;
+    }
+    enum match path = match_pattern(asked, &rule->path, asked->path.norm, &ignored);
+    if (path != MATCH_YES) {
+        return path;
+    }
+    enum match except = match_except(asked, rule);
+    return except == MATCH_NO ? MATCH_YES : except == MATCH_YES ? MATCH_NO : except;
+}
+
+static enum lost exemptions_lost(struct asked *asked, const struct snap_rule *rule, bool *limit)
+{
+    enum match except = match_except(asked, rule);
+    if (except != MATCH_NO) {
+        *limit = except == MATCH_LIMIT;
+        return LOST_EXCEPT;
     }
     if (client_in(asked, rule->bypass_clients) || any_cookie_holds(asked, rule->bypass_cookies)) {
         return LOST_BYPASS;

@@ -26,6 +26,10 @@ struct span reason_text(enum reason reason)
         [REASON_WAIT_METHOD] = "wait page has no such method",
         [REASON_TICKET] = "no such ticket",
         [REASON_BAD_REQUEST] = "bad request",
+        [REASON_UNTRUSTED] = "asked by nobody whom trusted_proxies lists",
+        [REASON_NO_ORIGINAL] = "asked about no request",
+        [REASON_ORIGINAL_DIFFERS] = "asked about two requests",
+        [REASON_ACTIVE] = "asked whether a detour is active",
     };
     return span_cstr(texts[reason]);
 }

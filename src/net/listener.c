@@ -2,6 +2,7 @@
 /* Addresses to listen on: from text, to text, and to sockets. */
 #include "net/listener.h"
 
+#include "base/buffer.h"
 #include "base/cidr.h"
 
 #include <errno.h>
@@ -133,20 +134,82 @@ enum err listener_parse(struct span text, struct listener *out, const char **rea
 
 static const struct span proxy_suffix = {(const uint8_t *)" proxy", 6};
 
+/* " answer D O PPP SSS": of fixed length, so that it can be told from the end of a path. */
+static const struct span answer_word = {(const uint8_t *)" answer ", 8};
+enum { answer_suffix_bytes = 19 };
+
+static bool answers_plainly(const struct listener_answer *answer)
+{
+    return !answer->decision && answer->pass_status == 0;
+}
+
+static void put_three(struct buffer *out, uint16_t number)
+{
+    buffer_byte(out, (uint8_t)('0' + number / 100 % 10));
+    buffer_byte(out, (uint8_t)('0' + number / 10 % 10));
+    buffer_byte(out, (uint8_t)('0' + number % 10));
+}
+
+static void put_answer(struct buffer *out, const struct listener_answer *answer)
+{
+    buffer_put(out, answer_word);
+    buffer_byte(out, answer->decision ? '1' : '0');
+    buffer_byte(out, ' ');
+    buffer_byte(out, (uint8_t)('0' + answer->original));
+    buffer_byte(out, ' ');
+    put_three(out, answer->pass_status);
+    buffer_byte(out, ' ');
+    put_three(out, answer->detour_status);
+}
+
+/* Takes the suffix off *line. False: there is one, and it is no good. */
+static bool take_answer(struct span *line, struct listener_answer *out)
+{
+    uint64_t original;
+    uint64_t pass;
+    uint64_t detour;
+    if (line->len < answer_suffix_bytes) {
+        return true;
+    }
+    size_t from = line->len - answer_suffix_bytes;
+    struct span text = span_from(*line, from);
+    if (!span_starts(text, answer_word)) {
+        return true;
+    }
+    text = span_from(text, answer_word.len);
+    if (!span_decimal(span_slice(text, 2, 3), LISTENER_ORIGINAL_PATH, &original) ||
+        !span_decimal(span_slice(text, 4, 7), 599, &pass) ||
+        !span_decimal(span_slice(text, 8, 11), 599, &detour)) {
+        return false;
+    }
+    *out = (struct listener_answer){.decision = text.ptr[0] == '1',
+                                    .original = (uint8_t)original,
+                                    .pass_status = (uint16_t)pass,
+                                    .detour_status = (uint16_t)detour};
+    line->len = from;
+    return true;
+}
+
 size_t listener_encode(const struct listener *listener, char out[listener_line_max])
 {
-    size_t len = strlen(listener->text);
-    memcpy(out, listener->text, len);
+    struct buffer line = buffer_over((uint8_t *)out, listener_line_max);
+    buffer_put(&line, span_cstr(listener->text));
     if (listener->proxy_protocol) {
-        memcpy(out + len, proxy_suffix.ptr, proxy_suffix.len);
-        len += proxy_suffix.len;
+        buffer_put(&line, proxy_suffix);
     }
-    return len;
+    if (!answers_plainly(&listener->answer)) {
+        put_answer(&line, &listener->answer);
+    }
+    return line.len;
 }
 
 enum err listener_decode(struct span line, struct listener *out)
 {
     const char *reason;
+    struct listener_answer answer = {0};
+    if (!take_answer(&line, &answer)) {
+        return ERR_SYNTAX;
+    }
     bool proxy = span_ends(line, proxy_suffix);
     if (proxy) {
         line.len -= proxy_suffix.len;
@@ -154,6 +217,7 @@ enum err listener_decode(struct span line, struct listener *out)
     enum err err = listener_parse(line, out, &reason);
     if (err == ERR_NONE) {
         out->proxy_protocol = proxy;
+        out->answer = answer;
     }
     return err;
 }

@@ -16,10 +16,27 @@ enum {
                          * carries descriptors */
 };
 
+/* Where a subrequest says what it is about (http/subrequest.h has the same, in that order). */
+enum listener_original {
+    LISTENER_ORIGINAL_ANY,
+    LISTENER_ORIGINAL_FORWARDED,
+    LISTENER_ORIGINAL_URL,
+    LISTENER_ORIGINAL_PATH,
+};
+
+/* What is answered there. All 0: requests as they come, and "nothing to do" is 204. */
+struct listener_answer {
+    bool decision;          /* requests are a proxy's questions about other ones */
+    uint8_t original;       /* enum listener_original */
+    uint16_t pass_status;   /* that means "nothing to do"; 0: 204 */
+    uint16_t detour_status; /* of all other answers of a decision; 0: their own */
+};
+
 struct listener {
     char text[listener_text_max]; /* as configured; what names it */
     bool proxy_protocol;          /* every connection begins with a PROXY header */
     bool secure;                  /* https: TLS, behind the PROXY header if there is one */
+    struct listener_answer answer;
     socklen_t address_len;
     union {
         struct sockaddr any;
@@ -35,7 +52,7 @@ struct listener {
 enum err listener_parse(struct span text, struct listener *out, const char **reason);
 
 /* One line of text for a message, without a newline, and back. */
-enum { listener_line_max = listener_text_max + 8 };
+enum { listener_line_max = listener_text_max + 32 };
 size_t listener_encode(const struct listener *listener, char out[listener_line_max]);
 enum err listener_decode(struct span line, struct listener *out);
 

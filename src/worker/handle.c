@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "http/field.h"
+#include "worker/question.h"
 
 static void count_request(struct worker *worker, const struct serve_request *asked,
                           const struct decision *decision, uint16_t status)
@@ -61,10 +62,11 @@ static uint32_t duration_us(const struct serve_request *asked)
     return (uint32_t)((asked->duration_ns + sound_ns) / 1000);
 }
 
+/* request: the one that was decided on. */
 static void log_request(struct worker *worker, const struct serve_request *asked,
-                        const struct decision *decision, const struct response *response)
+                        const struct request *request, const struct decision *decision,
+                        const struct response *response)
 {
-    const struct request *request = asked->request;
     struct record record = {
         .time_ns = asked->now_ns,
         .client_port = decision->client.port,
@@ -97,17 +99,28 @@ static void log_request(struct worker *worker, const struct serve_request *asked
 void handle_request(void *context, const struct serve_request *asked, struct response *response)
 {
     struct worker *worker = context;
+    const struct listener_answer *told = &asked->listener->answer;
+    const struct request *request = asked->request;
+    struct subrequest about;
     struct decision decision;
     if (asked->bad_status != 0) {
         /* Counted and logged like a request that has a decision. */
         decision_init(&decision, asked->request, asked->peer);
         decision_refuse(&decision, REASON_BAD_REQUEST, asked->bad_status);
+    } else if (told->decision) {
+        request = question_decide(worker, asked, &about, &decision);
     } else {
         decide(&worker->decide, asked->request, asked->peer, asked->now_ns, &decision);
     }
-    answer_from_decision(&worker->decide, asked->request, &decision, &worker->answer, response);
+    answer_from_decision(&worker->decide, request, &decision, &worker->answer, response);
+    if (told->decision) {
+        question_answer(worker, asked, &decision, response);
+    }
+    if (decision.pass && told->pass_status != 0) {
+        response->status = told->pass_status;
+    }
     count_request(worker, asked, &decision, response->status);
     if (ring_wanted(worker->ring)) {
-        log_request(worker, asked, &decision, response);
+        log_request(worker, asked, request, &decision, response);
     }
 }

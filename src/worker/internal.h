@@ -49,6 +49,8 @@ struct worker {
     struct decide_context decide;
     struct answer_scratch answer;
     uint8_t log_path[record_string_max]; /* where path and query do not stand together */
+    uint32_t active;                     /* the rule that a health check has found */
+    uint8_t detour_status[4];
 };
 
 /* adopt.c */
