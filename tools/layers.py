@@ -39,10 +39,11 @@ MAY_INCLUDE = {
     ],
     "logger": ["base", "net", "sandbox", "shared"],
     "fetch": ["base"],
+    "events": ["base", "tls", "schedule", "fetch"],
     "health": ["base", "shared", "fetch"],
     "control": [
         "base", "uri", "http", "net", "tls", "sandbox", "shared", "schedule", "config", "snapshot",
-        "compile", "serve", "admin", "fetch", "health", "store", "page",
+        "compile", "serve", "admin", "fetch", "events", "health", "store", "page",
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
 }
@@ -50,7 +51,7 @@ MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "worker", "control", "fetch", "health"],
+    "ev.h": ["serve", "worker", "control", "events", "fetch", "health"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
