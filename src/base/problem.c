@@ -50,6 +50,15 @@ void problems_warning(struct problems *problems, struct place place, const char 
     va_end(args);
 }
 
+void problems_add_all(struct problems *problems, const struct problems *others)
+{
+    size_t error_count = problems->error_count + others->error_count;
+    for (size_t i = 0; i < others->count; i++) {
+        problems_add(problems, others->items[i]);
+    }
+    problems->error_count = error_count; /* also of those that there was no memory for */
+}
+
 static int compare_places(const void *left, const void *right)
 {
     const struct problem *a = left;

@@ -39,6 +39,9 @@ void problems_error(struct problems *problems, struct place place, const char *f
 void problems_warning(struct problems *problems, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Appends those of others, whose texts must live as long. */
+void problems_add_all(struct problems *problems, const struct problems *others);
+
 /* By line and column, errors and warnings mixed as they stand in the file. */
 void problems_sort(struct problems *problems);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The detours: list. */
+/* One detour. */
 #include "config/rule.h"
 
-#include "config/override.h"
 #include "http/field.h"
 
 /* ---- bypass and except ---- */
@@ -111,28 +110,14 @@ static bool read_detour_site(struct load *load, const struct node *at_site, cons
 }
 
 static bool read_detour_name(struct load *load, const struct node *at_name, const struct node *node,
-                             struct names *names, struct model_detour *detour)
+                             struct model_detour *detour)
 {
-    uint32_t line;
     if (at_name == NULL) {
         problems_error(load->problems, node->place,
                        "a detour needs a `name`, which logs and `explain` call it by");
         return false;
     }
-    if (!read_name(load, at_name, &detour->rule.name)) {
-        return false;
-    }
-    enum err err = names_add(names, detour->rule.name, node->place.line, &line);
-    if (err == ERR_RANGE) {
-        const char *where = line > 0 ? arena_printf(load->scratch, "the one in line %u", line)
-                                     : "one that was switched on at run time";
-        problems_error(load->problems, at_name->place,
-                       "the detour name `%.*s` is taken by %s; give it another",
-                       SHOW(detour->rule.name), where != NULL ? where : "another one");
-        return false;
-    }
-    load->no_memory = load->no_memory || err != ERR_NONE;
-    return true;
+    return read_name(load, at_name, &detour->rule.name);
 }
 
 static bool read_why(struct load *load, const struct node *const *at, const struct node *node,
@@ -146,8 +131,7 @@ static bool read_why(struct load *load, const struct node *const *at, const stru
     return (at[KEY_OWNER] == NULL || read_string(load, at[KEY_OWNER], &detour->owner)) && good;
 }
 
-static bool read_detour(struct load *load, const struct node *node, struct names *names,
-                        struct model_detour *detour)
+bool read_detour(struct load *load, const struct node *node, struct model_detour *detour)
 {
     const struct node *at[DETOUR_KEYS];
     struct scope scope = {.detour = true};
@@ -155,7 +139,7 @@ static bool read_detour(struct load *load, const struct node *node, struct names
     if (!read_map(load, node, "a detour", rule_keys, DETOUR_KEYS, at)) {
         return false;
     }
-    bool good = read_detour_name(load, at[KEY_NAME], node, names, detour);
+    bool good = read_detour_name(load, at[KEY_NAME], node, detour);
     if (read_detour_site(load, at[KEY_SITE], node, detour)) {
         scope.site = &load->sites[detour->site];
     } else {
@@ -170,61 +154,10 @@ static bool read_detour(struct load *load, const struct node *node, struct names
         detour->rule.identity =
             load_printf(load, "%.*s/detours/%.*s", SPAN_ARG(load->sites[detour->site].name),
                         SPAN_ARG(detour->rule.name));
+        detour->end_place = at[KEY_UNTIL] != NULL ? at[KEY_UNTIL]->place
+                            : at[KEY_FOR] != NULL ? at[KEY_FOR]->place
+                                                  : (struct place){0};
+        detour->leads_here = detour_leads_here(load, detour);
     }
-    return good;
-}
-
-/* One of run time stands in no line: its problems begin with its name. */
-static void name_problems(struct problems *problems, size_t first, struct span key)
-{
-    for (size_t i = first; i < problems->count && key.len > 0; i++) {
-        const char *text = arena_printf(problems->arena, "detour %.*s of run time: %s", SHOW(key),
-                                        problems->items[i].text);
-        problems->items[i].text = text != NULL ? text : problems->items[i].text;
-    }
-}
-
-static bool read_one(struct load *load, const struct node *node, struct names *names,
-                     const struct provenance *origin, struct model_detour *detours)
-{
-    struct model_detour *detour = &detours[load->model->detour_count];
-    size_t problems = load->problems->count;
-    bool good = read_detour(load, node, names, detour);
-    name_problems(load->problems, problems, origin->key);
-    if (good) {
-        detour->json = origin->json;
-        detour->stanza = origin->stanza;
-        detour->live = origin->key.len > 0;
-        load->model->detour_count++;
-    }
-    return good;
-}
-
-bool read_detours(struct load *load, const struct node *node)
-{
-    static const struct node none = {.kind = NODE_LIST};
-    struct names names = {.arena = load->scratch};
-    node = node != NULL ? node : &none;
-    if (!read_is_list(load, node)) {
-        return false;
-    }
-    size_t live_max = load->overrides != NULL ? load->overrides->count : 0;
-    struct model_detour *detours = load_alloc(load, node->count + live_max, sizeof(*detours));
-    if (detours == NULL) {
-        return false;
-    }
-    bool good = true;
-    size_t at = 0;
-    struct provenance origin;
-    for (const struct node *item = node->first; item != NULL; item = item->next) {
-        const struct node *said = override_of(load, item, &origin);
-        good = (said == NULL || read_one(load, said, &names, &origin, detours)) && good;
-    }
-    /* Those of run time that the file does not know. */
-    for (const struct node *said = override_next(load, &at, &origin); said != NULL;
-         said = override_next(load, &at, &origin)) {
-        good = read_one(load, said, &names, &origin, detours) && good;
-    }
-    load->model->detours = detours;
     return good;
 }

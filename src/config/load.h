@@ -19,7 +19,7 @@ struct origin {
 struct load {
     struct problems *problems;
     struct arena *arena;   /* of the model */
-    struct arena *scratch; /* freed at the end of the load */
+    struct arena *scratch; /* freed at the end of the reading */
     int64_t now_ns;
     struct model *model;
 
@@ -35,9 +35,8 @@ struct load {
     struct model_site *sites;
     size_t site_count;
     struct names site_names;
-    struct names hosts;                /* to the index of their site */
-    struct model_overrides *overrides; /* NULL: none */
-    size_t catch_all_site;             /* SIZE_MAX: none */
+    struct names hosts;    /* to the index of their site */
+    size_t catch_all_site; /* SIZE_MAX: none */
 
     const struct origin *allowed;
     size_t allowed_count;
@@ -46,7 +45,8 @@ struct load {
     struct place clients_place; /* of the first look at client addresses; line 0: none */
 
     struct path_scratch *path_scratch;
-    uint8_t *location; /* room for location_bytes_max */
+    uint8_t *location;     /* room for location_bytes_max */
+    struct search *search; /* of loop.c */
     struct zones zones;
     uint32_t suggestions_left;
     bool no_memory;

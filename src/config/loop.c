@@ -13,7 +13,9 @@
 enum {
     hops_max = 10,
     sample_bytes_max = 2048,
-    steps_max = 3000000, /* comparisons of one load: bounds the time at about a second */
+    walk_bytes_max = 1 << 20,
+    servers_tried_max = 100,
+    steps_max = 3000000, /* comparisons of one search: bounds the time at about a second */
     step_of_regex = 100,
 };
 
@@ -485,32 +487,36 @@ static bool is_reached(struct search *search, struct walk *walk, const struct mo
     return answering(search, walk, &walk->hops[0], &ignored) == walk->hops[0].rule;
 }
 
+/* Whether a sample for the walk's first rule is sent to a host of this file. */
+static bool first_hop(struct search *search, struct walk *walk, size_t server, struct found *found,
+                      struct hop *next)
+{
+    struct hop *hop = &walk->hops[0];
+    const struct model_site *site = &walk->load->sites[hop->site];
+    struct span location;
+    return sample_path(walk, hop->rule, &hop->path) &&
+           start_host(search, walk, hop->rule, site, hop->path, found, &hop->host) &&
+           location_of(search, walk, hop, found, server, &location) &&
+           arrive(search, walk, location, next);
+}
+
 static void try_rule(struct search *search, const struct model_rule *rule, uint32_t site,
                      const struct model_detour *detour, size_t server)
 {
     struct load *load = search->load;
     struct arena arena;
     struct found found;
-    arena_init(&arena, 1 << 20);
+    arena_init(&arena, walk_bytes_max);
     struct walk walk = {.load = load, .arena = &arena, .detour = detour, .count = 1};
     walk.from_ns = detour != NULL ? full_from(detour) : INT64_MIN;
     walk.until_ns = detour != NULL ? full_until(detour) : TIME_NEVER;
-    struct hop *hop = &walk.hops[0];
-    *hop = (struct hop){.rule = rule, .site = site};
-    struct span location;
+    walk.hops[0] = (struct hop){.rule = rule, .site = site};
     struct hop next;
-    bool leads_here =
-        sample_path(&walk, rule, &hop->path) &&
-        start_host(search, &walk, rule, &load->sites[site], hop->path, &found, &hop->host) &&
-        location_of(search, &walk, hop, &found, server, &location) &&
-        arrive(search, &walk, location, &next);
-    if (leads_here && is_reached(search, &walk, detour)) {
+    if (first_hop(search, &walk, server, &found, &next) && is_reached(search, &walk, detour)) {
         follow(search, &walk, found, server);
     }
     arena_fini(&arena);
 }
-
-enum { servers_tried_max = 100 };
 
 static void check_rule(struct search *search, const struct model_rule *rule, uint32_t site,
                        const struct model_detour *detour)
@@ -536,20 +542,57 @@ static void check_rule(struct search *search, const struct model_rule *rule, uin
     }
 }
 
-void check_loops(struct load *load)
+/* With as many steps as there are for one kind of rules. */
+static struct search *begin_search(struct load *load)
 {
-    struct search *search = load_scratch(load, 1, sizeof(*search));
-    if (search == NULL) {
-        return;
+    if (load->search == NULL) {
+        load->search = load_alloc(load, 1, sizeof(*load->search));
     }
-    search->load = load;
-    search->steps_left = steps_max;
-    search->path_scratch = load->path_scratch;
-    for (size_t i = 0; i < load->model->detour_count; i++) {
+    if (load->search != NULL) {
+        load->search->load = load;
+        load->search->steps_left = steps_max;
+        load->search->path_scratch = load->path_scratch;
+    }
+    return load->search;
+}
+
+bool detour_leads_here(struct load *load, const struct model_detour *detour)
+{
+    const struct model_action *action = &detour->rule.action;
+    struct search *search = begin_search(load);
+    size_t servers = action->kind == ACTION_POOL ? load->pools[action->pool].server_count : 1;
+    bool redirects =
+        action->kind == ACTION_TO || action->kind == ACTION_PAGE || action->kind == ACTION_POOL;
+    bool here = false;
+    for (size_t i = 0; search != NULL && redirects && i < servers && i < servers_tried_max && !here;
+         i++) {
+        struct found found;
+        struct hop next;
+        struct arena arena;
+        arena_init(&arena, walk_bytes_max);
+        struct walk walk = {.load = load, .arena = &arena, .count = 1};
+        walk.hops[0] = (struct hop){.rule = &detour->rule, .site = detour->site};
+        here = first_hop(search, &walk, i, &found, &next);
+        arena_fini(&arena);
+    }
+    return here;
+}
+
+void check_loops_of_detours(struct load *load)
+{
+    struct search *search = begin_search(load);
+    for (size_t i = 0; search != NULL && i < load->model->detour_count; i++) {
         const struct model_detour *detour = &load->model->detours[i];
-        check_rule(search, &detour->rule, detour->site, detour);
+        if (detour->leads_here) {
+            check_rule(search, &detour->rule, detour->site, detour);
+        }
     }
-    for (size_t i = 0; i < load->site_count; i++) {
+}
+
+void check_loops_of_routes(struct load *load)
+{
+    struct search *search = begin_search(load);
+    for (size_t i = 0; search != NULL && i < load->site_count; i++) {
         const struct model_site *site = &load->sites[i];
         for (size_t k = 0; k < site->route_count; k++) {
             check_rule(search, &site->routes[k], (uint32_t)i, NULL);

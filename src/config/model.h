@@ -122,9 +122,11 @@ struct model_detour {
     struct model_tests bypass_cookies; /* any one of them is enough */
     struct span reason;
     struct span owner;
-    struct span json; /* as it was read, for those who show it */
-    uint64_t stanza;  /* hash of what the file says of it; 0: nothing */
-    bool live;        /* run time says so, not the file */
+    struct place end_place; /* of until or for */
+    bool leads_here;        /* to a host of this very file, so that a loop is possible */
+    struct span json;       /* as it was read, for those who show it */
+    uint64_t stanza;        /* hash of what the file says of it; 0: nothing */
+    bool live;              /* run time says so, not the file */
 };
 
 /* What run time says of one detour. */
@@ -326,3 +328,27 @@ const struct model *model_load(struct span text, int64_t now_ns, struct problems
 /* The same, with what run time says instead of some detours, or beside them. */
 const struct model *model_load_live(struct span text, struct model_overrides *overrides,
                                     int64_t now_ns, struct problems *problems);
+
+/* A text that was read once, so that what run time changes in it need not cost reading all
+ * of it again (doc/internals/changes.md). */
+struct model_text;
+struct stanza;
+
+/* What was read for a model of what run time says. */
+struct model_live {
+    struct stanza **items;
+    size_t count;
+};
+
+/* Reads all but what run time says. The text, and all that is made of it, lives in the
+ * arena. NULL: no memory; what is wrong is told by model_of_text. */
+struct model_text *model_text_read(struct span text, struct arena *arena, const char *file);
+/* What model_load_live gives, to the byte, for the text. What stands in *live as it was read
+ * for a model of the same text is taken over; then *live holds what the model needs of it,
+ * whatever becomes of the model, and must outlive it, as the text must. */
+const struct model *model_of_text(struct model_text *text, struct model_overrides *overrides,
+                                  int64_t now_ns, struct problems *problems,
+                                  struct model_live *live);
+/* Another one that needs the same. ERR_MEMORY. */
+enum err model_live_share(const struct model_live *live, struct model_live *out);
+void model_live_fini(struct model_live *live);

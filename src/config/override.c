@@ -6,6 +6,7 @@
 
 #include "config/json.h"
 #include "config/read.h"
+#include "config/rule.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -38,27 +39,28 @@ static struct span member(const struct node *node, const char *key)
     return (struct span){0};
 }
 
-/* The place of the override of a stanza; SIZE_MAX: there is none. What is wrong with its
- * name or site is for its reader to say. */
-static size_t find_override(struct load *load, const struct node *node)
+/* As run time calls it. What is wrong with its name or site is for its reader to say. */
+static struct span key_of(struct load *load, const struct node *node)
 {
-    const struct model_overrides *overrides = load->overrides;
     struct span site = member(node, "site");
-    struct span name = member(node, "name");
     uint32_t index = 0;
     if (site.len > 0 && names_find(&load->site_names, site, &index)) {
         site = load->sites[index].name;
     } else if (site.len == 0 && load->site_count == 1) {
         site = load->sites[0].name;
     }
-    for (size_t i = 0; i < overrides->count; i++) {
-        struct span key = overrides->items[i].key;
-        if (key.len == site.len + 1 + name.len && span_starts(key, site) &&
-            key.ptr[site.len] == '/' && span_ends(key, name)) {
-            return i;
+    return load_printf(load, "%.*s/%.*s", SPAN_ARG(site), SPAN_ARG(member(node, "name")));
+}
+
+static struct place name_place(const struct node *node)
+{
+    for (const struct node *item = node->kind == NODE_MAP ? node->first : NULL; item != NULL;
+         item = item->next) {
+        if (span_eq(item->key->text, SPAN("name"))) {
+            return item->place;
         }
     }
-    return SIZE_MAX;
+    return node->place;
 }
 
 /* Lines of a text that nobody has before him say nothing. */
@@ -73,14 +75,6 @@ static void forget_places(struct node *node)
     }
 }
 
-static const struct node *read_override(struct load *load, const struct model_override *override)
-{
-    struct node *root =
-        (struct node *)(uintptr_t)yaml_read(override->json, load->scratch, load->problems);
-    forget_places(root);
-    return root;
-}
-
 void overrides_forget(struct model_overrides *overrides)
 {
     for (size_t i = 0; overrides != NULL && i < overrides->count; i++) {
@@ -89,46 +83,81 @@ void overrides_forget(struct model_overrides *overrides)
     }
 }
 
-const struct node *override_of(struct load *load, const struct node *node, struct provenance *out)
+/* Its problems are its own, to be told each time it is used. */
+static void read_alone(struct load *load, const struct node *node, struct stanza *out)
 {
-    struct span json = canonical(load, node);
-    *out = (struct provenance){.json = json, .stanza = hash_of(json)};
-    size_t at = load->overrides != NULL ? find_override(load, node) : SIZE_MAX;
-    if (at == SIZE_MAX) {
-        return node;
-    }
-    struct model_override *override = &load->overrides->items[at];
-    override->seen = true;
-    override->stands = load->overrides->stands(override, out->stanza);
-    if (!override->stands) {
-        return node;
-    }
-    if (override->off) {
-        return NULL;
-    }
-    out->key = override->key;
-    out->json = load_copy(load, override->json);
-    return read_override(load, override);
+    struct problems *problems = load->problems;
+    struct place clients_place = load->clients_place;
+    load->problems = &out->problems;
+    load->clients_place = (struct place){0};
+    out->good = read_detour(load, node, &out->detour);
+    out->name_place = name_place(node);
+    out->clients_place = load->clients_place;
+    out->detour.json = out->json;
+    load->problems = problems;
+    load->clients_place = clients_place;
 }
 
-const struct node *override_next(struct load *load, size_t *at, struct provenance *out)
+void stanza_read(struct load *load, const struct node *node, struct stanza *out)
 {
-    struct model_overrides *overrides = load->overrides;
-    for (; overrides != NULL && *at < overrides->count; ++*at) {
-        struct model_override *override = &overrides->items[*at];
-        if (override->seen) {
-            continue;
-        }
-        override->seen = true;
-        override->stands = overrides->stands(override, 0);
-        const struct node *node =
-            override->stands && !override->off ? read_override(load, override) : NULL;
-        if (node != NULL) {
-            *out =
-                (struct provenance){.key = override->key, .json = load_copy(load, override->json)};
-            ++*at;
-            return node;
-        }
+    struct span json = canonical(load, node);
+    *out = (struct stanza){.key = key_of(load, node), .json = json, .hash = hash_of(json)};
+    problems_init(&out->problems, load->arena, load->problems->file);
+    read_alone(load, node, out);
+}
+
+/* It stands in no line: its problems begin with its name. */
+static void name_problems(struct stanza *stanza)
+{
+    for (size_t i = 0; i < stanza->problems.count; i++) {
+        struct problem *problem = &stanza->problems.items[i];
+        const char *text = arena_printf(stanza->problems.arena, "detour %.*s of run time: %s",
+                                        SHOW(stanza->key), problem->text);
+        problem->text = text != NULL ? text : problem->text;
     }
-    return NULL;
+}
+
+static void fill_live(struct load *load, const struct model_override *override,
+                      struct stanza *stanza)
+{
+    stanza->users = 1;
+    stanza->key = load_copy(load, override->key);
+    stanza->json = load_copy(load, override->json);
+    stanza->detour.live = true;
+    problems_init(&stanza->problems, load->arena, load->problems->file);
+    struct node *root =
+        (struct node *)(uintptr_t)yaml_read(stanza->json, load->scratch, &stanza->problems);
+    if (root != NULL) {
+        forget_places(root);
+        read_alone(load, root, stanza);
+        stanza->detour.live = true;
+    }
+    name_problems(stanza);
+}
+
+struct stanza *stanza_read_live(struct load *load, const struct model_override *override,
+                                bool shared)
+{
+    struct arena *arena = load->arena;
+    struct stanza *stanza =
+        shared ? calloc(1, sizeof(*stanza)) : load_alloc(load, 1, sizeof(*stanza));
+    if (stanza == NULL) {
+        load->no_memory = true;
+        return NULL;
+    }
+    if (shared) {
+        arena_init(&stanza->arena, 0);
+        load->arena = &stanza->arena;
+    }
+    fill_live(load, override, stanza);
+    load->arena = arena;
+    return stanza;
+}
+
+void stanza_drop(struct stanza *stanza)
+{
+    if (stanza != NULL && --stanza->users == 0) {
+        arena_fini(&stanza->arena);
+        free(stanza);
+    }
 }

@@ -143,12 +143,20 @@ bool read_default(struct load *load, const struct node *node, struct scope *scop
 /* sections */
 bool read_pools(struct load *load, const struct node *node);
 bool read_sites(struct load *load, const struct node *node);
-/* node: NULL when the file has none; run time may have some. */
-bool read_detours(struct load *load, const struct node *node);
+/* One of the list `detours`, whoever says it. */
+bool read_detour(struct load *load, const struct node *node, struct model_detour *detour);
 bool read_admin(struct load *load, const struct node *node);
 bool read_cors(struct load *load, const struct node *node, struct model_cors *out);
 
-/* validate.c, shadow.c, loop.c: what only the whole file can say. */
-void validate(struct load *load);
+/* validate.c, shadow.c, loop.c: what only the whole file can say; of all but the detours,
+ * which do not change it, and of the detours. */
+void validate_rest(struct load *load);
+void validate_detours(struct load *load);
 void check_shadows(struct load *load, const struct model_site *site);
-void check_loops(struct load *load);
+void check_loops_of_routes(struct load *load);
+void check_loops_of_detours(struct load *load);
+bool detour_leads_here(struct load *load, const struct model_detour *detour);
+
+/* top.c: all of the file but its detours, whose list is *detours_out; NULL: it has none. */
+void read_top(struct load *load, const struct node *root, const struct node **detours_out);
+void limits_default(struct model_limits *limits);

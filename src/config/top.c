@@ -3,7 +3,6 @@
 #include "config/rule.h"
 
 #include "config/listen.h"
-#include "config/override.h"
 #include "config/tls.h"
 #include "uri/location.h"
 
@@ -191,7 +190,7 @@ static bool read_limits(struct load *load, const struct node *node)
     return good;
 }
 
-static void limits_default(struct model_limits *limits)
+void limits_default(struct model_limits *limits)
 {
     *limits = (struct model_limits){.header_timeout_ms = 10000,
                                     .idle_timeout_ms = 60000,
@@ -268,11 +267,12 @@ static void read_proxies(struct load *load, const struct node *proxies,
 
 /* Pools, pages and origins before what names them, sites before detours. Each reader reports for
  * itself. */
-static void read_top(struct load *load, const struct node *root)
+void read_top(struct load *load, const struct node *root, const struct node **detours_out)
 {
     const struct node *at[TOP_KEYS];
     static const struct node empty = {.kind = NODE_MAP, .place = {1, 1}};
     root = root->kind == NODE_NULL ? &empty : root;
+    *detours_out = NULL;
     if (!read_map(load, root, "the file", top_keys, TOP_KEYS, at)) {
         return;
     }
@@ -288,95 +288,19 @@ static void read_top(struct load *load, const struct node *root)
     const struct {
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);
-    } parts[] = {{TOP_LOG, read_log},
-                 {TOP_METRICS, read_metrics},
-                 {TOP_ADMIN, read_admin},
-                 {TOP_LIMITS, read_limits},
-                 {TOP_PAGES, read_pages},
-                 {TOP_POOLS, read_pools},
-                 {TOP_ORIGINS, read_declared_origins},
-                 {TOP_SITES, read_sites}};
+    } parts[] = {{TOP_LOG, read_log},         {TOP_METRICS, read_metrics}, {TOP_ADMIN, read_admin},
+                 {TOP_LIMITS, read_limits},   {TOP_PAGES, read_pages},     {TOP_POOLS, read_pools},
+                 {TOP_ORIGINS, read_declared_origins}, {TOP_SITES, read_sites}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (at[parts[i].key] != NULL) {
             parts[i].read(load, at[parts[i].key]);
         }
     }
-    read_detours(load, at[TOP_DETOURS]);
+    *detours_out = at[TOP_DETOURS];
     if (at[TOP_STATE] != NULL) {
         read_state(load, at[TOP_STATE]);
     }
     if (at[TOP_BY] != NULL) {
         read_bool(load, at[TOP_BY], &load->model->redirect_by);
     }
-    if (load->site_count == 0 && load->problems->error_count == 0) {
-        problems_error(load->problems, root->place,
-                       "there is no site, so nothing could be answered; add one under `sites:`");
-    }
-}
-
-enum { hints_max = 200 };
-
-static void load_init(struct load *load, struct arena *scratch, int64_t now_ns,
-                      struct problems *problems)
-{
-    *load = (struct load){.problems = problems,
-                          .arena = problems->arena,
-                          .scratch = scratch,
-                          .now_ns = now_ns,
-                          .catch_all_site = SIZE_MAX,
-                          .suggestions_left = hints_max,
-                          .pool_names = {.arena = scratch},
-                          .page_names = {.arena = scratch},
-                          .origin_names = {.arena = scratch},
-                          .site_names = {.arena = scratch},
-                          .hosts = {.arena = scratch},
-                          .zones = {.arena = problems->arena}}; /* recurrences keep them */
-    load->model = load_alloc(load, 1, sizeof(*load->model));
-    load->path_scratch = load_scratch(load, 1, sizeof(*load->path_scratch));
-    load->location = load_scratch(load, 1, location_bytes_max);
-}
-
-static void load_run(struct load *load, struct span text)
-{
-    const struct node *root = yaml_read(text, load->scratch, load->problems);
-    if (root == NULL) {
-        return;
-    }
-    limits_default(&load->model->limits);
-    read_top(load, root);
-    load->model->sites = load->sites;
-    load->model->site_count = load->site_count;
-    load->model->pools = load->pools;
-    load->model->pool_count = load->pool_count;
-    load->model->pages = load->pages;
-    load->model->page_count = load->page_count;
-    load->model->origins = load->origins;
-    load->model->origin_count = load->origin_count;
-    validate(load);
-}
-
-const struct model *model_load(struct span text, int64_t now_ns, struct problems *problems)
-{
-    return model_load_live(text, NULL, now_ns, problems);
-}
-
-const struct model *model_load_live(struct span text, struct model_overrides *overrides,
-                                    int64_t now_ns, struct problems *problems)
-{
-    struct arena scratch;
-    struct load load;
-    arena_init(&scratch, 0);
-    size_t errors_before = problems->error_count;
-    load_init(&load, &scratch, now_ns, problems);
-    load.overrides = overrides;
-    overrides_forget(overrides);
-    if (!load.no_memory) {
-        load_run(&load, text);
-    }
-    if (load.no_memory) {
-        problems_error(problems, (struct place){0}, "out of memory while reading the file");
-    }
-    arena_fini(&scratch);
-    problems_sort(problems);
-    return problems->error_count == errors_before ? load.model : NULL;
 }

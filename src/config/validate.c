@@ -37,7 +37,7 @@ static void check_cors_fields(struct load *load, const struct model_rule *rule)
     }
 }
 
-static void check_cors(struct load *load)
+static void check_cors_of_routes(struct load *load)
 {
     for (size_t i = 0; i < load->site_count; i++) {
         const struct model_site *site = &load->sites[i];
@@ -45,6 +45,10 @@ static void check_cors(struct load *load)
             check_cors_fields(load, &site->routes[r]);
         }
     }
+}
+
+static void check_cors_of_detours(struct load *load)
+{
     for (size_t i = 0; i < load->model->detour_count; i++) {
         const struct model_detour *detour = &load->model->detours[i];
         if (load->sites[detour->site].cors.enabled) {
@@ -53,12 +57,18 @@ static void check_cors(struct load *load)
     }
 }
 
-void validate(struct load *load)
+void validate_rest(struct load *load)
 {
-    warn_of_clients(load);
-    check_cors(load);
+    check_cors_of_routes(load);
     for (size_t i = 0; i < load->site_count; i++) {
         check_shadows(load, &load->sites[i]);
     }
-    check_loops(load);
+    check_loops_of_routes(load);
+}
+
+void validate_detours(struct load *load)
+{
+    warn_of_clients(load);
+    check_cors_of_detours(load);
+    check_loops_of_detours(load);
 }

@@ -349,29 +349,6 @@ static bool read_return_over(struct window *w)
 
 /* ---- all of it ---- */
 
-static const struct node *end_node(const struct window *w)
-{
-    return w->at[KEY_UNTIL] != NULL ? w->at[KEY_UNTIL] : w->at[KEY_FOR];
-}
-
-static void warn_of_the_past(struct window *w)
-{
-    struct load *load = w->load;
-    struct schedule_view view;
-    char text[time_text_max];
-    schedule_at(w->schedule, load->now_ns, &view);
-    if (view.state == SCHEDULE_OVER) {
-        problems_warning(load->problems, end_node(w)->place,
-                         "this detour is over since %s; take it away when it is not needed again",
-                         time_format(view.closes_ns, text));
-    } else if (view.state == SCHEDULE_HELD) {
-        problems_warning(load->problems, end_node(w)->place,
-                         "this detour should have ended at %s and is held; take it away, or give "
-                         "it a later end",
-                         time_format(view.closes_ns, text));
-    }
-}
-
 bool read_window(struct load *load, const struct node *const *at, const struct node *node,
                  struct schedule *out)
 {
@@ -387,9 +364,5 @@ bool read_window(struct load *load, const struct node *const *at, const struct n
     good = read_at_end(&w);
     good = read_ramp(&w) && good;
     good = read_return_over(&w) && good;
-    good = good && read_repeat(&w);
-    if (good) {
-        warn_of_the_past(&w);
-    }
-    return good;
+    return good && read_repeat(&w);
 }

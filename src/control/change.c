@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "control/pages.h"
 
 static const struct configuration *core_current(void *context)
 {
@@ -16,20 +15,10 @@ static const struct configuration *core_current(void *context)
 static struct configuration *core_load(void *context, struct model_overrides *overrides)
 {
     struct control *c = context;
-    struct configuration *fresh = configuration_new(c->path);
-    struct span packed;
-    if (fresh == NULL) {
-        return NULL;
+    struct configuration *fresh = configuration_again(c->current);
+    if (fresh != NULL) {
+        configuration_load(fresh, overrides, clock_wall_ns());
     }
-    if (pages_pack(c->current, &packed) == ERR_NONE) {
-        fresh->text = arena_copy(&fresh->arena, packed);
-    }
-    if (fresh->text.ptr == NULL || pages_unpack(fresh) != ERR_NONE) {
-        configuration_free(&fresh);
-        return NULL;
-    }
-    configuration_load(fresh, overrides, clock_wall_ns());
-    fresh->read_ns = c->current->read_ns;
     return fresh;
 }
 

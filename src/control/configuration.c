@@ -102,22 +102,50 @@ struct configuration *configuration_new(const char *file)
     arena_init(&c->arena, 0);
     problems_init(&c->problems, &c->arena, file);
     c->log_fd = -1;
+    c->users = 1;
+    return c;
+}
+
+static struct configuration *root_of(struct configuration *c)
+{
+    return c->root != NULL ? c->root : c;
+}
+
+struct configuration *configuration_again(const struct configuration *configuration)
+{
+    struct configuration *root = root_of((struct configuration *)(uintptr_t)configuration);
+    struct configuration *c = configuration_new(root->problems.file);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->root = root;
+    root->users++;
+    c->text = root->text;
+    c->kept = root->kept;
+    c->kept_count = root->kept_count;
+    c->confined = root->confined;
+    c->read_ns = root->read_ns;
+    if (model_live_share(&configuration->live, &c->live) != ERR_NONE) {
+        configuration_free(&c);
+    }
     return c;
 }
 
 void configuration_free(struct configuration **configuration)
 {
     struct configuration *c = *configuration;
-    if (c == NULL) {
+    *configuration = NULL;
+    if (c == NULL || --c->users > 0) {
         return;
     }
     if (c->log_fd >= 0) {
         close(c->log_fd);
     }
     certificates_free(c);
+    model_live_fini(&c->live);
     arena_fini(&c->arena);
+    configuration_free(&c->root);
     free(c);
-    *configuration = NULL;
 }
 
 static void add_rule(struct configuration *c, struct span site, const struct model_rule *rule)
@@ -180,16 +208,26 @@ static bool list_servers(struct configuration *c)
 
 bool configuration_load(struct configuration *c, struct model_overrides *overrides, int64_t now_ns)
 {
+    struct configuration *root = root_of(c);
     c->problems.count = c->problems.error_count = 0;
     c->rule_count = c->server_count = c->detour_count = 0;
-    c->model = model_load_live(c->text, overrides, now_ns, &c->problems);
+    c->model = NULL;
+    if (root->source == NULL) {
+        root->source = model_text_read(root->text, &root->arena, root->problems.file);
+    }
+    if (root->source != NULL) {
+        c->model = model_of_text(root->source, overrides, now_ns, &c->problems, &c->live);
+    } else {
+        problems_error(&c->problems, (struct place){0}, "out of memory");
+    }
     if (c->model != NULL && (!list_rules(c) || !list_servers(c))) {
         problems_error(&c->problems, (struct place){0}, "out of memory");
         c->model = NULL;
     }
-    if (c->model != NULL && !pages_load(c)) {
+    if (c->model != NULL && !root->pages_read && !pages_load(c)) {
         c->model = NULL;
     }
+    root->pages_read = root->pages_read || c->model != NULL;
     problems_sort(&c->problems);
     return c->model != NULL;
 }

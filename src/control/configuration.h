@@ -28,6 +28,12 @@ struct configuration {
     size_t detour_count;
     struct metrics_server *servers;
     size_t server_count;
+
+    struct model_text *source;  /* the text as it was read; of the first of its text */
+    bool pages_read;            /* ... with the files of its pages */
+    struct model_live live;     /* what run time says, as it was read */
+    struct configuration *root; /* the first of the same text; NULL: this is it */
+    size_t users;               /* its owner, and those that it is the root of */
 };
 
 /* Reads at most config_bytes_max from a file into the arena. ERR_LIMIT, ERR_MEMORY, or
@@ -39,6 +45,9 @@ const char *configuration_read_why(enum err err);
 
 /* An empty one; `file` is how problems call the text and must outlive it. NULL: no memory. */
 struct configuration *configuration_new(const char *file);
+/* Another one of the same text, to be loaded, which costs what differs. It keeps what it
+ * shares. NULL: no memory. */
+struct configuration *configuration_again(const struct configuration *configuration);
 void configuration_free(struct configuration **configuration);
 
 /* Makes the model of configuration->text, and reads the files of its pages. False when there are

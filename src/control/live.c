@@ -2,15 +2,18 @@
 /* Overrides between the store and the reader of a configuration. */
 #include "control/live.h"
 
+#include "config/names.h"
 #include "schedule/schedule.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct live {
     struct store *store;
     struct arena arena; /* of what follows */
     struct store_override *records;
     size_t count;
+    struct names names; /* to their places */
     struct model_overrides overrides;
 };
 
@@ -28,28 +31,46 @@ static struct model_override override_from(struct span key, const struct store_v
         .key = key, .off = value->kind == STORE_OFF, .json = value->json, .stanza = value->stanza};
 }
 
+/* By their bytes, as the store has them. */
+static int compare_keys(const void *left, const void *right)
+{
+    struct span a = ((const struct model_override *)left)->key;
+    struct span b = ((const struct model_override *)right)->key;
+    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    return order != 0 ? order : a.len < b.len ? -1 : a.len > b.len;
+}
+
+static enum err add_name(struct names *names, struct span key, size_t place)
+{
+    uint32_t old;
+    return names_add(names, key, (uint32_t)place, &old);
+}
+
 /* Into a fresh arena, so that a failure leaves what there was. */
 static enum err read_store(struct live *live)
 {
     struct live fresh = {.store = live->store};
     arena_init(&fresh.arena, 0);
+    fresh.names.arena = &fresh.arena;
     enum err err = store_overrides(fresh.store, &fresh.arena, &fresh.records, &fresh.count);
     if (err == ERR_NONE) {
         fresh.overrides.items =
             arena_array(&fresh.arena, fresh.count + 1, sizeof(*fresh.overrides.items));
         err = fresh.overrides.items == NULL ? ERR_MEMORY : ERR_NONE;
     }
+    for (size_t i = 0; i < fresh.count && err == ERR_NONE; i++) {
+        fresh.overrides.items[i] = override_from(fresh.records[i].key, &fresh.records[i].value);
+        err = add_name(&fresh.names, fresh.records[i].key, i);
+    }
     if (err != ERR_NONE) {
         arena_fini(&fresh.arena);
         return err;
-    }
-    for (size_t i = 0; i < fresh.count; i++) {
-        fresh.overrides.items[i] = override_from(fresh.records[i].key, &fresh.records[i].value);
     }
     fresh.overrides.count = fresh.count;
     fresh.overrides.stands = stands;
     arena_fini(&live->arena);
     *live = fresh;
+    live->names.arena = &live->arena;
     return ERR_NONE;
 }
 
@@ -87,49 +108,63 @@ struct model_overrides *live_overrides(struct live *live)
 
 const struct store_override *live_find(const struct live *live, struct span key)
 {
-    for (size_t i = 0; i < live->count; i++) {
-        if (span_eq(live->records[i].key, key)) {
-            return &live->records[i];
+    uint32_t at;
+    return names_find(&live->names, key, &at) ? &live->records[at] : NULL;
+}
+
+/* What is taken away is marked for now. */
+static enum err try_out(struct model_overrides *overrides, struct names *places,
+                        const struct store_change *change)
+{
+    bool gone = change->after.kind == STORE_NONE;
+    uint32_t at = (uint32_t)overrides->count;
+    if (!names_find(places, change->key, &at)) {
+        if (gone) {
+            return ERR_NONE;
+        }
+        if (add_name(places, change->key, overrides->count++) != ERR_NONE) {
+            return ERR_MEMORY;
         }
     }
-    return NULL;
+    overrides->items[at] = override_from(change->key, &change->after);
+    overrides->items[at].seen = gone;
+    return ERR_NONE;
 }
 
-/* The place of a key among the first count, which may be behind them. */
-static size_t place_of(const struct model_overrides *overrides, struct span key)
+/* What is marked goes; the rest stands as the store gives it. */
+static void settle(struct model_overrides *overrides)
 {
-    size_t at = 0;
-    while (at < overrides->count && !span_eq(overrides->items[at].key, key)) {
-        at++;
+    size_t kept = 0;
+    for (size_t i = 0; i < overrides->count; i++) {
+        if (!overrides->items[i].seen) {
+            overrides->items[kept++] = overrides->items[i];
+        }
     }
-    return at;
-}
-
-static void try_out(struct model_overrides *overrides, const struct store_change *change)
-{
-    size_t at = place_of(overrides, change->key);
-    if (change->after.kind != STORE_NONE) {
-        overrides->items[at] = override_from(change->key, &change->after);
-        overrides->count += at == overrides->count;
-    } else if (at < overrides->count) {
-        overrides->items[at] = overrides->items[--overrides->count];
-    }
+    overrides->count = kept;
+    qsort(overrides->items, kept, sizeof(*overrides->items), compare_keys);
 }
 
 enum err live_trial(const struct live *live, const struct store_change *changes, size_t count,
                     struct arena *arena, struct model_overrides *out)
 {
     struct model_overrides trial = live->overrides;
+    struct names places = {.arena = arena};
+    enum err err = ERR_NONE;
     trial.items = arena_array(arena, live->count + count, sizeof(*trial.items));
     if (trial.items == NULL) {
         return ERR_MEMORY;
     }
-    for (size_t i = 0; i < live->count; i++) {
+    for (size_t i = 0; i < live->count && err == ERR_NONE; i++) {
         trial.items[i] = override_from(live->records[i].key, &live->records[i].value);
+        err = add_name(&places, trial.items[i].key, i);
     }
-    for (size_t i = 0; i < count; i++) {
-        try_out(&trial, &changes[i]);
+    for (size_t i = 0; i < count && err == ERR_NONE; i++) {
+        err = try_out(&trial, &places, &changes[i]);
     }
+    if (err != ERR_NONE) {
+        return ERR_MEMORY;
+    }
+    settle(&trial);
     *out = trial;
     return ERR_NONE;
 }
@@ -166,16 +201,18 @@ enum err live_settle(struct live *live, const struct model_overrides *read, int6
     return err;
 }
 
-static bool is_over(const struct live *live, const struct model_detour *detour, struct span key,
-                    int64_t now_ns)
+static bool is_over(const struct model_detour *detour, int64_t now_ns)
 {
     struct schedule_view now;
-    const struct store_override *override = live_find(live, key);
-    if (!detour->live || override == NULL || override->value.stanza != 0) {
-        return false;
-    }
     schedule_at(&detour->schedule, now_ns, &now);
     return now.state == SCHEDULE_OVER;
+}
+
+/* The file says nothing of it, so that nothing is left when it is gone. */
+static bool is_of_run_time_alone(const struct live *live, struct span key)
+{
+    const struct store_override *override = live_find(live, key);
+    return override != NULL && override->value.stanza == 0;
 }
 
 enum err live_expire(struct live *live, const struct model *model, int64_t now_ns,
@@ -188,12 +225,15 @@ enum err live_expire(struct live *live, const struct model *model, int64_t now_n
     size_t count = 0;
     for (size_t i = 0; i < model->detour_count && err == ERR_NONE; i++) {
         const struct model_detour *detour = &model->detours[i];
+        if (!detour->live || !is_over(detour, now_ns)) {
+            continue;
+        }
         const char *key =
             arena_printf(&arena, "%.*s/%.*s", SPAN_ARG(model->sites[detour->site].name),
                          SPAN_ARG(detour->rule.name));
         if (key == NULL) {
             err = ERR_MEMORY;
-        } else if (is_over(live, detour, span_cstr(key), now_ns)) {
+        } else if (is_of_run_time_alone(live, span_cstr(key))) {
             changes[count++] = (struct store_change){.time_ns = now_ns,
                                                      .cause = STORE_BY_SCHEDULE,
                                                      .why = SPAN("its time is over"),

@@ -277,7 +277,7 @@ static void test_no_memory_is_an_error(void **state)
     arena_init(&text, 0);
     struct span file = file_read(&text, GOLDEN "/good/design.yaml");
     bool loaded = false;
-    for (size_t bytes = 64; bytes < 60000 && !loaded; bytes += 211) {
+    for (size_t bytes = 64; bytes < 400000 && !loaded; bytes += 211) {
         struct arena arena;
         struct problems problems;
         arena_init(&arena, bytes);
