@@ -4,7 +4,12 @@
 
 #include <xxhash.h>
 
-enum { block_first_bytes = 1 << 16, interned_first = 1 << 10 };
+enum {
+    block_first_bytes = 1 << 16,
+    interned_first = 1 << 10,
+    bytes_of_rule = 1024,
+    texts_of_rule = 8, /* half of the places stay empty */
+};
 
 void block_init(struct block *block)
 {
@@ -71,6 +76,30 @@ struct snap_ref block_put(struct block *block, struct span bytes)
     uint32_t off = block_reserve(block, bytes.len);
     block_write(block, off, bytes.ptr, bytes.len);
     return (struct snap_ref){.off = off, .len = (uint32_t)bytes.len};
+}
+
+void block_expect(struct block *block, size_t rules)
+{
+    size_t wanted = block_first_bytes;
+    size_t texts = interned_first;
+    while (wanted < rules * bytes_of_rule && wanted < snap_bytes_max) {
+        wanted *= 2;
+    }
+    while (texts < rules * texts_of_rule) {
+        texts *= 2;
+    }
+    uint8_t *bytes = calloc(wanted, 1);
+    struct snap_ref *table = calloc(texts, sizeof(*table));
+    if (bytes == NULL || table == NULL) {
+        free(bytes);
+        free(table);
+        fail(block, ERR_MEMORY);
+        return;
+    }
+    block->bytes = bytes;
+    block->cap = wanted;
+    block->interned = table;
+    block->interned_cap = texts;
 }
 
 static struct span interned_text(const struct block *block, struct snap_ref ref)

@@ -27,6 +27,8 @@ struct block {
 
 void block_init(struct block *block);
 void block_fini(struct block *block);
+/* Room for about so many rules, which then costs no moving; a guess. */
+void block_expect(struct block *block, size_t rules);
 
 /* Zeroed, 8-aligned room; its offset, 0 after a failure. */
 uint32_t block_reserve(struct block *block, size_t len);

@@ -64,30 +64,56 @@ static struct schedule_view *make_views(const struct model *model, int64_t now_n
     return views;
 }
 
+static uint32_t count_rules(const struct model *model)
+{
+    size_t count = model->detour_count + model->site_count;
+    for (size_t i = 0; i < model->site_count; i++) {
+        count += model->sites[i].route_count;
+    }
+    return (uint32_t)count;
+}
+
+static enum err begin(struct compile *compile)
+{
+    const struct model *model = compile->model;
+    block_init(&compile->block);
+    compile->rule_max = count_rules(model);
+    compile->rules = malloc((compile->rule_max + 1) * sizeof(*compile->rules));
+    compile->sources = malloc((compile->rule_max + 1) * sizeof(*compile->sources));
+    if (compile->rules == NULL || compile->sources == NULL || compile->views == NULL) {
+        return ERR_MEMORY;
+    }
+    block_expect(&compile->block, compile->rule_max);
+    return openings_init(&compile->openings, model, compile->views);
+}
+
+static void end(struct compile *compile)
+{
+    free(compile->rules);
+    free(compile->sources);
+    openings_fini(&compile->openings);
+    block_fini(&compile->block);
+}
+
 enum err snapshot_compile(const struct model *model, const struct compile_slots *slots,
                           uint64_t generation, int64_t now_ns, uint8_t **bytes_out, size_t *len_out)
 {
     struct schedule_view *views = make_views(model, now_ns);
     struct compile compile = {.model = model, .slots = slots, .now_ns = now_ns, .views = views};
-    block_init(&compile.block);
-    if (views == NULL || openings_init(&compile.openings, model, views) != ERR_NONE) {
-        block_fini(&compile.block);
-        free(views);
-        return ERR_MEMORY;
+    enum err err = begin(&compile);
+    if (err == ERR_NONE) {
+        block_reserve(&compile.block, sizeof(struct snapshot));
+        struct snapshot header = make_header(&compile, generation);
+        write_header(&compile.block, &header);
+        err = compile.block.err;
     }
-    block_reserve(&compile.block, sizeof(struct snapshot));
-    struct snapshot header = make_header(&compile, generation);
-    write_header(&compile.block, &header);
-    free(compile.rules);
-    openings_fini(&compile.openings);
-    free(views);
-    enum err err = compile.block.err;
     if (err == ERR_NONE) {
         *len_out = compile.block.len;
         *bytes_out = compile.block.bytes;
         compile.block.bytes = NULL;
         assert(snapshot_verify(span_of(*bytes_out, *len_out)) != NULL);
     }
-    block_fini(&compile.block);
+    end(&compile);
+    free(views);
     return err;
 }

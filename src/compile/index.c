@@ -144,24 +144,11 @@ static uint32_t node_of_pattern(struct trie *trie, const struct pattern *pattern
     return node;
 }
 
-/* The block may move while strings are put into it, so its own copies are not walked. */
-static uint32_t node_of_rule(struct trie *trie, const struct snap_rule *rule)
+/* The block may move while strings are put into it, so the model's own are walked. */
+static uint32_t node_of_rule(struct trie *trie, const struct model_rule *rule)
 {
-    struct arena arena;
-    arena_init(&arena, 0);
-    bool is_pattern = rule->path.block.len > 0;
-    struct snap_ref ref = is_pattern ? rule->path.block : rule->prefix;
-    struct span copy = arena_copy(&arena, span_of(trie->compile->block.bytes + ref.off, ref.len));
-    uint32_t node = 0;
-    if (copy.ptr == NULL) {
-        trie->failed = true;
-    } else if (is_pattern) {
-        node = node_of_pattern(trie, (const void *)copy.ptr);
-    } else if (ref.len > 0) {
-        node = node_of_prefix(trie, copy);
-    }
-    arena_fini(&arena);
-    return node;
+    return rule->path != NULL ? node_of_pattern(trie, rule->path)
+                              : node_of_prefix(trie, rule->prefix);
 }
 
 static void hang(struct trie *trie, uint32_t node, uint32_t rule)
@@ -217,7 +204,7 @@ void compile_index(struct compile *compile, struct snap_ruleset *set)
     trie.failed = trie.links == NULL;
     new_node(&trie);
     for (uint32_t i = set->first; i < set->first + set->count && !trie.failed; i++) {
-        uint32_t node = node_of_rule(&trie, &compile->rules[i]);
+        uint32_t node = node_of_rule(&trie, compile->sources[i]);
         if (!trie.failed) {
             hang(&trie, node, i);
         }

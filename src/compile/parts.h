@@ -18,9 +18,10 @@ struct compile {
     const struct schedule_view *views; /* of the model's detours */
     struct openings openings;
     uint32_t site;           /* the one that is compiled */
-    struct snap_rule *rules; /* filled in the order of their indexes */
+    struct snap_rule *rules; /* filled in the order of their indexes; room for all of them */
+    const struct model_rule **sources; /* what they are made of */
     uint32_t rule_count;
-    uint32_t rule_cap;
+    uint32_t rule_max;
 };
 
 /* rule.c */

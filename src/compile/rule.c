@@ -284,22 +284,6 @@ static struct snap_rule make_rule(struct compile *compile, const struct model_ru
     return out;
 }
 
-static bool room_for_rule(struct compile *compile)
-{
-    if (compile->rule_count < compile->rule_cap) {
-        return true;
-    }
-    uint32_t cap = compile->rule_cap == 0 ? 64 : compile->rule_cap * 2;
-    struct snap_rule *grown = realloc(compile->rules, cap * sizeof(*grown));
-    if (grown == NULL) {
-        compile->block.err = ERR_MEMORY;
-        return false;
-    }
-    compile->rules = grown;
-    compile->rule_cap = cap;
-    return true;
-}
-
 static_assert((int)SNAP_ROUTE == (int)RULE_ROUTE && (int)SNAP_DETOUR == (int)RULE_DETOUR &&
                   (int)SNAP_DEFAULT == (int)RULE_DEFAULT,
               "the kinds of rules are the same in model and snapshot");
@@ -307,9 +291,7 @@ static_assert((int)SNAP_ROUTE == (int)RULE_ROUTE && (int)SNAP_DETOUR == (int)RUL
 uint32_t compile_rule(struct compile *compile, const struct model_rule *rule,
                       const struct model_detour *detour)
 {
-    if (!room_for_rule(compile)) {
-        return SNAP_NONE;
-    }
+    assert(compile->rule_count < compile->rule_max);
     struct snap_rule out = make_rule(compile, rule);
     if (detour != NULL) {
         add_detour(compile, detour, &out);
@@ -318,5 +300,6 @@ uint32_t compile_rule(struct compile *compile, const struct model_rule *rule,
         out.slot = compile->slots->rule(compile->slots->context, rule->identity);
     }
     compile->rules[compile->rule_count] = out;
+    compile->sources[compile->rule_count] = rule;
     return compile->rule_count++;
 }
