@@ -13,7 +13,7 @@
  * add. */
 static_assert(sizeof(struct conn) <= 256, "a connection has grown");
 
-static void watch(struct conn *conn, int events)
+void conn_watch(struct conn *conn, int events)
 {
     if (ev_is_active(&conn->io)) {
         if ((conn->io.events & (EV_READ | EV_WRITE)) == events) {
@@ -21,8 +21,10 @@ static void watch(struct conn *conn, int events)
         }
         ev_io_stop(conn_server(conn)->loop, &conn->io);
     }
-    ev_io_set(&conn->io, conn->io.fd, events);
-    ev_io_start(conn_server(conn)->loop, &conn->io);
+    if (events != 0) {
+        ev_io_set(&conn->io, conn->io.fd, events);
+        ev_io_start(conn_server(conn)->loop, &conn->io);
+    }
 }
 
 void conn_drop_held(struct conn *conn)
@@ -32,8 +34,7 @@ void conn_drop_held(struct conn *conn)
     conn->scanned = 0;
 }
 
-/* Keeps the rest of the input, which may already stand in the held bytes. */
-static bool hold(struct conn *conn, struct span rest)
+bool conn_hold(struct conn *conn, struct span rest)
 {
     struct held *held = conn->held;
     if (rest.len == 0) {
@@ -65,18 +66,18 @@ static bool hold(struct conn *conn, struct span rest)
 
 static void wait_for_writing(struct conn *conn, enum next next, struct span rest)
 {
-    if (next != NEXT_CLOSE && next != NEXT_LINGER && !hold(conn, rest)) {
+    if (next != NEXT_CLOSE && next != NEXT_LINGER && !conn_hold(conn, rest)) {
         conn_close(conn);
         return;
     }
     conn->next = (uint8_t)next;
     timeout_enter(conn, WAIT_WRITE);
-    watch(conn, EV_WRITE);
+    conn_watch(conn, EV_WRITE);
 }
 
 static void wait_for_answer(struct conn *conn, struct span rest)
 {
-    if (!hold(conn, rest)) {
+    if (!conn_hold(conn, rest)) {
         conn_close(conn);
         return;
     }
@@ -87,7 +88,7 @@ static void wait_for_answer(struct conn *conn, struct span rest)
 static void wait_for_turn(struct conn *conn, struct span rest)
 {
     struct server *server = conn_server(conn);
-    if (!hold(conn, rest)) {
+    if (!conn_hold(conn, rest)) {
         conn_close(conn);
         return;
     }
@@ -118,7 +119,7 @@ static void wait_for_head(struct conn *conn, bool fresh)
 static void wait_for_bytes(struct conn *conn, struct span rest)
 {
     bool fresh = conn->started_ns == 0;
-    if (!hold(conn, rest) || conn->ended) {
+    if (!conn_hold(conn, rest) || conn->ended) {
         conn_close(conn);
         return;
     }
@@ -139,7 +140,7 @@ static void wait_for_bytes(struct conn *conn, struct span rest)
     } else if (conn->state == CONN_CONTENT) {
         timeout_progress(conn, WAIT_HEADER, 0);
     }
-    watch(conn, EV_READ);
+    conn_watch(conn, EV_READ);
 }
 
 /* A close with bytes unread would send a reset, which can overtake the answer; so the
@@ -162,7 +163,7 @@ static void begin_linger(struct conn *conn)
     conn->skipped_bytes = 0;
     conn->linger_began_ms = (uint32_t)conn_server(conn)->now_ms;
     timeout_enter(conn, WAIT_LINGER);
-    watch(conn, EV_READ);
+    conn_watch(conn, EV_READ);
 }
 
 static void go_on(struct conn *conn, enum next next, struct span rest)
@@ -183,22 +184,29 @@ static void go_on(struct conn *conn, enum next next, struct span rest)
     case NEXT_WAIT:
         wait_for_answer(conn, rest);
         return;
+    case NEXT_EXCHANGE:
+        exchange1_settle(conn, rest);
+        return;
     }
 }
 
 void conn_settle(struct conn *conn, enum next next, struct span rest)
 {
+    struct server *server = conn_server(conn);
+    if (server->gathered != NULL) {
+        exchange_flush(server); /* which may be another connection's */
+    }
     if (next == NEXT_CLOSE || next == NEXT_LINGER) {
         output_finish(conn);
     } else {
         output_flush(conn);
     }
-    if (conn->pending != NULL && !conn->broken) {
+    if (conn->pending != NULL && !conn->broken && next != NEXT_EXCHANGE) {
         output_pending(conn);
     }
     if (conn->broken) {
         conn_close(conn);
-    } else if (conn->pending != NULL) {
+    } else if (conn->pending != NULL && next != NEXT_EXCHANGE) {
         wait_for_writing(conn, next, rest);
     } else {
         go_on(conn, next, rest);
@@ -223,9 +231,10 @@ static void on_event(struct ev_loop *loop, ev_io *io, int revents)
 {
     struct conn *conn = (struct conn *)io;
     (void)loop;
-    (void)revents;
     server_wake(conn_server(conn));
-    if (conn->pending != NULL) {
+    if (conn->exchange != NULL) {
+        exchange1_event(conn, revents);
+    } else if (conn->pending != NULL) {
         conn_writable(conn);
     } else {
         input_read(conn);
@@ -245,7 +254,7 @@ static void read_early(struct conn *conn)
     } else {
         acceptor->reads_skipped = reads_skipped_max;
     }
-    watch(conn, EV_READ);
+    conn_watch(conn, EV_READ);
 }
 
 /* False: there is no certificate, no memory, or too many handshakes go on. */
@@ -327,6 +336,7 @@ void conn_close(struct conn *conn)
     body_end(conn);
     content_end(conn);
     http1_forget(conn);
+    exchange_forget(conn);
     http2_end(conn);
     end_tls(conn);
     ev_io_stop(server->loop, &conn->io);

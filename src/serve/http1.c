@@ -40,6 +40,9 @@ static enum next answer(struct conn *conn, struct span content, bool close)
         conn->later->close = close;
         return NEXT_WAIT;
     }
+    if (conn->exchange != NULL) {
+        return NEXT_EXCHANGE;
+    }
     return encode(conn, &server->head.request, close) ? NEXT_CLOSE : NEXT_READ;
 }
 
@@ -87,7 +90,7 @@ static enum next answer_request(struct conn *conn, struct span rest, size_t *use
     bool close = !request->keep_alive || (has_body && body_unskippable(conn, request));
     enum next next = answer(conn, (struct span){0}, close);
     size_t body_used = 0;
-    if (has_body) {
+    if (has_body && next != NEXT_EXCHANGE) {
         body_begin(conn, request);
         enum next after = body_skip(conn, rest, &body_used);
         *used += body_used;

@@ -55,8 +55,12 @@ static size_t lay_out_held(const struct conn *conn)
 
 static void received(struct conn *conn, struct span bytes, size_t fresh)
 {
-    if (conn->state == CONN_LINGER) {
-        linger(conn, bytes);
+    if (conn->state >= CONN_LINGER) {
+        if (conn->state == CONN_LINGER) {
+            linger(conn, bytes);
+        } else {
+            exchange1_input(conn, bytes, fresh);
+        }
         return;
     }
     if (conn->state == CONN_BODY) {
@@ -84,7 +88,11 @@ static void received_piece(struct conn *conn, struct span bytes, size_t fresh)
     if (conn->state == CONN_BODY || conn->state == CONN_LINGER) {
         timeout_progress(conn, conn->state == CONN_BODY ? WAIT_BODY : WAIT_LINGER, fresh);
     }
-    conn_settle(conn, NEXT_READ, bytes);
+    if (conn->state == CONN_EXCHANGE) {
+        exchange1_input(conn, bytes, fresh);
+    } else {
+        conn_settle(conn, NEXT_READ, bytes);
+    }
 }
 
 /* Opens records. What they hold may be nothing, or answers of the handshake. */
@@ -106,6 +114,7 @@ static void open_records(struct conn *conn, struct span records)
     if (result == TLS_FAILED) {
         counter_add(&server->counters->handshakes_failed, conn->state == CONN_TLS);
         body_cut(conn); /* nobody can tell any more where it ends */
+        exchange_forget(conn);
         conn_settle(conn, NEXT_LINGER, (struct span){0});
     } else if (plain.len > 0) {
         received(conn, bytes, plain.len);
@@ -125,10 +134,13 @@ void input_take(struct conn *conn, struct span bytes)
     open_records(conn, span_of(server->sealed_in, bytes.len));
 }
 
-/* True: the socket gave something. */
+/* True: the socket gave something. Of an exchange the client may well end its half and still
+ * wait for the answer; over TLS it says so in another way. */
 static bool heard(struct conn *conn, ssize_t got)
 {
-    if (got <= 0) {
+    if (got == 0 && conn->exchange != NULL && conn->tls == NULL) {
+        exchange1_ended(conn);
+    } else if (got <= 0) {
         conn_close(conn);
     }
     return got > 0;

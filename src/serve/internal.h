@@ -9,6 +9,9 @@
  *                   └──── conn.c: what to do when they are sent ◀────┘
  *                         timeout.c: one list for each kind of waiting
  *
+ *   http1.c, http2.c ◀──▶ exchange.c ◀──▶ whoever answers piece by piece
+ *                         exchange1.c and exchange2.c: see passing.h
+ *
  * A protocol sees bytes and appends answers, and does not know how they travel: input.c
  * opens what came sealed, output.c seals what goes (tls/tls.h). */
 #pragma once
@@ -40,14 +43,15 @@ enum { sealed_output_bytes = tls_flight_bytes_max + output_bytes };
 
 /* What a connection reads now. */
 enum conn_state {
-    CONN_PROXY,   /* the header of the PROXY protocol */
-    CONN_TLS,     /* a handshake */
-    CONN_FIRST,   /* the first bytes, which say what is spoken */
-    CONN_HEAD,    /* a head, or nothing yet */
-    CONN_CONTENT, /* a large content, for a handler that wants it */
-    CONN_BODY,    /* a body that is skipped; its answer has gone out */
-    CONN_HTTP2,   /* frames */
-    CONN_LINGER,  /* whatever comes, until the client closes too (RFC 9112, 9.6) */
+    CONN_PROXY,    /* the header of the PROXY protocol */
+    CONN_TLS,      /* a handshake */
+    CONN_FIRST,    /* the first bytes, which say what is spoken */
+    CONN_HEAD,     /* a head, or nothing yet */
+    CONN_CONTENT,  /* a large content, for a handler that wants it */
+    CONN_BODY,     /* a body that is skipped; its answer has gone out */
+    CONN_HTTP2,    /* frames */
+    CONN_LINGER,   /* whatever comes, until the client closes too (RFC 9112, 9.6) */
+    CONN_EXCHANGE, /* content of a request that flows through, or a tunnel's bytes */
 };
 
 /* What a connection waits for. It is in exactly one of these lists. */
@@ -74,11 +78,12 @@ enum fate {
 
 /* What follows when the answers are written. */
 enum next {
-    NEXT_READ,   /* wait for more bytes */
-    NEXT_AGAIN,  /* look at the rest again */
-    NEXT_CLOSE,  /* nothing is left unread: close */
-    NEXT_LINGER, /* half-close, read until the client closes */
-    NEXT_WAIT,   /* for an answer that comes later */
+    NEXT_READ,     /* wait for more bytes */
+    NEXT_AGAIN,    /* look at the rest again */
+    NEXT_CLOSE,    /* nothing is left unread: close */
+    NEXT_LINGER,   /* half-close, read until the client closes */
+    NEXT_WAIT,     /* for an answer that comes later */
+    NEXT_EXCHANGE, /* for one that comes piece by piece */
 };
 
 struct conn_link {
@@ -113,6 +118,7 @@ struct conn {
     struct tls_stream *tls;    /* NULL: clear */
     struct h2_session *h2;     /* NULL: HTTP/1.1 */
     struct serve_later *later; /* the answer that it waits for; NULL: none */
+    struct exchange *exchange; /* of HTTP/1.1, the one under way; NULL: none */
     struct content *content;   /* that is being gathered; NULL: none */
     struct h1_body body;
     uint64_t skipped_bytes; /* of this body, or since the half-close */
@@ -165,6 +171,11 @@ struct server {
     ev_idle turn;     /* runs while WAIT_TURN is not empty, or on_empty is due */
     uint64_t now_ms;  /* monotonic, as of the last sweep */
     uint32_t tick_ms; /* between two sweeps */
+
+    struct exchange *due_first; /* exchanges that are to be looked at */
+    struct exchange *due_last;
+    ev_prepare prepare;    /* runs while there are some */
+    struct conn *gathered; /* whose bytes stand in out, between two events; NULL: nobody's */
 
     ev_timer retry; /* runs while accepting is paused */
     int spare_fd;   /* given up to refuse a connection when there is no other */
@@ -231,6 +242,10 @@ void conn_retire(struct conn *conn);
 void conn_settle(struct conn *conn, enum next next, struct span rest);
 
 void conn_drop_held(struct conn *conn);
+/* Keeps bytes, which may stand in the held ones, in their place. False: no memory. */
+bool conn_hold(struct conn *conn, struct span bytes);
+/* Which of EV_READ and EV_WRITE are waited for. */
+void conn_watch(struct conn *conn, int events);
 
 /* protocol.c */
 
@@ -313,6 +328,26 @@ enum next http2_retire(struct conn *conn);
 bool http2_idle(const struct conn *conn);
 void http2_end(struct conn *conn);
 
+/* exchange.c */
+
+void exchange_init(struct server *server);
+void exchange_fini(struct server *server);
+/* Sends what exchanges have gathered. */
+void exchange_flush(struct server *server);
+/* The connection ends. */
+void exchange_forget(struct conn *conn);
+
+/* exchange1.c: of connections that have an exchange */
+
+/* Waits for what is next; rest: what has come and was not used. */
+void exchange1_settle(struct conn *conn, struct span rest);
+void exchange1_input(struct conn *conn, struct span bytes, size_t fresh);
+/* The client has half-closed. */
+void exchange1_ended(struct conn *conn);
+void exchange1_event(struct conn *conn, int revents);
+/* The client does not send what it should. */
+void exchange1_timeout(struct conn *conn);
+
 /* output.c */
 
 struct h1_encoding;
@@ -320,6 +355,8 @@ struct h1_encoding;
 void output_response(struct conn *conn, const struct h1_encoding *encoding);
 /* Sends what was gathered; what the socket does not take becomes pending. */
 void output_flush(struct conn *conn);
+/* Sends bytes from where they stand. Nothing must be gathered or pending. */
+void output_span(struct conn *conn, struct span bytes);
 /* The same, for the last time: what says so over TLS goes with it. */
 void output_finish(struct conn *conn);
 /* Says over TLS that nothing more comes, once. */

@@ -110,6 +110,16 @@ void output_flush(struct conn *conn)
     flush(conn, false);
 }
 
+void output_span(struct conn *conn, struct span bytes)
+{
+    if (conn->tls == NULL) {
+        struct buffer whole = {.ptr = (uint8_t *)bytes.ptr, .len = bytes.len, .cap = bytes.len};
+        send_out(conn, &whole);
+    } else {
+        send_sealed(conn, bytes, false);
+    }
+}
+
 void output_finish(struct conn *conn)
 {
     flush(conn, true);

@@ -35,7 +35,7 @@ struct serve_request {
     int64_t duration_ns; /* since the first byte of this request */
     uint16_t bad_status; /* not 0: the head was refused with this; request is partial */
     struct span content; /* of the request, for those who want it; empty otherwise */
-    struct conn *conn;   /* for server_defer and server_peer_user */
+    struct conn *conn;   /* for server_defer, server_pass and server_peer_user */
 };
 
 /* Fills *response, which is empty but for its status of 0; its spans must live until the

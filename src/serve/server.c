@@ -41,6 +41,7 @@ enum err server_new(struct ev_loop *loop, const struct serve_limits *limits,
     server->out = buffer_over(server->out_bytes, output_bytes);
     server->sealed = buffer_over(server->sealed_bytes, sealed_output_bytes);
     timeout_init(server);
+    exchange_init(server);
     ev_idle_init(&server->turn, on_turn);
     /* Above all others, so that it has its turn however busy the loop is. */
     ev_set_priority(&server->turn, EV_MAXPRI);
@@ -83,6 +84,7 @@ void server_free(struct server **server_at)
     *server_at = NULL;
     server->on_empty = NULL;
     close_all(server);
+    exchange_fini(server);
     close_acceptors(server);
     ev_timer_stop(server->loop, &server->sweep);
     ev_timer_stop(server->loop, &server->retry);
@@ -122,6 +124,9 @@ void server_set_limits(struct server *server, const struct serve_limits *limits)
 
 void server_wake(struct server *server)
 {
+    if (server->gathered != NULL) {
+        exchange_flush(server);
+    }
     server->now_ns = (int64_t)(ev_now(server->loop) * 1e9);
 }
 

@@ -131,6 +131,10 @@ static void expire(struct conn *conn)
         }
         return;
     case WAIT_BODY:
+        if (conn->exchange != NULL) {
+            exchange1_timeout(conn);
+            return;
+        }
         body_cut(conn);
         conn_settle(conn, NEXT_LINGER, (struct span){0});
         return;

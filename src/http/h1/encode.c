@@ -81,19 +81,23 @@ static bool is_reserved(struct span name)
     }
 }
 
-static void put_field(const struct field *field, struct buffer *out)
+static void put_named(const struct field *field, struct buffer *out)
 {
     struct span name = field->name;
     struct span value = field->value;
-    if (!token_valid(name) || is_reserved(name) || !field_value_valid(value)) {
-        return;
-    }
     uint8_t *at = buffer_reserve(out, name.len + value.len + 4);
     if (at != NULL) {
         at = append(at, name);
         memcpy(at, ": ", 2);
         at = append(at + 2, value);
         memcpy(at, "\r\n", 2);
+    }
+}
+
+static void put_field(const struct field *field, struct buffer *out)
+{
+    if (token_valid(field->name) && !is_reserved(field->name) && field_value_valid(field->value)) {
+        put_named(field, out);
     }
 }
 
@@ -104,7 +108,7 @@ static bool location_valid(struct span location)
     return scan_all_usual(location, 0x21);
 }
 
-static void put_length(size_t length, struct buffer *out)
+static void put_length(uint64_t length, struct buffer *out)
 {
     buffer_put(out, SPAN("Content-Length: "));
     buffer_decimal(out, length);
@@ -166,6 +170,97 @@ void h1_encode(const struct response *response, const struct h1_encoding *encodi
         struct response broken = {.status = 500, .close = response->close};
         put_response(&broken, encoding, out);
     }
+    if (out->full) {
+        out->len = begun;
+    }
+}
+
+/* As is_reserved, where Date and Location are fields like others. */
+static bool frames(struct span name)
+{
+    switch (name.len) {
+    case 7:
+        return scan_is(name.ptr, "upgrade", 7);
+    case 10:
+    case 14:
+    case 17:
+        return is_reserved(name);
+    default:
+        return false;
+    }
+}
+
+/* Gives whether one of them was Date. */
+static bool put_flow_fields(const struct h1_flow_head *head, struct buffer *out)
+{
+    bool dated = false;
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+        if (token_valid(field->name) && !frames(field->name) && field_value_valid(field->value)) {
+            dated |= field->name.len == 4 && scan_is(field->name.ptr, "date", 4);
+            put_named(field, out);
+        }
+    }
+    return dated;
+}
+
+static void put_flow_framing(const struct h1_flow_head *head, struct buffer *out)
+{
+    if (head->framing == H1_FRAMING_LENGTH) {
+        put_length(head->content_length, out);
+    } else if (head->framing == H1_FRAMING_CHUNKED) {
+        buffer_put(out, SPAN("Transfer-Encoding: chunked\r\n"));
+    }
+}
+
+static void put_flow_connection(const struct h1_flow_head *head, struct buffer *out)
+{
+    if (head->status == 101) {
+        buffer_put(out, SPAN("Connection: Upgrade\r\n"));
+        put_line(out, SPAN("Upgrade: "), head->upgrade);
+    } else if (head->close && head->status >= 200) {
+        buffer_put(out, SPAN("Connection: close\r\n"));
+    } else if (head->version_minor == 0) {
+        buffer_put(out, SPAN("Connection: keep-alive\r\n"));
+    }
+}
+
+void h1_encode_flow_head(const struct h1_flow_head *head, struct buffer *out)
+{
+    size_t begun = out->len;
+    put_status(head->status, out);
+    bool dated = put_flow_fields(head, out);
+    if (!dated && head->status >= 200) {
+        put_date(head->date, out);
+    }
+    put_flow_framing(head, out);
+    put_flow_connection(head, out);
+    buffer_put(out, SPAN("\r\n"));
+    if (out->full) {
+        out->len = begun;
+    }
+}
+
+void h1_encode_chunk_head(size_t len, struct buffer *out)
+{
+    uint8_t digits[2 * sizeof(len)];
+    size_t from = sizeof(digits);
+    do {
+        digits[--from] = (uint8_t) "0123456789abcdef"[len & 15];
+        len >>= 4;
+    } while (len > 0);
+    buffer_put(out, span_of(digits + from, sizeof(digits) - from));
+    buffer_put(out, SPAN("\r\n"));
+}
+
+void h1_encode_last_chunk(const struct field *trailers, size_t count, struct buffer *out)
+{
+    size_t begun = out->len;
+    buffer_put(out, SPAN("0\r\n"));
+    for (size_t i = 0; i < count; i++) {
+        put_field(&trailers[i], out);
+    }
+    buffer_put(out, SPAN("\r\n"));
     if (out->full) {
         out->len = begun;
     }

@@ -25,3 +25,35 @@ struct h1_encoding {
  * the whole answer a bare 500. */
 void h1_encode(const struct response *response, const struct h1_encoding *encoding,
                struct buffer *out);
+
+/* How the content behind a head is framed (RFC 9112, 6.3). */
+enum h1_framing {
+    H1_FRAMING_NONE,    /* there is none, and nothing is said of it: 1xx, 204 */
+    H1_FRAMING_LENGTH,  /* content_length, which to HEAD and of 304 is only said */
+    H1_FRAMING_CHUNKED, /* to HTTP/1.1 only */
+    H1_FRAMING_CLOSE,   /* up to the end of the connection */
+};
+
+/* The head of an answer whose content comes by itself. */
+struct h1_flow_head {
+    uint16_t status;
+    const struct field *fields;
+    size_t field_count;
+    struct span upgrade; /* of 101 */
+    enum h1_framing framing;
+    uint64_t content_length;
+    const uint8_t *date; /* as in h1_encoding; added to 2xx and above when no field is Date */
+    uint8_t version_minor;
+    bool close;
+};
+
+/* Appends it; out->full when it does not fit (nothing of it is there then). Left out are
+ * fields that are not valid, and Connection, Content-Length, Transfer-Encoding and
+ * Upgrade. */
+void h1_encode_flow_head(const struct h1_flow_head *head, struct buffer *out);
+
+/* What stands before a chunk of len octets; CRLF follows it. */
+enum { h1_chunk_head_bytes_max = 18 };
+void h1_encode_chunk_head(size_t len, struct buffer *out);
+/* The last chunk, and the trailers that are valid. */
+void h1_encode_last_chunk(const struct field *trailers, size_t count, struct buffer *out);

@@ -32,6 +32,7 @@
 
 struct h2_engine;
 struct h2_session;
+struct h2_stream;
 
 /* 0 anywhere stands for the value in brackets. */
 struct h2_options {
@@ -70,6 +71,52 @@ struct h2_counters {
  * engine, or of h2_send, whichever is sooner. response->close begins a shutdown. */
 typedef void (*h2_request_fn)(void *context, const struct request *request, uint16_t bad_status,
                               struct response *response);
+
+/* Streams whose answer comes later and in pieces, and whose content is wanted. What is told of
+ * them, to the owner that h2_pass named; from within h2_receive, h2_send, h2_tick and h2_free. */
+struct h2_flow {
+    /* Content, or its end, or room for more of the answer, has become due: h2_stream_run. */
+    void (*due)(void *owner);
+    /* Gives how many of the bytes were taken. Fewer than all: the rest comes again after
+     * h2_stream_resume. */
+    size_t (*content)(void *owner, struct span bytes);
+    /* Trailers live as long as the call; none that no trailer may say (http/trailer.h). */
+    void (*content_end)(void *owner, const struct field *trailers, size_t count);
+    /* The stream is no more, by the client's doing or for want of progress; also after
+     * h2_stream_end. It is not to be used from here on. */
+    void (*closed)(void *owner);
+};
+
+/* Before the first session; flow must outlive the engine. */
+void h2_engine_set_flow(struct h2_engine *engine, const struct h2_flow *flow);
+
+/* To be called by the request function, which leaves response->status at 0. NULL: no memory. */
+struct h2_stream *h2_pass(struct h2_session *session, void *owner);
+/* The owner takes content. What waits comes with h2_stream_run. */
+void h2_stream_resume(struct h2_stream *stream);
+/* Gives what is due of the content. Not from within a callback. */
+void h2_stream_run(struct h2_stream *stream);
+/* Whether h2_stream_write would take something. */
+bool h2_stream_writable(const struct h2_stream *stream);
+
+/* The answer, in this order. None of these calls back; h2_send sends what comes of them. */
+void h2_stream_continue(struct h2_stream *stream); /* 100, if the client waits for it */
+void h2_stream_inform(struct h2_stream *stream, uint16_t status, const struct field *fields,
+                      size_t count);
+#define H2_LENGTH_UNKNOWN UINT64_MAX
+void h2_stream_begin(struct h2_stream *stream, uint16_t status, const struct field *fields,
+                     size_t count, uint64_t length);
+/* Gives how many bytes were taken: at most h2_answer_held_max wait. */
+enum { h2_answer_held_max = 32768 };
+size_t h2_stream_write(struct h2_stream *stream, struct span bytes);
+/* The answer is whole. The owner hears of closed all the same, unless it is disowned. */
+void h2_stream_end(struct h2_stream *stream, const struct field *trailers, size_t count);
+/* Instead of all of them. */
+void h2_stream_answer(struct h2_stream *stream, const struct response *response);
+/* RST_STREAM(INTERNAL_ERROR). */
+void h2_stream_abort(struct h2_stream *stream);
+/* The owner hears of it no more. */
+void h2_stream_disown(struct h2_stream *stream);
 
 /* NULL: no memory. date must outlive the engine, the engine its sessions. */
 struct h2_engine *h2_engine_new(const struct h2_options *options, h2_request_fn answer);

@@ -24,6 +24,7 @@ struct fixture {
     unsigned emptied;
     char body[64];
     struct serve_later *later; /* of "/later" */
+    serve_handler_fn pass;     /* of every path, where it is set; the context is the fixture */
 };
 
 /* Paths: "/large" answers fixture_large_bytes, "/close" closes; "/later" is
