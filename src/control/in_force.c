@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/origins.h"
 #include "control/publish.h"
 #include "control/secret.h"
 
@@ -41,7 +42,11 @@ enum err control_publish(struct control *c, struct configuration *configuration,
                          int log_fd)
 {
     int64_t now = clock_wall_ns();
+    uint8_t room[sandbox_text_max];
+    struct buffer ports = buffer_over(room, sizeof(room));
+    origins_ports(configuration->model, &ports);
     struct message message = {.type = MESSAGE_SNAPSHOT,
+                              .text = buffer_span(&ports),
                               .number = configuration->model->limits.drain_timeout_ms,
                               .generation = c->generation + 1,
                               .fd_count = text_fd < 0  ? 1

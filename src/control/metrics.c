@@ -53,7 +53,7 @@ static void put_sample(struct buffer *out, const char *name, uint64_t value)
 static uint64_t sum_at(const struct metrics *m, size_t offset)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < counters_workers(m->counters); i++) {
+    for (uint32_t i = 0; i < counters_lanes(m->counters); i++) {
         const uint8_t *block = (const uint8_t *)counters_of_worker(m->counters, i);
         sum += counter_get((const counter *)(const void *)(block + offset));
     }
@@ -186,11 +186,11 @@ static void put_rule_sample(struct buffer *out, const char *name, const struct m
 
 static void put_rules(const struct metrics *m, struct buffer *out)
 {
-    uint32_t workers = counters_workers(m->counters);
+    uint32_t lanes = counters_lanes(m->counters);
     put_help(out, "detour_rule_hits", "counter", "Requests that a rule answered.");
     for (size_t i = 0; i < m->rule_count; i++) {
         uint64_t hits = 0;
-        for (uint32_t w = 0; w < workers; w++) {
+        for (uint32_t w = 0; w < lanes; w++) {
             hits += counter_get(&counters_rules(m->counters, w)[m->rules[i].slot].hits);
         }
         put_rule_sample(out, "detour_rule_hits_total", &m->rules[i], hits);
@@ -199,7 +199,7 @@ static void put_rules(const struct metrics *m, struct buffer *out)
              "When a rule answered last; absent for one that never did.");
     for (size_t i = 0; i < m->rule_count; i++) {
         uint64_t last = 0;
-        for (uint32_t w = 0; w < workers; w++) {
+        for (uint32_t w = 0; w < lanes; w++) {
             uint64_t used =
                 counter_get(&counters_rules(m->counters, w)[m->rules[i].slot].last_used_s);
             last = used > last ? used : last;

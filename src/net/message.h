@@ -28,8 +28,9 @@ enum {
 
 enum message_type {
     /* The first message to each child.
-     * To a worker: number is its index; descriptors by enum welcome_fd.
-     * To the logger: number is the count of workers; descriptors the same.
+     * To a worker: number is its lane in the shared pages (shared/counters.h), generation its
+     * index; descriptors by enum welcome_fd.
+     * To the logger: number is the count of lanes; descriptors the same.
      * To control: number is the count of workers that run already, 0 for the first start;
      * generation is the newest snapshot's; with the descriptor of the last good text of
      * the configuration if there is one, and then that of the SECRET, and that of the newest TLS
@@ -54,7 +55,9 @@ enum message_type {
 
     /* From control: the sealed snapshot. One descriptor: a window opened or closed, the
      * rest stands. Two: the text that it was made of, and no access log. Three: the access
-     * log as well. number is drain_timeout_ms.
+     * log as well. number is drain_timeout_ms. text: the ports that it needs to connect to
+     * ("8080,8443", each once, ascending); workers that may connect to others are replaced,
+     * and answer from the snapshot before until then.
      * To a worker: the sealed snapshot. */
     MESSAGE_SNAPSHOT,
     /* From a worker: it answers from the snapshot of this generation. To control: all do. */
@@ -63,7 +66,7 @@ enum message_type {
     /* To control: read the file again (SIGHUP). */
     MESSAGE_RELOAD,
     /* To a child: finish what is under way and exit 0. A worker goes on with its heartbeat
-     * meanwhile. */
+     * meanwhile. number 1: another one goes on in its place, with the same listening sockets. */
     MESSAGE_DRAIN,
     /* From control: the first configuration cannot be served, and the reason has been
      * printed. number is the status to exit with: 1 errors in the file, 2 could not run. */

@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -40,7 +42,7 @@
 struct rule {
     int call;
     unsigned count;
-    struct scmp_arg_cmp args[2];
+    struct scmp_arg_cmp args[3];
 };
 
 /* Memory, time, its own descriptors and its own end. */
@@ -98,6 +100,28 @@ static const struct rule worker[] = {
     /* No sendto, which can make a connection as sendmsg can: answers leave by write. */
     IF_BOTH(setsockopt, 1, SOL_SOCKET, 2, SO_RCVLOWAT),
     ANY(shutdown),
+};
+
+/* A TCP socket and no other stream: Landlock knows the ports of TCP alone. */
+#define IF_TCP(family, protocol)                                                                \
+    {                                                                                           \
+        .call = SCMP_SYS(socket), .count = 3, .args = {                                         \
+            {0, SCMP_CMP_EQ, family, 0},                                                        \
+            {1, SCMP_CMP_MASKED_EQ, UINT32_MAX & ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), \
+             SOCK_STREAM},                                                                      \
+            {2, SCMP_CMP_EQ, protocol, 0}                                                       \
+        }                                                                                       \
+    }
+
+/* Connections to origins. Landlock says to which ports. */
+static const struct rule passing[] = {
+    ANY(connect),
+    IF_BOTH(getsockopt, 1, SOL_SOCKET, 2, SO_ERROR),
+    IF_BOTH(setsockopt, 1, IPPROTO_TCP, 2, TCP_NODELAY),
+    IF_TCP(AF_INET, 0),
+    IF_TCP(AF_INET, IPPROTO_TCP),
+    IF_TCP(AF_INET6, 0),
+    IF_TCP(AF_INET6, IPPROTO_TCP),
 };
 
 /* What makes a process, or a namespace, of a thread. */
@@ -196,7 +220,7 @@ static int hide_clone3(scmp_filter_ctx filter)
     return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
 }
 
-static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
+static int allow_role(scmp_filter_ctx filter, enum sandbox_role role, bool passes)
 {
     int result = ALLOW(everybody);
     if (result == 0) {
@@ -204,6 +228,9 @@ static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
     }
     if (result == 0 && role == SANDBOX_WORKER) {
         result = ALLOW(worker);
+    }
+    if (result == 0 && role == SANDBOX_WORKER && passes) {
+        result = ALLOW(passing);
     }
     if (result == 0 && role == SANDBOX_CONTROL) {
         result = ALLOW(control);
@@ -214,9 +241,10 @@ static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
     return result;
 }
 
-enum err filter_enter(enum sandbox_mode mode, enum sandbox_role role)
+enum err filter_enter(const struct sandbox_policy *policy, enum sandbox_role role)
 {
-    uint32_t otherwise = mode == SANDBOX_KILL ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM);
+    uint32_t otherwise =
+        policy->mode == SANDBOX_KILL ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM);
     scmp_filter_ctx filter = seccomp_init(otherwise);
     if (filter == NULL) {
         errno = ENOSYS; /* the library asks the kernel first whether it knows the actions */
@@ -224,7 +252,7 @@ enum err filter_enter(enum sandbox_mode mode, enum sandbox_role role)
     }
     int result = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
     if (result == 0) {
-        result = allow_role(filter, role);
+        result = allow_role(filter, role, policy->port_count > 0);
     }
     if (result == 0) {
         result = seccomp_load(filter);

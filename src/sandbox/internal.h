@@ -10,8 +10,10 @@ enum err privileges_drop(const struct sandbox_policy *policy, enum sandbox_role 
 /* Tried by a child: root of a user namespace, or without CAP_SETUID, may not. */
 bool privileges_can_become(uid_t uid, gid_t gid);
 
-/* landlock.c: files and TCP by Landlock. ERR_IO: the kernel has none of it, or refuses. */
-enum err landlock_enter(const struct sandbox_path *paths, size_t path_count, bool may_connect);
+/* landlock.c: files and TCP by Landlock. any_port: it may connect to whatever it likes; else
+ * to the policy's ports. ERR_IO: the kernel has none of it, or refuses. */
+enum err landlock_enter(const struct sandbox_path *paths, size_t path_count, bool any_port,
+                        const struct sandbox_policy *policy);
 
 /* filter.c: system calls by seccomp. ERR_IO: the kernel has none of it, or refuses. */
-enum err filter_enter(enum sandbox_mode mode, enum sandbox_role role);
+enum err filter_enter(const struct sandbox_policy *policy, enum sandbox_role role);

@@ -106,7 +106,32 @@ enum err sandbox_policy_read(const char *mode, const char *user, struct sandbox_
 
 void sandbox_policy_encode(const struct sandbox_policy *policy, char out[sandbox_text_max])
 {
-    snprintf(out, sandbox_text_max, "%s:%u:%u", modes[policy->mode], policy->uid, policy->gid);
+    int len =
+        snprintf(out, sandbox_text_max, "%s:%u:%u:", modes[policy->mode], policy->uid, policy->gid);
+    for (size_t i = 0; i < policy->port_count; i++) {
+        len += snprintf(out + len, sandbox_text_max - (size_t)len, "%s%u", i > 0 ? "," : "",
+                        policy->ports[i]);
+    }
+}
+
+enum err sandbox_ports_decode(const char *text, struct sandbox_policy *policy)
+{
+    uint16_t ports[sandbox_ports_max];
+    size_t count = 0;
+    while (*text != 0) {
+        char *end;
+        unsigned long port = strtoul(text, &end, 10);
+        bool last = *end == 0;
+        if (*text < '0' || *text > '9' || port == 0 || port > UINT16_MAX ||
+            count == sandbox_ports_max || (!last && (*end != ',' || end[1] == 0))) {
+            return ERR_SYNTAX;
+        }
+        ports[count++] = (uint16_t)port;
+        text = last ? end : end + 1;
+    }
+    memcpy(policy->ports, ports, count * sizeof(ports[0]));
+    policy->port_count = count;
+    return ERR_NONE;
 }
 
 enum err sandbox_policy_decode(const char *text, struct sandbox_policy *out)
@@ -118,12 +143,13 @@ enum err sandbox_policy_decode(const char *text, struct sandbox_policy *out)
     }
     memcpy(mode, text, (size_t)(colon - text));
     mode[colon - text] = 0;
-    struct sandbox_policy policy;
+    struct sandbox_policy policy = {0};
     unsigned long uid;
     unsigned long gid;
     const char *end;
     if (!read_mode(mode, &policy.mode) || !read_number(colon + 1, ':', &uid, &end) ||
-        !read_number(end + 1, 0, &gid, &end)) {
+        !read_number(end + 1, ':', &gid, &end) ||
+        sandbox_ports_decode(end + 1, &policy) != ERR_NONE) {
         return ERR_SYNTAX;
     }
     policy.uid = (uid_t)uid;

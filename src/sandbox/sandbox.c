@@ -30,10 +30,10 @@ enum err sandbox_enter(const struct sandbox_policy *policy, enum sandbox_role ro
     if (err != ERR_NONE) {
         return err;
     }
-    if (landlock_enter(paths, path_count, role == SANDBOX_CONTROL) != ERR_NONE) {
+    if (landlock_enter(paths, path_count, role == SANDBOX_CONTROL, policy) != ERR_NONE) {
         warn("Landlock");
     }
-    if (filter_enter(policy->mode, role) != ERR_NONE) {
+    if (filter_enter(policy, role) != ERR_NONE) {
         warn("seccomp");
     }
     return ERR_NONE;

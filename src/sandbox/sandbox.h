@@ -17,11 +17,15 @@ enum sandbox_mode {
     SANDBOX_KILL, /* … ends the process */
 };
 
+enum { sandbox_ports_max = 64 };
+
 /* The supervisor's choice for all its children. */
 struct sandbox_policy {
     enum sandbox_mode mode;
     uid_t uid; /* workers and logger become this user; 0: they stay who they are */
     gid_t gid;
+    uint16_t ports[sandbox_ports_max]; /* of origins: workers may connect to these over TCP */
+    size_t port_count;                 /* 0: they make no connection at all */
 };
 
 /* mode: "off", "deny" or "kill"; NULL is "deny". user: a name or a number; NULL is
@@ -32,12 +36,15 @@ enum err sandbox_policy_read(const char *mode, const char *user, struct sandbox_
                              const char **reason);
 
 /* As one word on a command line, and back. ERR_SYNTAX: none of ours. */
-enum { sandbox_text_max = 48 };
+enum { sandbox_text_max = 48 + 6 * sandbox_ports_max };
 void sandbox_policy_encode(const struct sandbox_policy *policy, char out[sandbox_text_max]);
 enum err sandbox_policy_decode(const char *text, struct sandbox_policy *out);
+/* "8080,8443", or nothing: the ports alone, each once, as they come in a message. ERR_SYNTAX: no
+ * such list, or too long. */
+enum err sandbox_ports_decode(const char *text, struct sandbox_policy *policy);
 
 enum sandbox_role {
-    SANDBOX_WORKER,  /* its descriptors, and nothing by name */
+    SANDBOX_WORKER,  /* its descriptors, and nothing by name but the ports of origins */
     SANDBOX_LOGGER,  /* as a worker, without sockets */
     SANDBOX_CONTROL, /* named files, and connections to the servers it probes */
 };

@@ -248,7 +248,9 @@ static void end_acceptor(struct acceptor *acceptor)
 {
     accept_upto(acceptor, accepts_at_the_end_max);
     ev_io_stop(acceptor->server->loop, &acceptor->io);
-    close(acceptor->io.fd);
+    if (!acceptor->server->sockets_shared) {
+        close(acceptor->io.fd);
+    }
     acceptor->closed = true;
     acceptor_release(acceptor);
 }

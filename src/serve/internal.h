@@ -181,6 +181,7 @@ struct server {
     int spare_fd;   /* given up to refuse a connection when there is no other */
 
     bool draining;
+    bool sockets_shared; /* listening ones: another process goes on with them */
     void (*on_empty)(void *context);
 
     int64_t now_ns; /* wall clock of this event */

@@ -102,5 +102,9 @@ void server_unlisten(struct server *server, const struct listener *listener);
  * are closed, the others after their answer. on_empty is called once when none is left,
  * from the loop, with the handler's context; it may free the server. */
 void server_drain(struct server *server, void (*on_empty)(void *context));
+/* Before server_drain: another process listens on the same sockets and goes on. They stay open
+ * until this one ends, since epoll(7) forgets a descriptor that is closed only when nobody else
+ * has its socket, and libev would then make its epoll anew, which a worker may not. */
+void server_share_sockets(struct server *server);
 
 size_t server_connection_count(const struct server *server);

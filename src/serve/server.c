@@ -145,6 +145,11 @@ static void retire_idle(struct server *server)
     }
 }
 
+void server_share_sockets(struct server *server)
+{
+    server->sockets_shared = true;
+}
+
 void server_drain(struct server *server, void (*on_empty)(void *context))
 {
     if (server->draining) {

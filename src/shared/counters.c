@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The layout: one page of head and common counters, the directory of rules, and for each
- * worker its block and its array of rules, all of them on pages of their own. */
+ * lane of a worker its block and its array of rules, all of them on pages of their own. */
 #include "shared/counters.h"
 
 #include "shared/directory.h"
@@ -45,13 +45,13 @@ static size_t worker_bytes(void)
 
 static size_t map_bytes(uint32_t workers)
 {
-    return page_bytes + directory_bytes() + workers * worker_bytes();
+    return page_bytes + directory_bytes() + workers * worker_lanes * worker_bytes();
 }
 
-static uint8_t *worker_memory(struct counters_map *map, uint32_t worker)
+static uint8_t *lane_memory(struct counters_map *map, uint32_t lane)
 {
-    assert(worker < map->workers);
-    return map->memory + page_bytes + directory_bytes() + worker * worker_bytes();
+    assert(lane < counters_lanes(map));
+    return map->memory + page_bytes + directory_bytes() + lane * worker_bytes();
 }
 
 enum err counters_create(uint32_t workers, int *fd_out)
@@ -131,19 +131,24 @@ uint32_t counters_workers(const struct counters_map *map)
     return map->workers;
 }
 
+uint32_t counters_lanes(const struct counters_map *map)
+{
+    return map->workers * worker_lanes;
+}
+
 struct counters_common *counters_common(struct counters_map *map)
 {
     return &((struct counters_head *)(void *)map->memory)->common;
 }
 
-struct counters_worker *counters_of_worker(struct counters_map *map, uint32_t worker)
+struct counters_worker *counters_of_worker(struct counters_map *map, uint32_t lane)
 {
-    return (struct counters_worker *)(void *)worker_memory(map, worker);
+    return (struct counters_worker *)(void *)lane_memory(map, lane);
 }
 
-struct counters_rule *counters_rules(struct counters_map *map, uint32_t worker)
+struct counters_rule *counters_rules(struct counters_map *map, uint32_t lane)
 {
-    return (struct counters_rule *)(void *)(worker_memory(map, worker) + worker_block_bytes());
+    return (struct counters_rule *)(void *)(lane_memory(map, lane) + worker_block_bytes());
 }
 
 enum err counters_slot(struct counters_map *map, struct span identity, uint32_t *slot_out)

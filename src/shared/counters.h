@@ -15,6 +15,8 @@
 
 enum {
     counters_workers_max = 256,
+    worker_lanes = 2, /* for each worker: its own, and one for whoever takes its place while it
+                         still finishes what it has; w and w + workers */
     counters_rules_max = 1 << 20,
     counters_statuses = 600,    /* by status code */
     counters_slot_overflow = 0, /* shared by the rules that found no slot any more */
@@ -73,16 +75,19 @@ struct counters_common {
 
 struct counters_map; /* the whole mapping, one a process */
 
-/* Makes the memfd (sparse: pages that are never written cost nothing). */
+/* Makes the memfd, with lanes for all workers (sparse: pages that are never written cost
+ * nothing). */
 enum err counters_create(uint32_t workers, int *fd_out);
 enum err counters_open(int fd, struct counters_map **out);
 void counters_close(struct counters_map **map);
 
 uint32_t counters_workers(const struct counters_map *map);
+/* worker_lanes times as many: what sums go over. */
+uint32_t counters_lanes(const struct counters_map *map);
 struct counters_common *counters_common(struct counters_map *map);
-struct counters_worker *counters_of_worker(struct counters_map *map, uint32_t worker);
-/* The array of counters_rules_max slots of one worker. */
-struct counters_rule *counters_rules(struct counters_map *map, uint32_t worker);
+struct counters_worker *counters_of_worker(struct counters_map *map, uint32_t lane);
+/* The array of counters_rules_max slots of one lane. */
+struct counters_rule *counters_rules(struct counters_map *map, uint32_t lane);
 
 /* Control only: the slot of a rule, a new one if it has none yet; never slot 0. ERR_LIMIT:
  * all are taken, and counters_slot_overflow must do. */

@@ -11,7 +11,7 @@ enum { ring_bytes = 1 << 22, ring_record_bytes_max = 1 << 16 };
 
 struct ring; /* a mapping of one worker's ring */
 
-/* Makes a memfd that holds `workers` rings. */
+/* Makes a memfd that holds `workers` rings: one for each lane (shared/counters.h). */
 enum err ring_create(uint32_t workers, int *fd_out);
 /* Maps one of them, and goes on where the last producer or consumer stopped. */
 enum err ring_open_producer(int fd, uint32_t worker, struct ring **out);

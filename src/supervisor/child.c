@@ -16,9 +16,9 @@
 
 enum { exit_no_exec = 127 };
 
-void child_init(struct child *child, enum child_role role, uint32_t index)
+void child_init(struct child *child, enum child_role role, uint32_t index, uint32_t lane)
 {
-    *child = (struct child){.role = role, .index = index, .channel = -1};
+    *child = (struct child){.role = role, .index = index, .lane = lane, .channel = -1};
 }
 
 const char *child_name(const struct child *child)

@@ -12,11 +12,22 @@
 
 enum child_role { CHILD_CONTROL, CHILD_LOGGER, CHILD_WORKER };
 
+/* Of a lane: two processes can serve as one worker while one takes the other's place. */
+enum child_turn {
+    TURN_ON,      /* this one serves, or will when it has started */
+    TURN_LEAVING, /* its successor starts: it goes on until that one has the snapshot … */
+    TURN_LEFT,    /* … and then finishes what it has; or nobody runs here */
+};
+
 struct child {
     enum child_role role;
-    uint32_t index; /* of a worker */
-    pid_t pid;      /* 0: not running */
-    int channel;    /* -1: closed */
+    uint32_t index;       /* of a worker */
+    uint32_t lane;        /* … in the shared pages */
+    enum child_turn turn; /* … of its lane; others are on */
+    int64_t kill_at_ns;   /* when one that left must be gone */
+    uint64_t ports;       /* which ports it may connect to: supervisor.ports then */
+    pid_t pid;            /* 0: not running */
+    int channel;          /* -1: closed */
     int64_t started_ns;
     int64_t restart_at_ns; /* when it is to be started while it does not run */
     struct backoff backoff;
@@ -25,7 +36,7 @@ struct child {
     uint32_t late_ticks; /* since a snapshot was sent that it has not acknowledged */
 };
 
-void child_init(struct child *child, enum child_role role, uint32_t index);
+void child_init(struct child *child, enum child_role role, uint32_t index, uint32_t lane);
 /* "worker 3"; the text is static. */
 const char *child_name(const struct child *child);
 

@@ -99,7 +99,8 @@ void hub_welcome(struct supervisor *s, struct child *child)
     }
     bool worker = child->role == CHILD_WORKER;
     struct message message = {.type = MESSAGE_WELCOME,
-                              .number = worker ? child->index : s->worker_count};
+                              .number = worker ? child->lane : supervisor_lanes(s),
+                              .generation = child->index};
     for (size_t i = 0; i < WELCOME_FDS; i++) {
         add_fd(&message, s->page_fds[i]);
     }
@@ -136,18 +137,19 @@ static enum err create_pages(struct supervisor *s, uint32_t workers)
         err = servers_create(&s->page_fds[WELCOME_SERVERS]);
     }
     if (err == ERR_NONE) {
-        err = ring_create(workers, &s->page_fds[WELCOME_RINGS]);
+        err = ring_create(workers * worker_lanes, &s->page_fds[WELCOME_RINGS]);
     }
     if (err != ERR_NONE) {
         return err;
     }
     s->page_fds[WELCOME_BELL] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    s->workers = calloc(workers, sizeof(*s->workers));
+    s->workers = calloc((size_t)workers * worker_lanes, sizeof(*s->workers));
     if (s->page_fds[WELCOME_BELL] < 0 || s->workers == NULL) {
         return ERR_IO;
     }
-    for (uint32_t i = 0; i < workers; i++) {
-        child_init(&s->workers[i], CHILD_WORKER, i);
+    for (uint32_t lane = 0; lane < workers * worker_lanes; lane++) {
+        child_init(&s->workers[lane], CHILD_WORKER, lane % workers, lane);
+        s->workers[lane].turn = lane < workers ? TURN_ON : TURN_LEFT;
     }
     s->worker_count = workers;
     return ERR_NONE;
@@ -202,11 +204,13 @@ static void start_all(struct supervisor *s)
 
 static void tell_workers(struct supervisor *s, bool listeners)
 {
-    for (uint32_t i = 0; i < s->worker_count; i++) {
-        if (s->workers[i].pid != 0) {
-            send_snapshot(s, &s->workers[i]);
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
+        struct child *worker = &s->workers[i];
+        /* One that is to be replaced could not do what the new snapshot says. */
+        if (worker->pid != 0 && worker->turn == TURN_ON && worker->ports == s->ports) {
+            send_snapshot(s, worker);
             if (listeners) {
-                send_listeners(s, &s->workers[i]);
+                send_listeners(s, worker);
             }
         }
     }
@@ -217,7 +221,7 @@ static void on_snapshot(struct supervisor *s, struct message *message)
     bool configuration = message->fd_count > 1;
     if (message->fd_count == 0 || !is_sealed(message->fds[0]) ||
         message->generation <= s->generation || (!s->has_pending && s->sockets.count == 0) ||
-        s->secret_fd < 0) {
+        s->secret_fd < 0 || turns_take_ports(s, message->text) != ERR_NONE) {
         log_error("control sent a snapshot that cannot be used");
         return;
     }
@@ -241,6 +245,7 @@ static void on_snapshot(struct supervisor *s, struct message *message)
         return;
     }
     tell_workers(s, listeners);
+    turns_begin(s);
     if (configuration) {
         send_log(s);
     }
@@ -253,7 +258,7 @@ static void on_tls(struct supervisor *s, struct message *message)
         return;
     }
     replace_fd(&s->tls_fd, message_take_fd(message, 0));
-    for (uint32_t i = 0; i < s->worker_count; i++) {
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         if (s->workers[i].pid != 0) {
             send_tls(s, &s->workers[i]);
         }
@@ -267,7 +272,7 @@ static void on_secret(struct supervisor *s, struct message *message)
         return;
     }
     replace_fd(&s->secret_fd, message_take_fd(message, 0));
-    for (uint32_t i = 0; i < s->worker_count; i++) {
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         if (s->workers[i].pid != 0) {
             send_secret(s, &s->workers[i]);
         }
@@ -287,11 +292,17 @@ static void announce(const struct supervisor *s)
     log_info("serving%s with %u worker%s", list, s->worker_count, s->worker_count > 1 ? "s" : "");
 }
 
-static void on_ack(struct supervisor *s, struct child *worker, uint64_t generation)
+/* Who still serves, but will not have it: its successor is about to. */
+static bool owes_ack(const struct supervisor *s, const struct child *worker)
 {
-    worker->acked = generation;
-    for (uint32_t i = 0; i < s->worker_count; i++) {
-        if (s->workers[i].acked != s->generation) {
+    return worker->turn == TURN_LEAVING ||
+           (worker->turn == TURN_ON && worker->acked != s->generation);
+}
+
+void hub_look_at_acks(struct supervisor *s)
+{
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
+        if (owes_ack(s, &s->workers[i])) {
             return;
         }
     }
@@ -305,6 +316,13 @@ static void on_ack(struct supervisor *s, struct child *worker, uint64_t generati
     }
     struct message message = {.type = MESSAGE_ACK, .generation = s->generation};
     child_send(&s->control, &message);
+}
+
+static void on_ack(struct supervisor *s, struct child *worker, uint64_t generation)
+{
+    worker->acked = generation;
+    turns_serve(s, worker);
+    hub_look_at_acks(s);
 }
 
 static void from_control(struct supervisor *s, struct message *message)

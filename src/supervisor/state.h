@@ -19,14 +19,15 @@ struct supervisor {
     enum supervisor_phase phase;
     int exit_status; /* -1: go on */
     const char *config_path;
-    char policy_text[sandbox_text_max];
     int epoll;
     int signals;
 
     struct child control;
     struct child logger;
-    struct child *workers;
+    struct child *workers; /* by their lanes: worker_count of them, and as many in their place */
     uint32_t worker_count; /* 0 until control has said it; fixed for life */
+    struct sandbox_policy policy;
+    uint64_t ports; /* counts up with each change of policy.ports */
 
     struct socket_set sockets; /* in force */
     struct socket_set pending; /* opened for the next snapshot */
@@ -60,6 +61,25 @@ void hub_receive(struct supervisor *supervisor, struct child *child);
 /* The first messages to a child that has just been started. */
 void hub_welcome(struct supervisor *supervisor, struct child *child);
 void hub_reload(struct supervisor *supervisor);
+/* Says that all workers answer from the newest snapshot, once they do. */
+void hub_look_at_acks(struct supervisor *supervisor);
+
+/* turns.c: workers that may connect elsewhere than the configuration says are replaced, one
+ * process by another that has its listeners and its queues. */
+
+/* Takes the ports that a snapshot came with. ERR_SYNTAX: they are none. */
+enum err turns_take_ports(struct supervisor *supervisor, struct span text);
+/* Starts successors where they are needed and the place is free. */
+void turns_begin(struct supervisor *supervisor);
+/* The child has acknowledged: who served in its place goes. */
+void turns_serve(struct supervisor *supervisor, struct child *child);
+/* Ends those that have not finished in time. */
+void turns_tick(struct supervisor *supervisor, int64_t now_ns);
+
+static inline uint32_t supervisor_lanes(const struct supervisor *supervisor)
+{
+    return supervisor->worker_count * worker_lanes;
+}
 
 /* supervisor.c: lives. */
 

@@ -54,7 +54,7 @@ uint64_t supervisor_sign(const struct supervisor *s, const struct child *child)
     case CHILD_WORKER:
         break;
     }
-    return counter_get(&counters_of_worker(s->counters, child->index)->heartbeat);
+    return counter_get(&counters_of_worker(s->counters, child->lane)->heartbeat);
 }
 
 void supervisor_start(struct supervisor *s, struct child *child)
@@ -62,7 +62,10 @@ void supervisor_start(struct supervisor *s, struct child *child)
     bool control = child->role == CHILD_CONTROL; /* it compiles before its first sign */
     watch_begin(&child->watch, supervisor_sign(s, child),
                 control ? heartbeat_patience_work_s : heartbeat_patience_s);
-    enum err err = child_start(child, s->policy_text, control ? s->config_path : NULL);
+    char policy[sandbox_text_max];
+    sandbox_policy_encode(&s->policy, policy);
+    child->ports = s->ports;
+    enum err err = child_start(child, policy, control ? s->config_path : NULL);
     if (err != ERR_NONE) {
         log_error("cannot start %s: %s", child_name(child), strerror(errno));
         child_ended(child);
@@ -80,7 +83,7 @@ void supervisor_start(struct supervisor *s, struct child *child)
 /* Calls visit for each child that there is. */
 static void each_child(struct supervisor *s, void (*visit)(struct supervisor *, struct child *))
 {
-    for (uint32_t i = 0; i < s->worker_count; i++) {
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         visit(s, &s->workers[i]);
     }
     visit(s, &s->logger);
@@ -94,7 +97,7 @@ static bool is_wanted(const struct supervisor *s, const struct child *child)
     case PHASE_STARTING:
         return child->role == CHILD_CONTROL;
     case PHASE_SERVING:
-        return true;
+        return child->turn == TURN_ON;
     case PHASE_DRAINING:
         return child->role == CHILD_LOGGER; /* somebody must write the last lines */
     case PHASE_ENDING:
@@ -123,7 +126,7 @@ static void kill_one(struct supervisor *s, struct child *child)
 
 static bool any_worker_runs(const struct supervisor *s)
 {
-    for (uint32_t i = 0; i < s->worker_count; i++) {
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         if (s->workers[i].pid != 0) {
             return true;
         }
@@ -157,7 +160,7 @@ static void drain(struct supervisor *s)
     /* Ours first: what arrives after a worker has closed its own is refused by the
      * kernel, not left in a queue that nobody serves. */
     sockets_close(&s->sockets);
-    for (uint32_t i = 0; i < s->worker_count; i++) {
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         send_drain(&s->workers[i]);
     }
     end_if_drained(s);
@@ -183,7 +186,7 @@ static struct child *find_child(struct supervisor *s, pid_t pid)
     if (s->logger.pid == pid) {
         return &s->logger;
     }
-    for (uint32_t i = 0; i < s->worker_count; i++) {
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         if (s->workers[i].pid == pid) {
             return &s->workers[i];
         }
@@ -216,12 +219,21 @@ static void say_end(const struct child *child, int status)
 static void on_end(struct supervisor *s, struct child *child, int status)
 {
     bool wanted = is_wanted(s, child);
-    if (wanted && s->exit_status < 0) {
+    bool left_well = child->turn != TURN_ON && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (s->exit_status < 0 && (wanted || (s->phase == PHASE_SERVING && !left_well))) {
         say_end(child, status);
+    }
+    if (wanted && s->exit_status < 0) {
         count_restart(s, child);
     }
     watch_look(&child->watch, supervisor_sign(s, child));
     child_ended(child);
+    if (child->role == CHILD_WORKER && child->turn != TURN_ON) {
+        child->turn = TURN_LEFT;
+        counter_set(&counters_of_worker(s->counters, child->lane)->connections_active, 0);
+        turns_begin(s); /* somebody may have waited for its lane */
+        hub_look_at_acks(s);
+    }
     if (s->phase == PHASE_STARTING && s->exit_status < 0 &&
         child->backoff.failures >= control_attempts_max) {
         supervisor_fail(s, "control ended before anything could be served");
@@ -244,7 +256,8 @@ static void on_children(struct supervisor *s)
 
 static bool is_late(const struct supervisor *s, struct child *child)
 {
-    bool owes = child->role == CHILD_WORKER && child->acked != s->generation;
+    bool owes = child->role == CHILD_WORKER && child->turn == TURN_ON &&
+                child->acked != s->generation && child->ports == s->ports;
     child->late_ticks = owes ? child->late_ticks + 1 : 0;
     return child->late_ticks > late_ticks_max;
 }
@@ -266,6 +279,7 @@ static void tick(struct supervisor *s)
 {
     if (s->phase == PHASE_SERVING) {
         each_child(s, kill_if_hung);
+        turns_tick(s, clock_monotonic_ns());
     }
     if (s->phase >= PHASE_DRAINING && clock_monotonic_ns() >= s->kill_at_ns) {
         log_warning("not all ended in time: killed");
@@ -288,7 +302,7 @@ static int64_t due_of(const struct supervisor *s, const struct child *child)
 static int timeout_ms(const struct supervisor *s)
 {
     int64_t due = earlier(s->next_tick_ns, earlier(due_of(s, &s->control), due_of(s, &s->logger)));
-    for (uint32_t i = 0; i < s->worker_count; i++) {
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         due = earlier(due, due_of(s, &s->workers[i]));
     }
     if (s->phase >= PHASE_DRAINING) {
@@ -372,9 +386,9 @@ static void init(struct supervisor *s, const char *config_path, const struct san
                              .tls_fd = -1,
                              .log_fd = -1,
                              .next_tick_ns = clock_monotonic_ns() + tick_ns};
-    sandbox_policy_encode(policy, s->policy_text);
-    child_init(&s->control, CHILD_CONTROL, 0);
-    child_init(&s->logger, CHILD_LOGGER, 0);
+    s->policy = *policy;
+    child_init(&s->control, CHILD_CONTROL, 0, 0);
+    child_init(&s->logger, CHILD_LOGGER, 0, 0);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (s->epoll < 0 || watch_signals(s) != ERR_NONE) {
         supervisor_fail(s, "cannot start: %s", strerror(errno));

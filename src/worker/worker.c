@@ -73,7 +73,7 @@ static enum err welcome(struct worker *worker, struct message *message)
     }
     static char role[32];
     worker->index = message->number;
-    snprintf(role, sizeof(role), "worker %u", worker->index);
+    snprintf(role, sizeof(role), "worker %u", (unsigned)message->generation);
     log_role(role);
     enum err err = open_pages(worker, message->fds);
     if (err != ERR_NONE) {
@@ -167,6 +167,9 @@ static enum err obey(struct worker *worker, struct message *message)
         adopt_secret(worker, message);
         return ERR_NONE;
     case MESSAGE_DRAIN:
+        if (message->number != 0 && worker->server != NULL) {
+            server_share_sockets(worker->server);
+        }
         drain(worker);
         return ERR_NONE;
     default:

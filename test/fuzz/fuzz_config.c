@@ -26,6 +26,9 @@ static void check_action(const struct model *model, const struct model_action *a
     case ACTION_RESPOND:
         assert(action->status >= 200 && action->status < 600);
         break;
+    case ACTION_ORIGIN:
+        assert(action->origin < model->origin_count);
+        break;
     case ACTION_NEXT:
     case ACTION_PASS:
         break;

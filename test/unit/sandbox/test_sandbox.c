@@ -43,6 +43,8 @@ static void *shared_page;          /* that was given to read */
 static int listener_fd;            /* as a worker has one */
 static struct sockaddr_in address; /* of somebody who listens */
 
+enum { declared_port = 3 }; /* of an origin; nobody listens there */
+
 static int try_open(void)
 {
     int fd = open("/etc/passwd", O_RDONLY);
@@ -131,6 +133,49 @@ static int try_connect(void)
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1)};
     int result = connect(fd, (struct sockaddr *)&nobody, sizeof(nobody));
     return result != 0 && errno != ECONNREFUSED ? errno : PASSED;
+}
+
+static int connect_to(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+    struct sockaddr_in nobody = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    if (fd < 0) {
+        return errno;
+    }
+    int result = connect(fd, (struct sockaddr *)&nobody, sizeof(nobody));
+    return result != 0 && errno != ECONNREFUSED && errno != EINPROGRESS ? errno : PASSED;
+}
+
+static int try_declared_port(void)
+{
+    return connect_to(declared_port);
+}
+
+static int try_other_port(void)
+{
+    return connect_to(declared_port + 1);
+}
+
+static int try_datagrams(void)
+{
+    return socket(AF_INET, SOCK_DGRAM, 0) < 0 ? errno : PASSED;
+}
+
+/* Streams too, but not TCP, whose ports are known. */
+static int try_other_streams(void)
+{
+    return socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP) < 0 ? errno : PASSED;
+}
+
+static int try_many_paths(void)
+{
+    return socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) < 0 ? errno : PASSED;
+}
+
+static int try_local_socket(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? errno : PASSED;
 }
 
 /* A listening socket that was shut down is a new one, and data can carry a connection. */
@@ -283,6 +328,7 @@ static const struct attempt attempts[] = {
     {"a worker signals as a thread", SANDBOX_WORKER, try_to_signal_by_thread, EPERM, SIGSYS},
     {"a worker aborts", SANDBOX_WORKER, try_to_signal_itself, PASSED, 0},
     {"a worker makes a thread", SANDBOX_WORKER, try_thread, EPERM, SIGSYS},
+    {"a worker without origins connects", SANDBOX_WORKER, try_declared_port, EPERM, SIGSYS},
     {"a worker tells the time", SANDBOX_WORKER, try_time, PASSED, 0},
     {"the logger tells the time", SANDBOX_LOGGER, try_time, PASSED, 0},
     {"the logger opens a file", SANDBOX_LOGGER, try_open, EPERM, SIGSYS},
@@ -308,6 +354,19 @@ static const struct attempt attempts[] = {
     {"control becomes another user", SANDBOX_CONTROL, try_to_be_root_again, EPERM, SIGSYS},
 };
 
+/* The same where the configuration has an origin at declared_port. */
+static const struct attempt attempts_with_origin[] = {
+    {"a worker connects to an origin", SANDBOX_WORKER, try_declared_port, PASSED, 0},
+    {"a worker connects elsewhere", SANDBOX_WORKER, try_other_port, EACCES, 0},
+    {"a worker sends datagrams", SANDBOX_WORKER, try_datagrams, EPERM, SIGSYS},
+    {"a worker with another stream", SANDBOX_WORKER, try_other_streams, EPERM, SIGSYS},
+    {"a worker with many paths", SANDBOX_WORKER, try_many_paths, EPERM, SIGSYS},
+    {"a worker with a local socket", SANDBOX_WORKER, try_local_socket, EPERM, SIGSYS},
+    {"a worker with origins sends", SANDBOX_WORKER, try_to_connect_by_sending, EPERM, SIGSYS},
+    {"a worker with origins binds", SANDBOX_WORKER, try_bind, EPERM, SIGSYS},
+    {"the logger beside origins", SANDBOX_LOGGER, try_socket, EPERM, SIGSYS},
+};
+
 static int listen_somewhere(struct sockaddr_in *where)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -319,7 +378,7 @@ static int listen_somewhere(struct sockaddr_in *where)
 }
 
 /* Gives the status of a child that entered the sandbox and tried. */
-static int attempt_in_child(const struct attempt *a, enum sandbox_mode mode)
+static int attempt_in_child(const struct attempt *a, enum sandbox_mode mode, bool origin)
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -338,6 +397,8 @@ static int attempt_in_child(const struct attempt *a, enum sandbox_mode mode)
             _exit(FAILED_TO_ENTER);
         }
         policy.mode = mode;
+        policy.ports[0] = declared_port;
+        policy.port_count = origin;
         if (sandbox_enter(&policy, a->role, paths, count) != ERR_NONE) {
             _exit(FAILED_TO_ENTER);
         }
@@ -348,25 +409,32 @@ static int attempt_in_child(const struct attempt *a, enum sandbox_mode mode)
     return status;
 }
 
-static void roles_are_confined(void **state)
+static void try_each(const struct attempt *list, size_t count, bool origin)
 {
-    (void)state;
-    if (SANITIZED) {
-        skip();
-    }
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        const struct attempt *a = &attempts[i];
-        int status = attempt_in_child(a, SANDBOX_DENY);
+    for (size_t i = 0; i < count; i++) {
+        const struct attempt *a = &list[i];
+        int status = attempt_in_child(a, SANDBOX_DENY, origin);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != a->denied) {
             fail_msg("%s, denied: status %#x", a->name, status);
         }
-        status = attempt_in_child(a, SANDBOX_KILL);
+        status = attempt_in_child(a, SANDBOX_KILL, origin);
         bool as_wanted = a->killed != 0 ? WIFSIGNALED(status) && WTERMSIG(status) == a->killed
                                         : WIFEXITED(status) && WEXITSTATUS(status) == a->denied;
         if (!as_wanted) {
             fail_msg("%s, killed: status %#x", a->name, status);
         }
     }
+}
+
+static void roles_are_confined(void **state)
+{
+    (void)state;
+    if (SANITIZED) {
+        skip();
+    }
+    try_each(attempts, sizeof(attempts) / sizeof(attempts[0]), false);
+    try_each(attempts_with_origin, sizeof(attempts_with_origin) / sizeof(attempts_with_origin[0]),
+             true);
 }
 
 struct shown {
@@ -616,22 +684,42 @@ static void policies_are_read(void **state)
 static void policies_travel(void **state)
 {
     (void)state;
-    struct sandbox_policy sent = {.mode = SANDBOX_KILL, .uid = 4294967294u, .gid = 7};
+    struct sandbox_policy sent = {
+        .mode = SANDBOX_KILL, .uid = 4294967294u, .gid = 7, .ports = {80, 65535}, .port_count = 2};
     char text[sandbox_text_max];
     sandbox_policy_encode(&sent, text);
-    assert_string_equal(text, "kill:4294967294:7");
+    assert_string_equal(text, "kill:4294967294:7:80,65535");
     struct sandbox_policy got;
     assert_int_equal(sandbox_policy_decode(text, &got), ERR_NONE);
     assert_memory_equal(&sent, &got, sizeof(sent));
-    static const char *const bad[] = {
-        "",       "kill",        "kill:1",   "kill:1:",   "kill:1:2x",
-        "no:1:2", "killing:1:2", "kill::2",  "kill:-1:2", "kill:1:99999999999",
-        ":1:2",   "kill:1:2:3",  "kill:a:2", "kill: 1:2"};
+    static const char *const bad[] = {"",
+                                      "kill",
+                                      "kill:1",
+                                      "kill:1:",
+                                      "kill:1:2x:",
+                                      "no:1:2:",
+                                      "killing:1:2:",
+                                      "kill::2:",
+                                      "kill:-1:2:",
+                                      "kill:1:99999999999:",
+                                      ":1:2:",
+                                      "kill:1:2",
+                                      "kill:a:2:",
+                                      "kill: 1:2:",
+                                      "kill:1:2:x",
+                                      "kill:1:2:0",
+                                      "kill:1:2:65536",
+                                      "kill:1:2:1,",
+                                      "kill:1:2:,1",
+                                      "kill:1:2: 1",
+                                      "kill:1:2:1:2"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (sandbox_policy_decode(bad[i], &got) != ERR_SYNTAX) {
             fail_msg("taken: %s", bad[i]);
         }
     }
+    assert_int_equal(sandbox_policy_decode("deny:1:2:", &got), ERR_NONE);
+    assert_int_equal(got.port_count, 0);
 }
 
 static int make_files(void **state)
