@@ -21,7 +21,7 @@ _detour()
             grep -oE -- '(^|[ ,])--?[a-zA-Z][a-z-]*' | tr -d ' ,' | sort -u)
     else
         case $command in
-        off | extend | history)
+        off | extend | link | history)
             words=$("$program" list --all --json 2>/dev/null |
                 sed -n 's/^      "name": "\(.*\)",$/\1/p') ;;
         token) words='add remove list' ;;

@@ -22,7 +22,7 @@ end
 function __detour_words
     contains -- (commandline -opc)[-1] --scope --sandbox; and return
     switch (__detour_command)
-        case off extend history
+        case off extend link history
             __detour_names
         case token
             printf '%s\n' add remove list

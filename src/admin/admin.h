@@ -14,6 +14,7 @@
  *   PUT    /v1/detours/{site}/{name}           `on`: the detour as in the file, as JSON
  *   DELETE /v1/detours/{site}/{name}           `off`
  *   POST   /v1/detours/{site}/{name}/extend    {"for": "30m"} or {"until": TIME}
+ *   POST   /v1/detours/{site}/{name}/link      {"for": "2h"} or {}: a URL that passes by it
  *   GET    /v1/changes, /v1/changes/{number}   the history, newest first: ?below=N&limit=N
  *   POST   /v1/changes/{number}/revert
  *   GET    /v1/sites, /v1/pools, /v1/status
@@ -42,6 +43,7 @@ enum admin_operation {
     ADMIN_DELETE_DETOUR,
     ADMIN_DELETE_ALL,
     ADMIN_EXTEND_DETOUR,
+    ADMIN_LINK_DETOUR,
     ADMIN_LIST_CHANGES,
     ADMIN_GET_CHANGE,
     ADMIN_REVERT_CHANGE,

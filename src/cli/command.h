@@ -17,6 +17,7 @@ int cli_uri(int argc, char **argv);
 int cli_on(int argc, char **argv);
 int cli_off(int argc, char **argv);
 int cli_extend(int argc, char **argv);
+int cli_link(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_history(int argc, char **argv);

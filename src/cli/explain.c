@@ -52,18 +52,19 @@ static struct explain_rule rule_of(const struct explanation *e, uint32_t index, 
         rule->kind == SNAP_DETOUR
             ? explain_detour_find(e, snapshot_text(e->snapshot, rule->identity))
             : NULL;
-    return (struct explain_rule){.identity = snapshot_text(e->snapshot, rule->identity),
-                                 .line = rule->line,
-                                 .kind = kind_text(rule->kind),
-                                 .source = source.len > 0 ? source : prefix,
-                                 .reason = snapshot_text(e->snapshot, rule->reason),
-                                 .owner = snapshot_text(e->snapshot, rule->owner),
-                                 .why = why,
-                                 .window = detour != NULL ? explain_detour_window(e, detour)
-                                                          : (struct span){0},
-                                 .matched = lost == LOST_NOT || lost == LOST_LATER,
-                                 .won = index == e->run.decision.rule,
-                                 .bare = e->detoured && index == e->bare.decision.rule};
+    return (struct explain_rule){
+        .identity = snapshot_text(e->snapshot, rule->identity),
+        .line = rule->line,
+        .kind = kind_text(rule->kind),
+        .source = source.len > 0 ? source : prefix,
+        .reason = snapshot_text(e->snapshot, rule->reason),
+        .owner = snapshot_text(e->snapshot, rule->owner),
+        .why = why,
+        .window = detour != NULL ? explain_detour_window(e, detour) : (struct span){0},
+        .link = detour != NULL ? explain_detour_link(e, detour) : (struct span){0},
+        .matched = lost == LOST_NOT || lost == LOST_LATER,
+        .won = index == e->run.decision.rule,
+        .bare = e->detoured && index == e->bare.decision.rule};
 }
 
 /* A detour that the snapshot of that moment does not hold. */

@@ -75,6 +75,7 @@ struct explain_rule {
     struct span owner;
     struct span why;    /* why it lost */
     struct span window; /* of a detour that the snapshot holds: when it is open */
+    struct span link;   /* … and what a signed link does there; empty: nothing */
     bool matched;
     bool won;
     bool bare; /* answers where there is no detour */
@@ -95,6 +96,9 @@ struct span explain_detour_why_closed(const struct explanation *explanation,
 /* "open since 2026-12-06T01:00:00Z until 2026-12-06T03:00:00Z, again at …" */
 struct span explain_detour_window(const struct explanation *explanation,
                                   const struct model_detour *detour);
+/* What a signed link does with it; empty: none passes by. Only the server knows the key. */
+struct span explain_detour_link(const struct explanation *explanation,
+                                const struct model_detour *detour);
 /* Why the winner stands before the loser, which matches too. */
 struct span explain_detour_before(const struct explanation *explanation,
                                   const struct model_detour *winner,

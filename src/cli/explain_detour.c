@@ -4,6 +4,8 @@
 
 #include "compile/compile.h"
 #include "config/time.h"
+#include "http/field.h"
+#include "page/link.h"
 
 static struct schedule_view view_at(const struct explanation *e, const struct model_detour *detour)
 {
@@ -87,6 +89,21 @@ struct span explain_detour_window(const struct explanation *e, const struct mode
         buffer_printf(&out, ", again at %s", time_format(view.opens_ns, text));
     }
     return buffer_span(&out);
+}
+
+struct span explain_detour_link(const struct explanation *e, const struct model_detour *detour)
+{
+    const struct request *request = &e->request.head.request;
+    uint8_t name[link_cookie_bytes];
+    if (!detour->bypass_link) {
+        return (struct span){0};
+    }
+    link_cookie_name(detour->rule.identity, name);
+    bool brought = query_find(request->query, SPAN(LINK_PARAMETER)).ptr != NULL ||
+                   cookie_find(request->known.cookie, span_of(name, sizeof(name))).ptr != NULL;
+    return brought ? SPAN("the request has one, which the server alone can check; a good one "
+                          "passes by this detour")
+                   : SPAN("who has one, made by `detour link`, passes by this detour");
 }
 
 struct span explain_detour_before(const struct explanation *e, const struct model_detour *winner,

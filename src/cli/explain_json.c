@@ -117,14 +117,15 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
                                snapshot_server(e->snapshot, e->run.decision.server)->identity);
     }
     return json_pack(
-        "{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "request",
-        json_request(e), "site", json_text_or_null(site), "decision",
+        "{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "request", json_request(e), "site", json_text_or_null(site), "decision",
         json_text(reason_text(e->run.decision.reason)), "status", (int)e->response.status,
         "location", json_text_or_null(e->response.location), "rule",
         json_text_or_null(winner->identity), "line",
         winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
         json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "window",
-        json_text_or_null(winner->window), "server", json_text_or_null(server), "max_age",
+        json_text_or_null(winner->window), "link", json_text_or_null(winner->link), "server",
+        json_text_or_null(server), "max_age",
         e->run.decision.max_age_s >= 0 ? json_integer(e->run.decision.max_age_s) : json_null(),
         "fields", json_fields(&e->response), "without_detours", json_bare(e, rules, count),
         "losers", json_rules(losers, loser_count));

@@ -92,6 +92,7 @@ static void print_winner(const struct explanation *e, const struct explain_rule 
             print_rule(&rules[i]);
             putchar('\n');
             put_line("  window: ", rules[i].window);
+            put_line("  link: ", rules[i].link);
             put_line("  reason: ", rules[i].reason);
             put_line("  owner: ", rules[i].owner);
         }

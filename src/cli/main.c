@@ -59,6 +59,7 @@ static const struct command commands[] = {
     {"on", "switches a detour on, until it ends by itself", cli_on},
     {"off", "switches a detour off, or all of them", cli_off},
     {"extend", "moves the end of a detour", cli_extend},
+    {"link", "makes a signed link for testers, which passes by a detour", cli_link},
     {"list", "the detours that are active, planned or overdue", cli_list},
     {"status", "how the server is, and what comes from where", cli_status},
     {"history", "what was changed at run time, by whom and why", cli_history},

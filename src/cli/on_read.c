@@ -20,8 +20,9 @@ static const char usage[] =
     "                       what it takes; the whole site without them\n"
     "      --method METHOD  only these methods; as often as wanted\n"
     "      --except PATTERN paths that it leaves alone; as often as wanted\n"
-    "      --bypass WHO     who is not taken: an address, a network (10.0.0.0/8) or a cookie\n"
-    "                       (NAME=VALUE); as often as wanted\n"
+    "      --bypass WHO     who is not taken: an address, a network (10.0.0.0/8), a cookie\n"
+    "                       (NAME=VALUE), or `link`: whoever has what `detour link` makes; as\n"
+    "                       often as wanted\n"
     "Where to\n"
     "      --to TEMPLATE    a place that can serve what it gets: https://b.example.com{+path}\n"
     "      --pool POOL      a server of a pool\n"
@@ -169,17 +170,25 @@ static void put_bypass(json_t *object, const struct option_list *list)
 {
     struct option_list cookies = {0};
     struct option_list clients = {0};
+    bool link = false;
     if (list->count == 0) {
         return;
     }
     for (size_t i = 0; i < list->count; i++) {
         const char *item = list->items[i];
+        if (strcmp(item, "link") == 0) {
+            link = true;
+            continue;
+        }
         struct option_list *kind = strchr(item, '=') != NULL ? &cookies : &clients;
         kind->items[kind->count++] = item;
     }
     json_t *bypass = show_need(json_object());
     put_list(bypass, "clients", &clients);
     put_list(bypass, "cookie", &cookies);
+    if (link) {
+        put(bypass, "link", json_true());
+    }
     put(object, "bypass", bypass);
 }
 

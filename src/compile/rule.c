@@ -254,6 +254,9 @@ static void add_detour(struct compile *compile, const struct model_detour *detou
     if (out->except.count + out->bypass_clients.count + out->bypass_cookies.count > 0) {
         out->flags |= SNAP_EXEMPTIONS;
     }
+    if (detour->bypass_link) {
+        out->flags |= SNAP_EXEMPTIONS | SNAP_BYPASS_LINK;
+    }
 }
 
 static struct snap_rule make_rule(struct compile *compile, const struct model_rule *rule)

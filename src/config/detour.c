@@ -41,17 +41,21 @@ static bool read_bypass_cookies(struct load *load, const struct node *node,
 
 static bool read_bypass(struct load *load, const struct node *node, struct model_detour *detour)
 {
-    static const char *const keys[] = {"clients", "cookie"};
-    const struct node *at[2];
+    static const char *const keys[] = {"clients", "cookie", "link"};
+    const struct node *at[3];
     bool good = true;
-    if (!read_map(load, node, "`bypass`", keys, 2, at)) {
+    if (!read_map(load, node, "`bypass`", keys, 3, at)) {
         return false;
+    }
+    if (at[2] != NULL) {
+        good = read_bool(load, at[2], &detour->bypass_link);
     }
     if (at[0] != NULL) {
         if (load->clients_place.line == 0) {
             load->clients_place = at[0]->place;
         }
-        good = read_cidrs(load, at[0], &detour->bypass_clients, &detour->bypass_client_count);
+        good = read_cidrs(load, at[0], &detour->bypass_clients, &detour->bypass_client_count) &&
+               good;
     }
     return (at[1] == NULL || read_bypass_cookies(load, at[1], detour)) && good;
 }

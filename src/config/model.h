@@ -120,6 +120,7 @@ struct model_detour {
     const struct cidr *bypass_clients;
     size_t bypass_client_count;
     struct model_tests bypass_cookies; /* any one of them is enough */
+    bool bypass_link;                  /* … or a signed link (page/link.h) */
     struct span reason;
     struct span owner;
     struct place end_place; /* of until or for */

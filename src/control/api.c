@@ -115,7 +115,8 @@ static void carry_out(struct turn *t)
         [ADMIN_EXPORT] = api_export,
         [ADMIN_DIFF] = api_diff,
         [ADMIN_LIST_SITES] = api_list_sites,
-        [ADMIN_LIST_TOKENS] = api_list_tokens};
+        [ADMIN_LIST_TOKENS] = api_list_tokens,
+        [ADMIN_LINK_DETOUR] = api_link_detour};
     static void (*const writes[ADMIN_OPERATIONS])(struct turn *) = {
         [ADMIN_PUT_DETOUR] = api_put_detour,       [ADMIN_DELETE_DETOUR] = api_delete_detour,
         [ADMIN_DELETE_ALL] = api_delete_all,       [ADMIN_EXTEND_DETOUR] = api_extend_detour,

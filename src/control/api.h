@@ -10,6 +10,7 @@
 
 #include "control/configuration.h"
 #include "control/live.h"
+#include "page/ticket.h"
 
 #include <ev.h>
 
@@ -36,6 +37,8 @@ struct api_core {
     uint64_t (*next_reading)(void *context);
     void (*reload)(void *context);
     void (*status)(void *context, struct api_status *out);
+    /* What workers sign tickets and links with. ERR_IO: there is none. */
+    enum err (*ticket_key)(void *context, struct ticket_key *out);
 };
 
 struct api;

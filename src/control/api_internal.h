@@ -74,6 +74,10 @@ void api_diff(struct turn *t);
 /* A reload that changes nothing: what it would change. */
 void api_try_reload(struct turn *t);
 
+/* api_link.c */
+
+void api_link_detour(struct turn *t);
+
 /* api_token.c */
 
 void api_list_tokens(struct turn *t);

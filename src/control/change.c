@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <unistd.h>
+
 static const struct configuration *core_current(void *context)
 {
     const struct control *c = context;
@@ -67,6 +69,13 @@ static void core_status(void *context, struct api_status *out)
                                    common != NULL && counter_get(&common->reload_success) != 0};
 }
 
+static enum err core_ticket_key(void *context, struct ticket_key *out)
+{
+    const struct control *c = context;
+    ssize_t got = c->secret_fd >= 0 ? pread(c->secret_fd, out->bytes, sizeof(out->bytes), 0) : -1;
+    return got == (ssize_t)sizeof(out->bytes) ? ERR_NONE : ERR_IO;
+}
+
 /* Detours of run time that are over go by themselves, and the history says when. */
 void change_end_what_is_over(struct control *c)
 {
@@ -100,5 +109,6 @@ struct api_core change_core(struct control *c)
                              .replace = core_replace,
                              .next_reading = core_next_reading,
                              .reload = core_reload,
-                             .status = core_status};
+                             .status = core_status,
+                             .ticket_key = core_ticket_key};
 }

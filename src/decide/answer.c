@@ -65,7 +65,7 @@ static void add_freshness(struct reply *reply)
 {
     const struct decision *decision = reply->decision;
     bool bare_307 = decision->location.len > 0 && decision->status == 307 &&
-                    decision->reason != REASON_WAIT_OVER;
+                    decision->reason != REASON_WAIT_OVER && decision->reason != REASON_LINK;
     if (decision->max_age_s < 0) {
         if (!bare_307 && decision->reason != REASON_PREFLIGHT && !rule_says_freshness(reply)) {
             response_add(reply->response, SPAN("Cache-Control"), SPAN("no-store"));
@@ -214,10 +214,30 @@ static void add_rule_fields(struct reply *reply)
     }
 }
 
+/* RFC 6265bis. Lax: whoever follows a link from elsewhere is a tester too. */
+static void add_link_cookie(struct reply *reply)
+{
+    const struct decide_link *link = &reply->context->link;
+    size_t from = reply->text.len;
+    buffer_put(&reply->text, span_of(link->cookie_name, sizeof(link->cookie_name)));
+    buffer_byte(&reply->text, '=');
+    buffer_put(&reply->text, link->text);
+    buffer_put(&reply->text, SPAN("; Path=/; Max-Age="));
+    buffer_decimal(&reply->text, (uint64_t)link->life_s);
+    buffer_put(&reply->text, SPAN("; HttpOnly; SameSite=Lax"));
+    if (reply->decision->client.secure) {
+        buffer_put(&reply->text, SPAN("; Secure"));
+    }
+    add_made(reply, SPAN("Set-Cookie"), from);
+}
+
 static void add_fields(struct reply *reply)
 {
     const struct decision *decision = reply->decision;
     add_freshness(reply);
+    if (decision->reason == REASON_LINK) {
+        add_link_cookie(reply);
+    }
     bool by_origin = add_cors(reply);
     if (decision->retry_after_s >= 0) {
         add_number(reply, SPAN("Retry-After"), decision->retry_after_s);

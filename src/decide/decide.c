@@ -221,6 +221,9 @@ static void decide_on_site(struct asked *asked)
         decide_wait(asked);
         return;
     }
+    if (asked->request->query.len > link_text_bytes && decide_link(asked)) {
+        return;
+    }
     by_rules(asked);
 }
 

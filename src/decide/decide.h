@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/response.h"
+#include "page/link.h"
 #include "page/ticket.h"
 #include "page/wait.h"
 #include "shared/servers.h"
@@ -35,6 +36,13 @@ struct decide_wait {
     uint8_t target_bytes[ticket_target_max];
 };
 
+/* A signed link that was good: the cookie that keeps it. Of no meaning but for REASON_LINK. */
+struct decide_link {
+    struct span text; /* in the request */
+    int64_t life_s;
+    uint8_t cookie_name[link_cookie_bytes];
+};
+
 /* What one thread needs to decide; kept between requests, no request leaves a trace that
  * another could see, except the turn of round-robin pools. */
 struct decide_context {
@@ -47,6 +55,7 @@ struct decide_context {
     uint8_t location[location_bytes_max];
     uint8_t host_lower[256]; /* of a forwarded host */
     struct decide_wait wait;
+    struct decide_link link;
     struct decide_trace *trace; /* NULL but for explain: then every rule is looked at */
 };
 
@@ -71,6 +80,12 @@ enum reason {
     REASON_WAIT_STATUS,      /* whether it is over */
     REASON_WAIT_METHOD,      /* of those two with another method: 405 */
     REASON_TICKET,           /* below /.well-known/detour/, but without a good ticket: 404 */
+    REASON_LINK,             /* a signed link was opened: to the same URL without it */
+    REASON_ORIGIN_REFUSED,   /* no connection to the origin could be made: 502 */
+    REASON_ORIGIN_BAD,       /* its answer broke off, or is none that can be passed on: 502 */
+    REASON_ORIGIN_LATE,      /* 504 */
+    REASON_ORIGIN_BUSY,      /* too many requests wait for it already: 503 */
+    REASON_ORIGIN_NOT,       /* the request is none that could be passed on: 400, 431, 508 */
     REASON_BAD_REQUEST,      /* refused before there was a decision */
     REASON_UNTRUSTED,        /* a question about another request, by nobody whom we trust: 403 */
     REASON_NO_ORIGINAL,      /* … that does not say which request: 400 */
@@ -86,13 +101,13 @@ enum { decision_vary_rules_max = 4 }; /* more of them: private */
 struct decision {
     enum reason reason;
     uint16_t status;
-    uint32_t site;                    /* SNAP_NONE: none */
-    uint32_t rule;                    /* index into the snapshot's rules; SNAP_NONE: none */
-    uint32_t server;                  /* index into the snapshot's servers; SNAP_NONE: none */
-    uint32_t origin; /* index into the snapshot's origins: the request is passed on to it as it
-                        was sent, and its answer is the answer. `pass` is set too, for who
-                        passes nothing on: a proxy that only asks. SNAP_NONE: none */
-    struct span location;             /* in context->location; empty: none */
+    uint32_t site;        /* SNAP_NONE: none */
+    uint32_t rule;        /* index into the snapshot's rules; SNAP_NONE: none */
+    uint32_t server;      /* index into the snapshot's servers; SNAP_NONE: none */
+    uint32_t origin;      /* index into the snapshot's origins: the request is passed on to it as it
+                             was sent, and its answer is the answer. `pass` is set too, for who
+                             passes nothing on: a proxy that only asks. SNAP_NONE: none */
+    struct span location; /* in context->location; empty: none */
     const struct snap_action *action; /* the action that was carried out, or NULL */
     bool pass;                        /* "nothing to do here" */
     bool problem;                     /* the body is a problem document */

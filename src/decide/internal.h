@@ -71,6 +71,18 @@ __attribute__((cold, noinline)) void apply_wait(struct asked *asked, const struc
 /* A request below /.well-known/detour/. */
 __attribute__((cold, noinline)) void decide_wait(struct asked *asked);
 
+/* A path, with the request's query, as a Location without a host; empty: they make none, or
+ * one that is too long for a ticket. */
+struct span wait_local_target(struct asked *asked, struct span path);
+
+/* link.c */
+/* A request whose URL carries a good link of an active detour of this site is answered. False:
+ * it carries none. */
+__attribute__((cold, noinline)) bool decide_link(struct asked *asked);
+/* Whether the client has the cookie of a good link of this detour. */
+__attribute__((cold, noinline)) bool link_bypasses(const struct asked *asked,
+                                                   const struct snap_rule *rule);
+
 /* pool.c: the server for this request, an index into the snapshot's servers; SNAP_NONE:
  * nobody is left. */
 uint32_t pool_choose(struct asked *asked, uint32_t pool);

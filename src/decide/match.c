@@ -125,7 +125,8 @@ static void note_dependence(struct asked *asked, const struct snap_rule *rule)
 {
     struct decision *out = asked->decision;
     const struct snap_conditions *conditions = &rule->conditions;
-    if (conditions->cookies.count + rule->bypass_cookies.count > 0) {
+    if (conditions->cookies.count + rule->bypass_cookies.count > 0 ||
+        rule->flags & SNAP_BYPASS_LINK) {
         out->vary |= VARY_COOKIE;
     }
     if (conditions->clients.count + rule->bypass_clients.count > 0 || rule->share_ppm < 1000000 ||
@@ -240,7 +241,8 @@ static enum lost exemptions_lost(struct asked *asked, const struct snap_rule *ru
         *limit = except == MATCH_LIMIT;
         return LOST_EXCEPT;
     }
-    if (client_in(asked, rule->bypass_clients) || any_cookie_holds(asked, rule->bypass_cookies)) {
+    if (client_in(asked, rule->bypass_clients) || any_cookie_holds(asked, rule->bypass_cookies) ||
+        (rule->flags & SNAP_BYPASS_LINK && link_bypasses(asked, rule))) {
         return LOST_BYPASS;
     }
     return LOST_NOT;

@@ -10,8 +10,7 @@
 
 #include "http/field.h"
 
-/* A path and query as a Location without a host; empty: they do not make one. */
-static struct span local_target(struct asked *asked, struct span path)
+struct span wait_local_target(struct asked *asked, struct span path)
 {
     static const char nobody[] = "http://a"; /* what is built needs a host; it is cut off */
     struct buffer built = buffer_over(asked->context->location, location_bytes_max);
@@ -27,9 +26,9 @@ static void note_target(struct asked *asked, const struct snap_action *action)
 {
     struct decide_wait *wait = &asked->context->wait;
     struct span norm = asked->path.norm;
-    struct span target = local_target(asked, path_sent(&asked->path, 0, norm.len));
+    struct span target = wait_local_target(asked, path_sent(&asked->path, 0, norm.len));
     if (target.len == 0) {
-        target = local_target(asked, norm);
+        target = wait_local_target(asked, norm);
     }
     if (target.len == 0) {
         target = snapshot_text(asked->snapshot, action->body);

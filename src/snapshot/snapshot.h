@@ -132,8 +132,9 @@ enum snap_rule_kind { SNAP_ROUTE, SNAP_DETOUR, SNAP_DEFAULT };
 enum snap_rule_flags {
     SNAP_QUERY_KEEP = 1,
     SNAP_NOTE = 2,
-    SNAP_CONDITIONS = 4, /* there is something in conditions */
-    SNAP_EXEMPTIONS = 8, /* there is something in except or bypass */
+    SNAP_CONDITIONS = 4,   /* there is something in conditions */
+    SNAP_EXEMPTIONS = 8,   /* there is something in except or bypass */
+    SNAP_BYPASS_LINK = 16, /* a detour that signed links pass by (page/link.h) */
 };
 
 struct snap_rule {

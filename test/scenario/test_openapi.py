@@ -82,6 +82,17 @@ def write_detours(admin):
     admin.bad(409, "POST", f"/v1/changes/{newest}/revert")
 
 
+def make_links(admin):
+    path = admin.path("tested") + "/link"
+    admin.bad(404, "POST", path, {})
+    tag = admin.on("tested", admin.detour("/tested")).etag
+    admin.bad(409, "POST", path, {})
+    admin.on("tested", admin.detour("/tested", bypass={"link": True}), tag=tag)
+    admin.good("POST", path, {"for": "1h"})
+    admin.bad(422, "POST", path, {"for": "1000h"})
+    admin.off("tested")
+
+
 def refuse_detours(admin):
     d = admin.path("d")
     # If-Match, conflicts, what is not there, what makes no sense
@@ -159,6 +170,7 @@ def test_every_answer_is_as_the_document_says(admin):
     assert changes == 0
     write_detours(admin)
     assert admin.good("GET", "/v1/status").json["store"]["changes"] == len(admin.changes()) > 5
+    make_links(admin)
     refuse_detours(admin)
     read_all(admin)
     exchange_files(admin)

@@ -37,6 +37,9 @@ const char *good_body(int operation)
         [ADMIN_DELETE_DETOUR] = STATE,
         [ADMIN_DELETE_ALL] = "{\"off\":[" STATE "],\"dry_run\":true}",
         [ADMIN_EXTEND_DETOUR] = STATE,
+        [ADMIN_LINK_DETOUR] = "{\"site\":\"shop\",\"name\":\"a\",\"url\":\"http://a/"
+                              "\",\"parameter\":\"p\",\"value\":\"v\","
+                              "\"expires\":\"2026-12-01T01:00:00Z\"}",
         [ADMIN_LIST_CHANGES] = "{\"changes\":[" CHANGED "],\"next\":null}",
         [ADMIN_GET_CHANGE] = CHANGED,
         [ADMIN_REVERT_CHANGE] = "null",
