@@ -4,7 +4,8 @@
  *   load PORT REQUEST-FILE CONNECTIONS DEPTH [full|resumed]
  *
  * Each line on standard input is a number of requests; when they are answered it prints
- * `DONE OTHER`: answers with 307, and answers with another status. DEPTH requests go out in
+ * `DONE OTHER P99`: answers with 307, answers with another status, and the 99th percentile of
+ * the time from a write to the last of its answers, in microseconds. DEPTH requests go out in
  * one write and the next follow when all are answered; DEPTH 0 opens a new connection for
  * each request, which must ask for `Connection: close`.
  *
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -28,12 +30,14 @@ enum {
     WAIT_MS = 20000,
     PRIMES_MAX = 30,
     PRIME_PAUSE_US = 100000,
+    LATENCY_US_MAX = 1000000, /* longer ones count as this */
 };
 
 struct conn {
     struct wire wire;
     size_t waiting; /* answers that are due */
-    char *bytes;    /* the beginning of an answer that came in pieces; only while there is one */
+    int64_t sent_us;
+    char *bytes; /* the beginning of an answer that came in pieces; only while there is one */
     size_t len;
 };
 
@@ -52,7 +56,33 @@ static struct {
     size_t open;
     size_t done;
     size_t other;
+    size_t writes;                          /* that were answered */
+    uint32_t latencies[LATENCY_US_MAX + 1]; /* how many of them took so many microseconds */
 } load;
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static void count_latency(const struct conn *conn)
+{
+    int64_t took_us = now_us() - conn->sent_us;
+    load.latencies[took_us < LATENCY_US_MAX ? took_us : LATENCY_US_MAX]++;
+    load.writes++;
+}
+
+static size_t p99_us(void)
+{
+    size_t below = 0;
+    size_t at = 0;
+    while (at < LATENCY_US_MAX && (below += load.latencies[at]) * 100 < load.writes * 99) {
+        at++;
+    }
+    return at;
+}
 
 static void load_request(const char *path)
 {
@@ -88,6 +118,7 @@ static void send_next(struct conn *conn)
         open_conn(conn);
     }
     size_t want = count * load.request_len;
+    conn->sent_us = now_us();
     if (!wire_send(&conn->wire, load.request, want)) {
         die("send");
     }
@@ -154,6 +185,7 @@ static void keep_rest(struct conn *conn, const char *bytes, size_t len)
 static void finish(struct conn *conn)
 {
     load.open--;
+    count_latency(conn);
     if (load.depth == 0) {
         wire_close(&conn->wire);
     }
@@ -212,6 +244,8 @@ static void answer_all(size_t requests)
     load.to_send = requests;
     load.done = 0;
     load.other = 0;
+    load.writes = 0;
+    memset(load.latencies, 0, sizeof load.latencies);
     for (size_t i = 0; i < load.conn_count; i++) {
         send_next(&load.conns[i]);
     }
@@ -246,7 +280,7 @@ static void run(size_t requests)
         prime();
     }
     answer_all(requests);
-    printf("%zu %zu\n", load.done, load.other);
+    printf("%zu %zu %zu\n", load.done, load.other, p99_us());
     fflush(stdout);
 }
 

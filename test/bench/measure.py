@@ -27,6 +27,7 @@ class Load:
 
     def __init__(self, server, path, connections, depth, handshake="full"):
         self.server = server
+        self.p99_us = None  # of the last burst; not of HTTP/2
         command = [str(self.binary), str(server.port)]
         if server.speaks in (H2, H2TLS):
             command = [str(self.binary) + "_h2", str(server.port), path]
@@ -44,9 +45,10 @@ class Load:
         self.process.stdin.write(f"{requests}\n")
         self.process.stdin.flush()
         words = self.process.stdout.readline().split()
-        if len(words) != 2:
+        if len(words) < 2:
             raise RuntimeError(f"the load on {self.server.name} broke off")
-        done, other = map(int, words)
+        done, other, *latencies = map(int, words)
+        self.p99_us = latencies[0] if latencies else None
         if done != requests or other:
             raise RuntimeError(f"{self.server.name}: {requests} requests, but {done} answers "
                                f"with the status that was asked for and {other} others")

@@ -16,13 +16,15 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
-import contestants as c  # noqa: E402: a neighbour, not a package
+import changes  # noqa: E402: a neighbour, not a package
+import contestants as c  # noqa: E402
 import measure  # noqa: E402
 import uploads  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
-         "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions"]
+         "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions",
+         "detours", "changes"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -184,6 +186,12 @@ class Bench:
 
     def drain1g(self):
         uploads.drain1g(self)
+
+    def detours(self):
+        changes.detours(self)
+
+    def changes(self):
+        changes.changes(self)
 
     def routes10k(self):
         rows = []
