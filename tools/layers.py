@@ -32,10 +32,11 @@ MAY_INCLUDE = {
     "compile": ["base", "uri", "http", "net", "page", "schedule", "config", "snapshot"],
     "decide": ["base", "uri", "http", "tls", "page", "shared", "snapshot"],
     "serve": ["base", "uri", "http", "net", "tls", "shared"],
+    "origin": ["base", "uri", "http", "net", "tls", "shared", "snapshot", "serve"],
     "admin": ["base", "uri", "http", "net", "serve"],
     "worker": [
         "base", "uri", "http", "net", "tls", "page", "sandbox", "shared", "snapshot", "decide",
-        "serve",
+        "serve", "origin",
     ],
     "logger": ["base", "net", "sandbox", "shared"],
     "fetch": ["base"],
@@ -46,18 +47,19 @@ MAY_INCLUDE = {
         "compile", "serve", "admin", "fetch", "events", "health", "store", "page",
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
+    "client": ["base", "uri", "http"],
 }
 MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "worker", "control", "events", "fetch", "health"],
+    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
     "curl/curl.h": ["fetch", "cli"],
     "jansson.h": ["admin", "cli", "config", "control"],
-    "lmdb.h": ["store"],
+    "lmdb.h": ["client", "store"],
     "nghttp2/nghttp2.h": ["http"],
     "openssl/core_names.h": ["tls"],
     "openssl/crypto.h": ["store", "tls"],
@@ -171,8 +173,8 @@ def check_headers():
     def compile_one(path):
         done = subprocess.run(
             [os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-fsyntax-only", "-Wall",
-             "-Wextra", "-Werror", "-Wno-unused-parameter", "-I", "src", *flags, "-x", "c",
-             "-include", str(path.relative_to(ROOT / "src")), "/dev/null"],
+             "-Wextra", "-Werror", "-Wno-unused-parameter", "-I", "src", "-I", "include", *flags,
+             "-x", "c", "-include", str(path.relative_to(ROOT / "src")), "/dev/null"],
             cwd=ROOT, text=True, stderr=subprocess.PIPE, check=False)
         return path, done.returncode, done.stderr
 

@@ -31,6 +31,21 @@ void arena_fini(struct arena *arena)
     arena_init(arena, arena->max);
 }
 
+void arena_reset(struct arena *arena)
+{
+    struct arena_block *newest = arena->blocks;
+    if (ADDRESS_SANITIZED || newest == NULL) {
+        arena_fini(arena);
+        return;
+    }
+    arena->blocks = newest->next;
+    size_t used = arena->used;
+    arena_fini(arena);
+    memset(newest->bytes, 0, used);
+    newest->next = NULL;
+    arena->blocks = newest;
+}
+
 static struct arena_block *block_push(struct arena *arena, size_t size)
 {
     struct arena_block *block = calloc(1, sizeof(*block) + size);

@@ -22,6 +22,9 @@ void arena_init(struct arena *arena, size_t bytes_max);
 /* Frees everything; the arena can be used again. */
 void arena_fini(struct arena *arena);
 
+/* Takes everything back, and keeps the newest block for what comes next. */
+void arena_reset(struct arena *arena);
+
 /* NULL when memory or the bound is exhausted. A size of 0 is allowed. */
 void *arena_alloc(struct arena *arena, size_t size);
 /* count * size, checked for overflow. */

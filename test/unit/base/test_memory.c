@@ -52,6 +52,26 @@ static void arena_texts_end_with_a_nul(void **state)
     arena_fini(&arena);
 }
 
+static void a_reset_arena_is_as_good_as_new(void **state)
+{
+    struct arena arena;
+    arena_init(&arena, 20000);
+    arena_reset(&arena);
+    for (int round = 0; round < 3; round++) {
+        for (size_t size = 1; size < 3000; size += 331) {
+            uint8_t *memory = arena_alloc(&arena, size);
+            assert_non_null(memory);
+            for (size_t i = 0; i < size; i++) {
+                assert_int_equal(memory[i], 0);
+            }
+            memset(memory, 0xA5, size);
+        }
+        arena_reset(&arena);
+        assert_int_equal(arena.total, 0);
+    }
+    arena_fini(&arena);
+}
+
 static void an_array_that_grows_keeps_its_items(void **state)
 {
     struct arena arena;
@@ -109,6 +129,7 @@ int main(void)
         cmocka_unit_test(arena_memory_is_zeroed_and_aligned),
         cmocka_unit_test(arena_keeps_its_bound),
         cmocka_unit_test(arena_texts_end_with_a_nul),
+        cmocka_unit_test(a_reset_arena_is_as_good_as_new),
         cmocka_unit_test(an_array_that_grows_keeps_its_items),
         cmocka_unit_test(a_full_buffer_stays_full),
         cmocka_unit_test(a_buffer_can_be_filled_to_the_last_byte),

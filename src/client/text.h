@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the texts of the public headers and the spans that all else here uses. */
+#pragma once
+
+#include <detour/detour.h>
+
+#include "base/span.h"
+
+static inline struct span span_of_text(struct detour_text text)
+{
+    return span_of(text.ptr, text.len);
+}
+
+static inline struct detour_text text_of_span(struct span bytes)
+{
+    return (struct detour_text){.ptr = (const char *)bytes.ptr, .len = bytes.len};
+}
+
+/* Whether a structure that a caller passes in has at least the members of the first version. */
+#define SIZE_IS_KNOWN(object, last_member) \
+    ((object)->size >= offsetof(__typeof__(*(object)), last_member) + sizeof((object)->last_member))
