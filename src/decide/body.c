@@ -52,6 +52,20 @@ static struct span detail(const struct decision *decision)
         return SPAN("The target of this redirect would be too long.");
     case REASON_LOCATION_ESCAPES:
         return SPAN("This path would lead outside of where it may be redirected.");
+    case REASON_ORIGIN_REFUSED:
+        return SPAN("The server that this one passes requests on to cannot be reached. Try again "
+                    "later.");
+    case REASON_ORIGIN_BAD:
+        return SPAN("The server that this one passes requests on to gave no answer that can be "
+                    "understood. Whether the request was carried out is not known.");
+    case REASON_ORIGIN_LATE:
+        return SPAN("The server that this one passes requests on to did not answer in time. "
+                    "Whether the request was carried out is not known.");
+    case REASON_ORIGIN_BUSY:
+        return SPAN("Too many requests wait for the server that this one passes them on to. Try "
+                    "again later.");
+    case REASON_ORIGIN_NOT:
+        return SPAN("This request cannot be passed on.");
     case REASON_UNTRUSTED:
         return SPAN("Whoever asks here about requests of others must stand under trusted_proxies.");
     case REASON_NO_ORIGINAL:

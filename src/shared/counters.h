@@ -19,6 +19,7 @@ enum {
                          still finishes what it has; w and w + workers */
     counters_rules_max = 1 << 20,
     counters_statuses = 600,    /* by status code */
+    counters_origin_ends = 16,
     counters_slot_overflow = 0, /* shared by the rules that found no slot any more */
 };
 
@@ -48,6 +49,13 @@ struct counters_worker {
     counter log_dropped;  /* access log records that found the ring full */
     counter regex_limits; /* requests that spent their regex budget */
     counter bad_requests;
+    counter origin_requests;    /* passed on (origin/origin.h) */
+    counter origin_connections; /* to origins, begun */
+    counter origin_reused;      /* requests that went on a kept one */
+    counter origin_retries;     /* … and once more on another, since that one had gone */
+    counter origin_sent_bytes;  /* of content */
+    counter origin_received_bytes;
+    counter origin_ends[counters_origin_ends]; /* what became of them, by enum origin_end */
     counter statuses[counters_statuses];
 };
 

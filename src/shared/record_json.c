@@ -115,6 +115,29 @@ static struct span version_name(uint8_t version)
     }
 }
 
+static void put_number(struct buffer *out, struct span name, uint64_t number)
+{
+    buffer_put(out, name);
+    buffer_decimal(out, number);
+}
+
+static void put_origin(const struct record *record, struct buffer *out)
+{
+    buffer_put(out, SPAN(",\"origin\":"));
+    put_string(out, record->strings[RECORD_ORIGIN]);
+    buffer_put(out, SPAN(",\"origin_status\":"));
+    if (record->origin_status > 0) {
+        buffer_decimal(out, record->origin_status);
+        put_number(out, SPAN(",\"origin_us\":"), record->origin_us);
+    } else {
+        buffer_put(out, SPAN("null,\"origin_us\":null"));
+    }
+    buffer_put(out, SPAN(",\"origin_ended\":"));
+    put_string_or_null(out, record->strings[RECORD_ENDED]);
+    put_number(out, SPAN(",\"bytes_sent\":"), record->bytes_sent);
+    put_number(out, SPAN(",\"bytes_received\":"), record->bytes_received);
+}
+
 void record_to_json(const struct record *record, struct buffer *out)
 {
     const struct span *strings = record->strings;
@@ -144,5 +167,8 @@ void record_to_json(const struct record *record, struct buffer *out)
     buffer_decimal(out, record->duration_us);
     buffer_put(out, SPAN(",\"user_agent\":"));
     put_string_or_null(out, strings[RECORD_USER_AGENT]);
+    if (strings[RECORD_ORIGIN].len > 0) {
+        put_origin(record, out);
+    }
     buffer_put(out, SPAN("}\n"));
 }

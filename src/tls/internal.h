@@ -49,9 +49,10 @@ struct tls_context {
 
 struct tls_stream {
     SSL *ssl;
-    struct tls_context *context;
-    struct span cipher; /* of the current call, what is left of it */
-    struct buffer *out; /* of the current call */
+    struct tls_context *context; /* NULL: we are the client */
+    struct tls_client *client;   /* NULL: we are the server */
+    struct span cipher;          /* of the current call, what is left of it */
+    struct buffer *out;          /* of the current call */
     const char *failure;
     uint32_t group;
     uint8_t alpn; /* enum tls_alpn */
@@ -120,6 +121,8 @@ int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX 
 /* stream.c */
 
 BIO_METHOD *stream_bio_new(void);
+/* Makes the stream's SSL, whose bytes go through it. */
+bool stream_init(struct tls_stream *stream, BIO_METHOD *method, SSL_CTX *settings);
 
 /* hello.c: what is chosen when a ClientHello is read. */
 

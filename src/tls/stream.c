@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One connection: the library's SSL between the span and the buffer of the current call. */
+#include "tls/client.h"
 #include "tls/internal.h"
 
 #include <assert.h>
@@ -50,10 +51,10 @@ BIO_METHOD *stream_bio_new(void)
     return NULL;
 }
 
-static bool stream_init(struct tls_stream *stream)
+bool stream_init(struct tls_stream *stream, BIO_METHOD *method, SSL_CTX *settings)
 {
-    BIO *bio = BIO_new(stream->context->bio);
-    stream->ssl = SSL_new(stream->context->groups[0].ssl);
+    BIO *bio = BIO_new(method);
+    stream->ssl = SSL_new(settings);
     if (bio == NULL || stream->ssl == NULL || SSL_set_app_data(stream->ssl, stream) != 1) {
         BIO_free(bio);
         ERR_clear_error();
@@ -62,7 +63,6 @@ static bool stream_init(struct tls_stream *stream)
     BIO_set_data(bio, stream);
     BIO_set_init(bio, 1);
     SSL_set_bio(stream->ssl, bio, bio);
-    SSL_set_accept_state(stream->ssl);
     return true;
 }
 
@@ -74,7 +74,9 @@ struct tls_stream *tls_stream_new(struct tls_context *context, bool http2)
     }
     stream->context = tls_context_hold(context);
     stream->http2 = http2;
-    if (!stream_init(stream)) {
+    if (stream_init(stream, context->bio, context->groups[0].ssl)) {
+        SSL_set_accept_state(stream->ssl);
+    } else {
         tls_stream_free(&stream);
     }
     return stream;
@@ -89,12 +91,21 @@ void tls_stream_free(struct tls_stream **owner)
     }
     SSL_free(stream->ssl);
     tls_context_free(&stream->context);
+    tls_client_free(&stream->client);
     free(stream);
+}
+
+/* Of a server's certificate the library knows more than its error says. */
+static const char *reason_of(const struct tls_stream *stream)
+{
+    long verdict = stream->client != NULL ? SSL_get_verify_result(stream->ssl) : X509_V_OK;
+    return verdict != X509_V_OK ? X509_verify_cert_error_string(verdict)
+                                : ERR_reason_error_string(ERR_peek_error());
 }
 
 static enum tls_result fail(struct tls_stream *stream)
 {
-    const char *why = ERR_reason_error_string(ERR_peek_error());
+    const char *why = reason_of(stream);
     stream->failure = why != NULL ? why : "more to be sent than there is room for";
     ERR_clear_error();
     return TLS_FAILED;

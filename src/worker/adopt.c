@@ -59,6 +59,15 @@ static void spread_turns(uint32_t *turns, size_t count, uint32_t index)
     }
 }
 
+static enum err prepare_origins(struct worker *worker, const struct snapshot *snapshot)
+{
+    enum err err = ERR_NONE;
+    if (worker->origins == NULL) {
+        err = origins_new(worker->loop, worker->counters, &worker->origins);
+    }
+    return err == ERR_NONE ? origins_prepare(worker->origins, snapshot) : err;
+}
+
 /* Takes over what the one in use has compiled already, so this must be the last step that
  * can fail. */
 static enum err make_ready(struct worker *worker, struct worker_snapshot *made)
@@ -69,6 +78,10 @@ static enum err make_ready(struct worker *worker, struct worker_snapshot *made)
         return ERR_MEMORY;
     }
     spread_turns(made->pool_turns, pools, worker->index);
+    enum err err = prepare_origins(worker, made->snapshot);
+    if (err != ERR_NONE) {
+        return err;
+    }
     return regex_set_new(made->snapshot, worker->current.regexes, &made->regexes);
 }
 
@@ -140,6 +153,7 @@ static void swap_in(struct worker *worker, struct worker_snapshot *made)
 {
     struct worker_snapshot old = worker->current;
     worker->current = *made;
+    origins_adopt(worker->origins, made->snapshot);
     worker->decide.snapshot = made->snapshot;
     worker->decide.regexes = made->regexes;
     worker->decide.pool_turns = made->pool_turns;

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* One request: decided, answered, counted, logged. Allocates nothing and makes no
- * system call. */
+ * system call, but for one that is passed on (pass.c). */
 #include "worker/internal.h"
 
 #include "base/clock.h"
 #include "http/field.h"
+#include "worker/pass.h"
 #include "worker/question.h"
+
+static void count_rule(struct worker *worker, const struct serve_request *asked,
+                       const struct decision *decision)
+{
+    if (decision->rule != SNAP_NONE) {
+        uint32_t slot = snapshot_rule(worker->current.snapshot, decision->rule)->slot;
+        counter_add(&worker->rules[slot].hits, 1);
+        counter_set(&worker->rules[slot].last_used_s, (uint64_t)(asked->now_ns / NS_PER_SECOND));
+    }
+}
 
 static void count_request(struct worker *worker, const struct serve_request *asked,
                           const struct decision *decision, uint16_t status)
@@ -21,11 +32,7 @@ static void count_request(struct worker *worker, const struct serve_request *ask
     if (decision->reason == REASON_REGEX_LIMIT) {
         counter_add(&counters->regex_limits, 1);
     }
-    if (decision->rule != SNAP_NONE) {
-        uint32_t slot = snapshot_rule(worker->current.snapshot, decision->rule)->slot;
-        counter_add(&worker->rules[slot].hits, 1);
-        counter_set(&worker->rules[slot].last_used_s, (uint64_t)(asked->now_ns / NS_PER_SECOND));
-    }
+    count_rule(worker, asked, decision);
 }
 
 static struct span rule_identity(const struct snapshot *snapshot, uint32_t rule)
@@ -62,15 +69,13 @@ static uint32_t duration_us(const struct serve_request *asked)
     return (uint32_t)((asked->duration_ns + sound_ns) / 1000);
 }
 
-/* request: the one that was decided on. */
-static void log_request(struct worker *worker, const struct serve_request *asked,
-                        const struct request *request, const struct decision *decision,
-                        const struct response *response)
+void worker_record(struct worker *worker, const struct serve_request *asked,
+                   const struct request *request, const struct decision *decision,
+                   struct record *out)
 {
-    struct record record = {
+    *out = (struct record){
         .time_ns = asked->now_ns,
         .client_port = decision->client.port,
-        .status = response->status,
         .version = request->version_major == 2 ? 20 : (uint8_t)(10 + request->version_minor),
         .secure = decision->client.secure,
         .duration_us = duration_us(asked),
@@ -79,21 +84,36 @@ static void log_request(struct worker *worker, const struct serve_request *asked
                 [RECORD_METHOD] = request->method_name,
                 [RECORD_HOST] = decision->host,
                 [RECORD_PATH] = sent_path(worker, request),
-                [RECORD_LOCATION] = response->location,
                 [RECORD_RULE] = rule_identity(worker->current.snapshot, decision->rule),
                 [RECORD_WHY] = reason_text(decision->reason),
                 [RECORD_USER_AGENT] = field_find(request, SPAN("User-Agent")),
             },
     };
-    memcpy(record.client, decision->client.address, sizeof(record.client));
-    uint8_t *room = ring_reserve(worker->ring, record_size(&record));
+    memcpy(out->client, decision->client.address, sizeof(out->client));
+}
+
+void worker_log(struct worker *worker, const struct record *record)
+{
+    uint8_t *room = ring_reserve(worker->ring, record_size(record));
     if (room == NULL) {
         counter_add(&worker->counters->log_dropped, 1);
         return;
     }
-    record_encode(&record, room);
+    record_encode(record, room);
     ring_commit(worker->ring);
     worker->has_logged = true;
+}
+
+/* request: the one that was decided on. */
+static void log_request(struct worker *worker, const struct serve_request *asked,
+                        const struct request *request, const struct decision *decision,
+                        const struct response *response)
+{
+    struct record record;
+    worker_record(worker, asked, request, decision, &record);
+    record.status = response->status;
+    record.strings[RECORD_LOCATION] = response->location;
+    worker_log(worker, &record);
 }
 
 void handle_request(void *context, const struct serve_request *asked, struct response *response)
@@ -111,6 +131,10 @@ void handle_request(void *context, const struct serve_request *asked, struct res
         request = question_decide(worker, asked, &about, &decision);
     } else {
         decide(&worker->decide, asked->request, asked->peer, asked->now_ns, &decision);
+        if (decision.origin != SNAP_NONE && pass_request(worker, asked, &decision)) {
+            count_rule(worker, asked, &decision);
+            return;
+        }
     }
     answer_from_decision(&worker->decide, request, &decision, &worker->answer, response);
     if (told->decision) {

@@ -6,6 +6,7 @@
 #include "decide/decide.h"
 #include "net/channel.h"
 #include "net/listener.h"
+#include "origin/origin.h"
 #include "serve/serve.h"
 #include "shared/counters.h"
 #include "shared/record.h"
@@ -39,7 +40,8 @@ struct worker {
     int bell_fd;
     bool has_logged; /* since the bell was last rung */
 
-    struct server *server; /* NULL until the first snapshot */
+    struct server *server;   /* NULL until the first snapshot */
+    struct origins *origins; /* likewise */
     struct listener listeners[message_fds_max];
     size_t listener_count;
 
@@ -65,6 +67,13 @@ void adopt_tls(struct worker *worker, struct message *message);
 void adopt_secret(struct worker *worker, struct message *message);
 
 /* handle.c */
+
+/* What the log says of a request, but for its status and Location. request: the one that was
+ * decided on. */
+void worker_record(struct worker *worker, const struct serve_request *asked,
+                   const struct request *request, const struct decision *decision,
+                   struct record *out);
+void worker_log(struct worker *worker, const struct record *record);
 
 /* A serve_handler_fn; context is the worker. */
 void handle_request(void *context, const struct serve_request *asked, struct response *response);

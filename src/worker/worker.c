@@ -233,6 +233,7 @@ static void fini(struct worker *worker)
         ring_ring_bell(worker->ring, worker->bell_fd);
     }
     server_free(&worker->server);
+    origins_free(&worker->origins);
     drop_snapshot(&worker->current);
     ring_close(&worker->ring);
     servers_close(&worker->servers);

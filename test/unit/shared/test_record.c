@@ -17,13 +17,19 @@ static const struct record example = {
     .version = 11,
     .secure = true,
     .duration_us = 12,
+    .origin_status = 200,
+    .origin_us = 7,
+    .bytes_sent = UINT64_C(1) << 40,
+    .bytes_received = 3,
     .strings = {{(const uint8_t *)"POST", 4},
                 {(const uint8_t *)"shop.example.com", 16},
                 {(const uint8_t *)"/a?b", 4},
                 {(const uint8_t *)"https://x/", 10},
                 {(const uint8_t *)"shop/routes/api", 15},
                 {(const uint8_t *)"rule", 4},
-                {(const uint8_t *)"curl", 4}},
+                {(const uint8_t *)"curl", 4},
+                {(const uint8_t *)"app", 3},
+                {(const uint8_t *)"late", 4}},
 };
 
 static uint8_t line_room[record_json_max];
@@ -50,6 +56,10 @@ static void comes_back(void **state)
     assert_int_equal(back.version, 11);
     assert_int_equal(back.secure, true);
     assert_int_equal(back.duration_us, 12);
+    assert_int_equal(back.origin_status, 200);
+    assert_int_equal(back.origin_us, 7);
+    assert_true(back.bytes_sent == UINT64_C(1) << 40);
+    assert_int_equal(back.bytes_received, 3);
     for (size_t i = 0; i < RECORD_STRINGS; i++) {
         assert_true(span_eq(back.strings[i], example.strings[i]));
     }
@@ -76,7 +86,8 @@ static void long_strings_are_cut(void **state)
     record_encode(&record, bytes);
     assert_true(record_decode(span_of(bytes, size), &back));
     for (size_t i = 0; i < RECORD_STRINGS; i++) {
-        assert_int_equal(back.strings[i].len, record_string_max);
+        size_t most = i < RECORD_ORIGIN ? (size_t)record_string_max : (size_t)record_name_max;
+        assert_int_equal(back.strings[i].len, most);
     }
     memset(text, 1, sizeof(text)); /* all of it escaped: the longest line there is */
     record_encode(&record, bytes);
@@ -93,7 +104,9 @@ static void makes_a_line(void **state)
                            "\"method\":\"POST\",\"host\":\"shop.example.com\",\"path\":\"/a?b\","
                            "\"protocol\":\"HTTP/1.1\",\"status\":307,\"location\":\"https://x/\","
                            "\"rule\":\"shop/routes/api\",\"why\":\"rule\",\"duration_us\":12,"
-                           "\"user_agent\":\"curl\"}\n")));
+                           "\"user_agent\":\"curl\",\"origin\":\"app\",\"origin_status\":200,"
+                           "\"origin_us\":7,\"origin_ended\":\"late\",\"bytes_sent\":1099511627776,"
+                           "\"bytes_received\":3}\n")));
 }
 
 struct time_case {
