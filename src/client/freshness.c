@@ -106,7 +106,8 @@ struct told {
     bool expires_present;
     bool expires_valid;
     int64_t expires_s;
-    bool date_present;
+    struct span date;
+    bool date_present; /* date_s is set; told_date_read has been called */
     int64_t date_s;
     int64_t age_s; /* of the field */
     bool vary_any;
@@ -147,8 +148,7 @@ static void told_read(const struct detour_answer *answer, struct told *out)
             expires_take(value, answer->received_s, out);
             break;
         case KNOWN_DATE:
-            out->date_present =
-                out->date_present || date_parse(value, answer->received_s, &out->date_s);
+            out->date = out->date.ptr == NULL ? value : out->date;
             break;
         case KNOWN_AGE: /* of several the first counts, and none that is no number (5.1) */
             aged = aged || seconds_read(value, &out->age_s);
@@ -172,23 +172,16 @@ static bool has_authorization(const struct detour_request *request)
     return false;
 }
 
-/* Why it may not be kept at all (RFC 9111, 3); DETOUR_CACHE_FRESH: nothing is against it. */
-static enum detour_cache forbidden(const struct detour_request *request, const struct told *told,
-                                   bool shared)
+/* Why it may not be kept at all, or not be used (RFC 9111, 3). */
+static enum detour_cache answer_forbids(const struct told *told, bool shared)
 {
     const struct directives *said = &told->directives;
-    struct directives asked;
-    directives_read(request->fields, request->field_count, &asked);
     /* Whoever knows what the status means may look away from no-store (5.2.2.3). */
-    if (asked.no_store || (said->no_store && !said->must_understand)) {
+    if (said->no_store && !said->must_understand) {
         return DETOUR_CACHE_NO_STORE;
     }
     if (shared && said->is_private) {
         return DETOUR_CACHE_PRIVATE;
-    }
-    bool for_all = said->is_public || said->must_revalidate || said->s_maxage.present;
-    if (shared && !for_all && has_authorization(request)) {
-        return DETOUR_CACHE_AUTHORIZATION;
     }
     if (told->vary_any) {
         return DETOUR_CACHE_VARY;
@@ -196,27 +189,40 @@ static enum detour_cache forbidden(const struct detour_request *request, const s
     return said->no_cache ? DETOUR_CACHE_NO_CACHE : DETOUR_CACHE_FRESH;
 }
 
+static enum detour_cache request_forbids(const struct detour_request *request,
+                                         const struct directives *said, bool shared)
+{
+    struct directives asked;
+    directives_read(request->fields, request->field_count, &asked);
+    if (asked.no_store) {
+        return DETOUR_CACHE_NO_STORE;
+    }
+    bool for_all = said->is_public || said->must_revalidate || said->s_maxage.present;
+    return shared && !for_all && has_authorization(request) ? DETOUR_CACHE_AUTHORIZATION
+                                                            : DETOUR_CACHE_FRESH;
+}
+
+static void told_date_read(struct told *told, int64_t received_s)
+{
+    told->date_present = date_parse(told->date, received_s, &told->date_s);
+}
+
 static int64_t at_least_zero(int64_t value)
 {
     return value > 0 ? value : 0;
 }
 
-/* RFC 9111, 4.2.1. False: it says nothing. An invalid lifetime is over: 0. */
-static bool lifetime_told(const struct told *told, bool shared, int64_t received_s, int64_t *out)
+/* RFC 9111, 4.2.1. An invalid lifetime is over: 0. */
+static int64_t lifetime_told(const struct told *told, bool shared, int64_t received_s)
 {
     const struct directives *said = &told->directives;
     const struct directive_seconds *seconds =
         shared && said->s_maxage.present ? &said->s_maxage : &said->max_age;
     if (seconds->present) {
-        *out = seconds->valid ? seconds->value : 0;
-        return true;
+        return seconds->valid ? seconds->value : 0;
     }
-    if (told->expires_present) {
-        int64_t date_s = told->date_present ? told->date_s : received_s;
-        *out = told->expires_valid ? at_least_zero(told->expires_s - date_s) : 0;
-        return true;
-    }
-    return false;
+    int64_t date_s = told->date_present ? told->date_s : received_s;
+    return told->expires_valid ? at_least_zero(told->expires_s - date_s) : 0;
 }
 
 /* RFC 9111, 4.2.3, at the time the answer came. */
@@ -228,25 +234,26 @@ static int64_t initial_age(const struct told *told, const struct detour_answer *
     return apparent > corrected ? apparent : corrected;
 }
 
-static void judge_lifetime(const struct told *told, const struct detour_answer *answer, bool shared,
+static void judge_lifetime(struct told *told, const struct detour_answer *answer, bool shared,
                            struct detour_freshness *out, bool *guess)
 {
-    int64_t lifetime_s;
-    if (!lifetime_told(told, shared, answer->received_s, &lifetime_s)) {
-        bool permanent = answer->status == 301 || answer->status == 308;
-        if (permanent) {
-            out->lifetime_s = INT64_MAX;
-            out->fresh_until_s = INT64_MAX;
-        } else {
-            *out = (struct detour_freshness){.cache = DETOUR_CACHE_NOT_TOLD};
-            *guess = answer->status != 300 && told->directives.is_public;
-        }
+    const struct directives *said = &told->directives;
+    bool permanent = answer->status == 301 || answer->status == 308;
+    bool says_nothing =
+        !said->max_age.present && !told->expires_present && !(shared && said->s_maxage.present);
+    if (says_nothing && !permanent) { /* as most are: Date is not even read */
+        out->cache = DETOUR_CACHE_NOT_TOLD;
+        *guess = answer->status != 300 && said->is_public;
         return;
     }
-    out->lifetime_s = lifetime_s;
-    out->fresh_until_s = answer->received_s + out->lifetime_s - out->age_s;
-    if (lifetime_s <= out->age_s) {
-        out->cache = DETOUR_CACHE_STALE;
+    told_date_read(told, answer->received_s);
+    out->age_s = initial_age(told, answer);
+    out->lifetime_s = INT64_MAX;
+    out->fresh_until_s = INT64_MAX;
+    if (!says_nothing) {
+        out->lifetime_s = lifetime_told(told, shared, answer->received_s);
+        out->fresh_until_s = answer->received_s + out->lifetime_s - out->age_s;
+        out->cache = out->lifetime_s > out->age_s ? DETOUR_CACHE_FRESH : DETOUR_CACHE_STALE;
     }
 }
 
@@ -269,9 +276,11 @@ void freshness_judge(const struct detour_request *request, const struct detour_a
         return;
     }
     told_read(answer, &told);
-    out->cache = forbidden(request, &told, shared);
+    out->cache = answer_forbids(&told, shared);
     if (out->cache == DETOUR_CACHE_FRESH) {
-        out->age_s = initial_age(&told, answer);
         judge_lifetime(&told, answer, shared, out, guess);
+    }
+    if (out->cache == DETOUR_CACHE_FRESH) {
+        out->cache = request_forbids(request, &told.directives, shared);
     }
 }

@@ -309,6 +309,16 @@ static enum err with_scheme(struct parse *p, size_t length)
     return slash_at(p, 0) ? path(p) : opaque_path(p);
 }
 
+/* Most texts are: printable ASCII. */
+static bool is_clean(struct span text)
+{
+    bool clean = true;
+    for (size_t i = 0; i < text.len; i++) {
+        clean = clean && (uint8_t)(text.ptr[i] - ' ') < 0x5F;
+    }
+    return clean;
+}
+
 /* Controls and spaces at the ends go, tabs and newlines everywhere; what is not UTF-8
  * becomes U+FFFD, as it does when a browser reads a field. */
 static struct span cleaned(struct span text, struct arena *arena)
@@ -318,6 +328,9 @@ static struct span cleaned(struct span text, struct arena *arena)
     }
     while (text.len > 0 && text.ptr[text.len - 1] <= ' ') {
         text.len--;
+    }
+    if (is_clean(text)) {
+        return arena_copy(arena, text);
     }
     uint8_t *memory = arena_array(arena, text.len + 1, 3);
     struct buffer out = buffer_over(memory, memory != NULL ? 3 * (text.len + 1) : 0);

@@ -7,13 +7,18 @@
 
 #include <idn2.h>
 
-/* Forbidden host code points; a domain forbids control bytes, '%' and DEL too. */
+/* Bit 0: a forbidden host code point. Bit 1: one that a domain forbids, which are control bytes,
+ * '%' and DEL too. */
+static const uint8_t forbidden_bytes[256] = {
+    [0] = 3,    ['\t' ... '\n'] = 3, ['\r'] = 3,          [' '] = 3,           ['#'] = 3,
+    ['/'] = 3,  [':'] = 3,           ['<'] = 3,           ['>' ... '@'] = 3,   ['[' ... '^'] = 3,
+    ['|'] = 3,  [0x01 ... 0x08] = 2, [0x0B ... 0x0C] = 2, [0x0E ... 0x1F] = 2, ['%'] = 2,
+    [0x7F] = 2,
+};
+
 static bool forbidden(uint8_t c, bool domain)
 {
-    if (domain && (c < 0x20 || c == '%' || c == 0x7F)) {
-        return true;
-    }
-    return c == 0 || strchr("\t\n\r #/:<>?@[\\]^|", c) != NULL;
+    return (forbidden_bytes[c] & (domain ? 2 : 1)) != 0;
 }
 
 static bool any_forbidden(struct span text, bool domain)

@@ -10,6 +10,24 @@
 
 #include <cmocka.h>
 
+/* Each pair of octets, at each place of a text that is compared in words. */
+static void case_means_nothing_for_letters_alone(void **state)
+{
+    uint8_t a[19];
+    uint8_t b[19];
+    for (size_t len = 1; len <= sizeof(a); len += 6) {
+        for (unsigned pair = 0; pair < 0x10000; pair++) {
+            size_t at = pair % len;
+            memset(a, 'x', sizeof(a));
+            memset(b, 'X', sizeof(b));
+            a[at] = (uint8_t)(pair >> 8);
+            b[at] = (uint8_t)pair;
+            bool same = ascii_lower(a[at]) == ascii_lower(b[at]);
+            assert_int_equal(span_eq_ci(span_of(a, len), span_of(b, len)), same);
+        }
+    }
+}
+
 static void classes_agree_with_the_c_locale(void **state)
 {
     for (int c = 0; c < 256; c++) {
@@ -106,6 +124,7 @@ static void code_points(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(case_means_nothing_for_letters_alone),
         cmocka_unit_test(classes_agree_with_the_c_locale),
         cmocka_unit_test(comparing),
         cmocka_unit_test(trimming),
