@@ -6,6 +6,7 @@
 #include "cli/json.h"
 #include "compile/compile.h"
 #include "config/time.h"
+#include "control/announce.h"
 #include "control/certificates.h"
 #include "net/message.h"
 
@@ -146,7 +147,8 @@ static int check(const struct check_options *asked)
         return status;
     }
     enum err err = ERR_NONE;
-    if (configuration->model != NULL && certificates_load(configuration, now_ns)) {
+    if (configuration->model != NULL && certificates_load(configuration, now_ns) &&
+        announce_load(configuration)) {
         err = try_out(configuration, now_ns);
     }
     status = err == ERR_NONE

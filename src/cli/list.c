@@ -167,6 +167,25 @@ static void add_state(struct table *table, const json_t *answer, int64_t now_ns)
     add_line(table, "in force",
              show_printf(arena, "generation %s, %s %lld worker%s",
                          show_member(arena, answer, "generation"),
+static void add_webhooks(struct table *table, const json_t *webhooks, int64_t now_ns)
+{
+    struct arena *arena = table->arena;
+    const json_t *one;
+    size_t i;
+    json_array_foreach(webhooks, i, one)
+    {
+        const json_t *last = json_object_get(one, "last");
+        bool told = json_is_object(last);
+        add_line(table, "webhook",
+                 show_printf(arena, "%s: %lld pending%s%s%s%s", show_member(arena, one, "url"),
+                             (long long)count_of(one, "pending"), told ? "; " : "",
+                             told ? show_member(arena, last, "result") : "", told ? ", " : "",
+                             told ? show_when(arena, show_member(arena, last, "time"), now_ns)
+                                  : ""));
+        table->last->loud = told && !show_is(last, "ok");
+    }
+}
+
                          show_is(workers, "acknowledged") ? "in all of" : "not yet in all of",
                          (long long)count, count == 1 ? "" : "s"));
     add_line(table, "file",
@@ -192,6 +211,7 @@ static int print_sources(struct admin_client *client)
     struct admin_reply reply;
     size_t i;
     json_t *view;
+    add_webhooks(table, json_object_get(answer, "webhooks"), now_ns);
     int status = admin_ask(client, &(struct admin_question){.path = "/v1/detours"}, &reply);
     json_array_foreach(json_object_get(reply.json, "detours"), i, view)
     {

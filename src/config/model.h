@@ -293,6 +293,27 @@ struct model_certificate {
     struct place ocsp_place;
 };
 
+/* As enum event_kind of events/. */
+enum model_event {
+    MODEL_EVENT_STARTED,
+    MODEL_EVENT_ENDING,
+    MODEL_EVENT_ENDED,
+    MODEL_EVENT_OVERDUE,
+    MODEL_EVENT_REFUSED,
+    MODEL_EVENTS
+};
+
+enum { model_webhooks_max = 16, model_ending_s = 600 };
+
+/* Somebody who is told of events. */
+struct model_webhook {
+    struct place place;
+    struct span url;         /* serialised */
+    struct span secret_file; /* relative to the configuration's file */
+    struct place secret_place;
+    uint32_t events; /* bit MODEL_EVENT_x */
+};
+
 struct model {
     const struct listener *listeners;
     size_t listener_count;
@@ -309,6 +330,9 @@ struct model {
     struct listener metrics;
     bool has_admin;
     struct listener admin;
+    const struct model_webhook *webhooks;
+    size_t webhook_count;
+    int64_t ending_s; /* how long before its end an end is told; 0: never */
     struct model_limits limits;
     const struct model_site *sites;
     size_t site_count;

@@ -146,6 +146,10 @@ bool read_sites(struct load *load, const struct node *node);
 /* One of the list `detours`, whoever says it. */
 bool read_detour(struct load *load, const struct node *node, struct model_detour *detour);
 bool read_admin(struct load *load, const struct node *node);
+
+/* events.c */
+
+bool read_events(struct load *load, const struct node *node);
 bool read_cors(struct load *load, const struct node *node, struct model_cors *out);
 
 /* validate.c, shadow.c, loop.c: what only the whole file can say; of all but the detours,

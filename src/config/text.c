@@ -45,6 +45,7 @@ static void read_all(struct model_text *text, struct span bytes)
     }
     text->read = true;
     limits_default(&load->model->limits);
+    load->model->ending_s = model_ending_s;
     read_top(load, root, &detours);
     load->model->sites = load->sites;
     load->model->site_count = load->site_count;

@@ -22,15 +22,16 @@ enum top_key {
     TOP_STATE,
     TOP_METRICS,
     TOP_ADMIN,
+    TOP_EVENTS,
     TOP_BY,
     TOP_LIMITS,
     TOP_KEYS
 };
 static const char *const top_keys[TOP_KEYS] = {
-    "listen",          "tls",        "workers", "sites",           "pools",
-    "pages",           "origins",    "detours", "trusted_proxies", "forwarded_header",
-    "allowed_targets", "access_log", "state",   "metrics",         "admin",
-    "redirect_by",     "limits"};
+    "listen",          "tls",         "workers", "sites",           "pools",
+    "pages",           "origins",     "detours", "trusted_proxies", "forwarded_header",
+    "allowed_targets", "access_log",  "state",   "metrics",         "admin",
+    "events",          "redirect_by", "limits"};
 
 enum limit_key {
     LIMIT_HEADER,
@@ -288,9 +289,11 @@ void read_top(struct load *load, const struct node *root, const struct node **de
     const struct {
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);
-    } parts[] = {{TOP_LOG, read_log},         {TOP_METRICS, read_metrics}, {TOP_ADMIN, read_admin},
-                 {TOP_LIMITS, read_limits},   {TOP_PAGES, read_pages},     {TOP_POOLS, read_pools},
-                 {TOP_ORIGINS, read_declared_origins}, {TOP_SITES, read_sites}};
+    } parts[] = {{TOP_LOG, read_log},       {TOP_METRICS, read_metrics},
+                 {TOP_ADMIN, read_admin},   {TOP_EVENTS, read_events},
+                 {TOP_LIMITS, read_limits}, {TOP_PAGES, read_pages},
+                 {TOP_POOLS, read_pools},   {TOP_ORIGINS, read_declared_origins},
+                 {TOP_SITES, read_sites}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (at[parts[i].key] != NULL) {
             parts[i].read(load, at[parts[i].key]);

@@ -143,6 +143,9 @@ static bool on_call(void *context, const struct admin_call *call, struct admin_p
     }
     arena_init(&t.arena, 0);
     carry_out(&t);
+    if (!t.later && result->status >= 400) {
+        api->core.refused(api->core.context, call, result);
+    }
     arena_fini(&t.arena);
     return !t.later;
 }

@@ -14,12 +14,17 @@
 
 #include <ev.h>
 
+struct admin_call;
+struct admin_result;
+struct webhooks;
+
 struct api_status {
     uint64_t generation;
     uint64_t acknowledged; /* by all workers */
     uint32_t workers;
     const char *file;
     const char *folder; /* of the store; NULL: none */
+    const struct webhooks *webhooks;
     bool file_good;     /* as it was when it was read last */
 };
 
@@ -37,6 +42,8 @@ struct api_core {
     uint64_t (*next_reading)(void *context);
     void (*reload)(void *context);
     void (*status)(void *context, struct api_status *out);
+    void (*refused)(void *context, const struct admin_call *call,
+                    const struct admin_result *result);
     /* What workers sign tickets and links with. ERR_IO: there is none. */
     enum err (*ticket_key)(void *context, struct ticket_key *out);
 };

@@ -4,6 +4,7 @@
 
 #include "control/export.h"
 #include "control/view.h"
+#include "events/webhook.h"
 #include "schedule/schedule.h"
 
 struct span turn_key(struct turn *t, struct span site, struct span name)
@@ -190,9 +191,10 @@ void api_get_status(struct turn *t)
                               status.folder != NULL ? json_string(status.folder) : json_null(),
                               "changes", (json_int_t)newest_change(t));
     turn_give(t, 200,
-              json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "version", DETOUR_VERSION, "generation",
-                        (json_int_t)status.generation, "workers", workers, "configuration", file,
-                        "store", store, "detours", count_detours(t)));
+              json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "version", DETOUR_VERSION,
+                        "generation", (json_int_t)status.generation, "workers", workers,
+                        "configuration", file, "store", store, "detours", count_detours(t),
+                        "webhooks", webhooks_json(status.webhooks)));
 }
 
 void api_export(struct turn *t)
@@ -220,6 +222,27 @@ static json_t *differences(struct turn *t, struct span text, const char *file)
     const struct model *model =
         model_load_live(text, overrides.count > 0 ? &overrides : NULL, t->now_ns, &problems);
     if (model == NULL) {
+static json_t *webhook_json(const struct webhook_view *view)
+{
+    json_t *last = view->last_ns != 0
+                       ? json_pack("{s:o, s:b, s:s}", "time", view_time(view->last_ns), "ok",
+                                   view->last_good, "result", view->last)
+                       : json_null();
+    return json_pack("{s:o, s:I, s:o}", "url", view_text(view->url), "pending",
+                     (json_int_t)view->pending, "last", last);
+}
+
+static json_t *webhooks_json(const struct webhooks *webhooks)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < webhooks_count(webhooks); i++) {
+        struct webhook_view view;
+        webhooks_view(webhooks, i, &view);
+        json_array_append_new(list, webhook_json(&view));
+    }
+    return list;
+}
+
         turn_refuse_problems(t, &problems);
         return NULL;
     }

@@ -35,6 +35,7 @@ static enum err core_replace(void *context, struct configuration **fresh, uint64
     configuration_free(&c->current);
     c->current = *fresh;
     *fresh = NULL;
+    announce_look(c->announce);
     control_begin_probes(c);
     *generation_out = c->generation;
     return ERR_NONE;
@@ -65,8 +66,16 @@ static void core_status(void *context, struct api_status *out)
                                .workers = c->counters != NULL ? counters_workers(c->counters) : 0,
                                .file = c->path,
                                .folder = c->state.folder,
+                               .webhooks = announce_webhooks(c->announce),
                                .file_good =
                                    common != NULL && counter_get(&common->reload_success) != 0};
+}
+
+static void core_refused(void *context, const struct admin_call *call,
+                         const struct admin_result *result)
+{
+    struct control *c = context;
+    announce_refused(c->announce, call, result);
 }
 
 static enum err core_ticket_key(void *context, struct ticket_key *out)
@@ -110,5 +119,6 @@ struct api_core change_core(struct control *c)
                              .next_reading = core_next_reading,
                              .reload = core_reload,
                              .status = core_status,
+                             .refused = core_refused,
                              .ticket_key = core_ticket_key};
 }

@@ -4,6 +4,8 @@
 
 #include "control/certificates.h"
 #include "control/pages.h"
+#include "events/sign.h"
+#include "tls/material.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -142,6 +144,9 @@ void configuration_free(struct configuration **configuration)
         close(c->log_fd);
     }
     certificates_free(c);
+    if (c->secrets != NULL) {
+        tls_wipe(c->secrets, c->model->webhook_count * sizeof(*c->secrets));
+    }
     model_live_fini(&c->live);
     arena_fini(&c->arena);
     configuration_free(&c->root);

@@ -9,6 +9,7 @@
 enum { config_bytes_max = 64 << 20 };
 
 struct tls_certificate;
+struct sign_secrets;
 
 struct configuration {
     struct arena arena;
@@ -23,6 +24,7 @@ struct configuration {
     struct tls_certificate **certificates; /* loaded, until they are sealed */
     size_t certificate_count;
     struct metrics_rule *rules;
+    struct sign_secrets *secrets; /* of the model's webhooks, one each; NULL: not read */
     size_t rule_count;
     struct metrics_detour *detours;
     size_t detour_count;

@@ -121,6 +121,15 @@ static enum err add_state(struct paths *paths, const char *config_path, const st
     return ERR_NONE;
 }
 
+static enum err add_secrets(struct paths *paths, const char *config_path, const struct model *model)
+{
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < model->webhook_count && err == ERR_NONE; i++) {
+        err = add_named(paths, config_path, model->webhooks[i].secret_file);
+    }
+    return err;
+}
+
 static enum err add_log(struct paths *paths, struct span log)
 {
     if (log.len == 0 || span_eq(log, SPAN("-"))) {
@@ -132,8 +141,8 @@ static enum err add_log(struct paths *paths, struct span log)
 
 static enum err collect(struct paths *paths, const char *config_path, const struct model *model)
 {
-    size_t files =
-        files_of_their_own + model->page_count + files_of_a_certificate * model->certificate_count;
+    size_t files = files_of_their_own + model->page_count + model->webhook_count +
+                   files_of_a_certificate * model->certificate_count;
     paths->list = arena_array(&paths->arena, system_count + (paths_of_a_file + 1) * files,
                               sizeof(*paths->list));
     if (paths->list == NULL) {
@@ -154,6 +163,9 @@ static enum err collect(struct paths *paths, const char *config_path, const stru
     }
     if (err == ERR_NONE) {
         err = add_state(paths, config_path, model);
+    }
+    if (err == ERR_NONE) {
+        err = add_secrets(paths, config_path, model);
     }
     return err == ERR_NONE ? add_certificates(paths, config_path, model) : err;
 }

@@ -176,6 +176,7 @@ static void on_alarm(void *context)
 {
     struct control *c = context;
     give_sign(c, heartbeat_patience_work_s);
+    announce_look(c->announce);
     change_end_what_is_over(c);
     look_at_windows(c);
     give_sign(c, heartbeat_patience_s);
@@ -187,6 +188,18 @@ static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events)
     if (c->current != NULL) {
         windows_warn(c->current->model, clock_wall_ns());
     }
+}
+
+static size_t count_pending(const struct control *c)
+{
+    const struct webhooks *webhooks = announce_webhooks(c->announce);
+    size_t count = 0;
+    for (size_t i = 0; i < webhooks_count(webhooks); i++) {
+        struct webhook_view view;
+        webhooks_view(webhooks, i, &view);
+        count += view.pending;
+    }
+    return count;
 }
 
 static void fill_metrics(void *context, struct metrics *out)
@@ -203,6 +216,8 @@ static void fill_metrics(void *context, struct metrics *out)
                             .detour_count = c->current->detour_count,
                             .pool_servers = c->current->servers,
                             .pool_server_count = c->current->server_count,
+                            .messages = announce_counts(c->announce),
+                            .messages_pending = count_pending(c),
                             .generation = c->generation,
                             .now_ns = clock_wall_ns()};
 }
@@ -211,6 +226,7 @@ static void fini(struct control *c)
 {
     health_free(&c->health);
     api_free(&c->api);
+    announce_free(&c->announce);
     live_free(&c->live);
     observe_free(&c->observe);
     alarm_fini(&c->alarm);
@@ -238,6 +254,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     c->tls_next_fd = -1;
     c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
+        announce_new(c->loop, &c->current, &c->announce) != ERR_NONE ||
         observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE ||
         api_new(c->loop, &core, &c->api) != ERR_NONE) {
         log_error("cannot start: %s", strerror(errno));

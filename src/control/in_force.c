@@ -103,6 +103,7 @@ void control_publish_again(struct control *c)
         alarm_set(&c->alarm, clock_wall_ns() + NS_PER_SECOND);
         return;
     }
+    announce_look(c->announce);
     if (c->generation != c->quiet_generation) {
         log_info("generation %llu: a window opened or closed, or the clock was set",
                  (unsigned long long)c->generation);

@@ -11,6 +11,7 @@
 #include "control/control.h"
 
 #include "control/alarm.h"
+#include "control/announce.h"
 #include "control/api.h"
 #include "control/observe.h"
 #include "control/probes.h"
@@ -41,6 +42,7 @@ struct control {
     struct state state; /* what was changed at run time, on the disk */
     struct live *live;  /* … and in hand; NULL: nothing can be */
     struct api *api;
+    struct announce *announce;
     uint64_t readings;     /* of the file and of the last good text, so far */
     uint64_t changes;      /* that were made since the start */
     uint64_t changes_read; /* that the candidate was read with */

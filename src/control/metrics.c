@@ -3,6 +3,7 @@
 #include "control/metrics.h"
 
 #include "base/clock.h"
+#include "events/webhook.h"
 
 #include <inttypes.h>
 
@@ -250,6 +251,27 @@ static void put_detours(const struct metrics *m, struct buffer *out)
     }
 }
 
+static void put_messages(const struct metrics *m, struct buffer *out)
+{
+    static const char *const outcomes[WEBHOOK_OUTCOMES] = {[WEBHOOK_DELIVERED] = "delivered",
+                                                           [WEBHOOK_FAILED] = "failed",
+                                                           [WEBHOOK_GIVEN_UP] = "given_up",
+                                                           [WEBHOOK_DROPPED] = "dropped"};
+    if (m->messages == NULL) {
+        return;
+    }
+    put_help(out, "detour_webhook_messages", "counter",
+             "Tries to tell a webhook something that failed, and how messages ended.");
+    for (size_t i = 0; i < WEBHOOK_OUTCOMES; i++) {
+        put_label(out, "detour_webhook_messages_total{outcome", span_cstr(outcomes[i]));
+        buffer_byte(out, '}');
+        put_value(out, m->messages[i]);
+    }
+    put_help(out, "detour_webhook_pending", "gauge", "Messages to webhooks on their way.");
+    buffer_put(out, SPAN("detour_webhook_pending"));
+    put_value(out, m->messages_pending);
+}
+
 static void put_server_labels(struct buffer *out, const char *name,
                               const struct metrics_server *server)
 {
@@ -303,6 +325,7 @@ void metrics_write(const struct metrics *m, struct buffer *out)
     put_rules(m, out);
     put_detours(m, out);
     put_pools(m, out);
+    put_messages(m, out);
     buffer_put(out, SPAN("# EOF\n"));
 }
 

@@ -35,6 +35,8 @@ struct metrics {
     size_t detour_count;
     const struct metrics_server *pool_servers;
     size_t pool_server_count;
+    const uint64_t *messages; /* to webhooks, by outcome; NULL: none are told */
+    size_t messages_pending;
     uint64_t generation;
     int64_t now_ns; /* wall clock */
 };

@@ -75,7 +75,7 @@ static void tell_started(struct event_look *look, const struct schedule_view *vi
                          const struct event_times *times)
 {
     bool by_schedule = view->opened_ns != SCHEDULE_EVER && view->opened_ns <= times->now_ns &&
-                       view->opened_ns > times->looked_ns;
+                       view->opened_ns >= times->due_ns;
     look->mark = (struct event_mark){.told = true};
     follow(look, view);
     tell(look, EVENT_STARTED, by_schedule ? view->opened_ns : times->now_ns, by_schedule);
@@ -133,7 +133,8 @@ void event_look(const struct schedule *schedule, const struct event_mark *last,
 {
     int64_t now_ns = times->now_ns;
     struct schedule_view view;
-    *out = (struct event_look){.mark = *last, .next_ns = SCHEDULE_NEVER};
+    *out =
+        (struct event_look){.mark = *last, .opens_ns = SCHEDULE_NEVER, .next_ns = SCHEDULE_NEVER};
     if (schedule == NULL) {
         if (last->told) {
             tell_ended(out, now_ns);
@@ -142,6 +143,7 @@ void event_look(const struct schedule *schedule, const struct event_mark *last,
         return;
     }
     schedule_at(schedule, now_ns, &view);
+    out->opens_ns = view.opens_ns;
     if (is_open(&view)) {
         tell_open(out, &view, times);
         tell_end(out, &view, now_ns, times->ending_ns);

@@ -52,13 +52,14 @@ struct event_look {
     struct event events[events_at_once_max]; /* in the order in which they took place */
     size_t count;
     struct event_mark mark; /* what is told when these are; `told` false: nothing to remember */
+    int64_t opens_ns;       /* its next window; SCHEDULE_NEVER */
     int64_t next_ns;        /* when to look again at the latest; SCHEDULE_NEVER */
 };
 
 struct event_times {
     int64_t now_ns;
-    int64_t looked_ns; /* the look before; INT64_MIN: not known. What was to be open then, and was
-                          not told, has been changed since */
+    int64_t due_ns;    /* opens_ns of the look before: what opened sooner, somebody has changed.
+                          SCHEDULE_NEVER: it was not there; SCHEDULE_EVER: nobody knows */
     int64_t ending_ns; /* how long before its end an end is told; 0: never */
 };
 

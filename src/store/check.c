@@ -104,7 +104,7 @@ static bool flags_are_sound(struct store *store, MDB_txn *txn)
     unsigned flags = 0;
     bool good = mdb_env_get_flags(store->env, &flags) == 0 && (flags & MDB_FIXEDMAP) == 0 &&
                 mdb_dbi_flags(txn, names_table, &flags) == 0 && flags == 0;
-    for (int i = 0; i < TABLES && good; i++) {
+    for (enum store_table i = 0; i < store->table_count && good; i++) {
         good = mdb_dbi_flags(txn, store->tables[i], &flags) == 0 && flags == 0;
     }
     return good;
@@ -149,8 +149,9 @@ static enum err check_format(struct store *store, MDB_txn *txn, struct verdict *
                  format, store_format);
         return verdict->err = ERR_RANGE;
     }
-    if (format != store_format || mdb_dbi_open(txn, NULL, 0, &names) != 0 ||
-        mdb_stat(txn, names, &stat) != 0 || stat.ms_entries != TABLES) {
+    enum store_table wanted = format == 1 ? TABLES_OF_FORMAT_1 : TABLES;
+    if (format == 0 || store->table_count != wanted || mdb_dbi_open(txn, NULL, 0, &names) != 0 ||
+        mdb_stat(txn, names, &stat) != 0 || stat.ms_entries != wanted) {
         return bad(verdict, ERR_SYNTAX, "it has other tables than it should have");
     }
     return ERR_NONE;
@@ -190,6 +191,8 @@ static bool is_override(struct sums *sums, const struct table_walk *walk)
 static bool is_record(struct sums *sums, const struct table_walk *walk)
 {
     struct codec_token token;
+    struct store_message message;
+    uint64_t number;
     switch (walk->table) {
     case TABLE_META:
         return span_eq(walk->key, store_key_totals) &&
@@ -200,6 +203,11 @@ static bool is_record(struct sums *sums, const struct table_walk *walk)
         return is_change(sums, walk);
     case TABLE_SECRETS:
         return walk->key.len <= store_name_bytes_max && walk->record.len == store_secret_bytes;
+    case TABLE_MARKS:
+        return walk->key.len <= store_key_bytes_max && walk->record.len <= store_mark_bytes_max;
+    case TABLE_MESSAGES:
+        return codec_decode_number(walk->key, &number) &&
+               codec_decode_message(walk->record, &message);
     default:
         return walk->key.len <= store_name_bytes_max && codec_decode_token(walk->record, &token);
     }
@@ -265,7 +273,7 @@ static enum err check_all(struct store *store, MDB_txn *txn, void *context)
     if (!fits_the_map(store) || !free_pages_are_sound(store, txn)) {
         return bad(verdict, ERR_SYNTAX, "its pages are counted wrongly");
     }
-    for (enum store_table table = TABLE_META; table < TABLES; table++) {
+    for (enum store_table table = TABLE_META; table < store->table_count; table++) {
         if (!table_is_sound(store, txn, table, &sums)) {
             char why[64];
             snprintf(why, sizeof(why), "a record among its %s is wrong", store_table_names[table]);

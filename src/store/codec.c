@@ -190,6 +190,28 @@ bool codec_decode_token(struct span bytes, struct codec_token *out)
     return true;
 }
 
+void codec_encode_message(const struct store_message *message, struct buffer *out)
+{
+    put_number(out, (uint64_t)message->created_ns, 8);
+    put_text(out, message->url);
+    put_text(out, message->id);
+    put_text(out, message->content);
+}
+
+bool codec_decode_message(struct span bytes, struct store_message *out)
+{
+    struct reader r = {.left = bytes};
+    struct store_message message = {.created_ns = (int64_t)take_64(&r)};
+    message.url = take_text(&r, store_url_bytes_max);
+    message.id = take_text(&r, store_name_bytes_max);
+    message.content = take_text(&r, store_content_bytes_max);
+    if (!is_done(&r)) {
+        return false;
+    }
+    *out = message;
+    return true;
+}
+
 void codec_encode_number(uint64_t number, uint8_t out[codec_number_bytes])
 {
     for (size_t i = 0; i < codec_number_bytes; i++) {

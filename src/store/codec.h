@@ -14,6 +14,9 @@ enum store_table {
     TABLE_CHANGES,
     TABLE_SECRETS,
     TABLE_TOKENS,
+    TABLES_OF_FORMAT_1, /* what follows came with format 2 */
+    TABLE_MARKS = TABLES_OF_FORMAT_1,
+    TABLE_MESSAGES,
     TABLES,
 };
 
@@ -40,8 +43,8 @@ struct codec_token {
 };
 
 /* Each decoder takes exactly one record, without its seal. False: it is none. Texts point
- * into the bytes. The keys of overrides and the numbers of changes stand in LMDB's keys and
- * are left alone. */
+ * into the bytes. The keys of overrides and the numbers of changes and messages stand in LMDB's
+ * keys and are left alone. */
 void codec_encode_totals(const struct codec_totals *totals, struct buffer *out);
 bool codec_decode_totals(struct span bytes, struct codec_totals *out);
 void codec_encode_override(const struct store_override *item, struct buffer *out);
@@ -50,6 +53,8 @@ void codec_encode_change(const struct store_change *change, struct buffer *out);
 bool codec_decode_change(struct span bytes, struct store_change *out);
 void codec_encode_token(const struct codec_token *token, struct buffer *out);
 bool codec_decode_token(struct span bytes, struct codec_token *out);
+void codec_encode_message(const struct store_message *message, struct buffer *out);
+bool codec_decode_message(struct span bytes, struct store_message *out);
 
 /* Big-endian: LMDB sorts keys by their bytes. */
 void codec_encode_number(uint64_t number, uint8_t out[codec_number_bytes]);

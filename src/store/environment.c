@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 const char store_file_name[] = "store.mdb";
-const char *const store_table_names[TABLES] = {"meta", "overrides", "changes", "secrets", "tokens"};
+const char *const store_table_names[TABLES] = {"meta",   "overrides", "changes", "secrets",
+                                               "tokens", "marks",     "messages"};
 const struct span store_key_format = {(const uint8_t *)"format", 6};
 const struct span store_key_totals = {(const uint8_t *)"totals", 6};
 
@@ -43,20 +44,27 @@ enum err environment_error(struct store *store, int code)
 
 /* ---- open and make ---- */
 
-static int open_tables(MDB_env *env, unsigned flags, MDB_dbi tables[TABLES])
+/* *count_out: how many there are, TABLES or those of the old format. */
+static int open_tables(MDB_env *env, unsigned flags, MDB_dbi tables[TABLES],
+                       enum store_table *count_out)
 {
+    enum store_table count = 0;
     MDB_txn *txn;
     int code = mdb_txn_begin(env, NULL, flags == 0 ? MDB_RDONLY : 0, &txn);
     if (code != 0) {
         return code;
     }
-    for (int i = 0; i < TABLES && code == 0; i++) {
-        code = mdb_dbi_open(txn, store_table_names[i], flags, &tables[i]);
+    for (; count < TABLES && code == 0; count += code == 0) {
+        code = mdb_dbi_open(txn, store_table_names[count], flags, &tables[count]);
+    }
+    if (code == MDB_NOTFOUND && count == TABLES_OF_FORMAT_1) {
+        code = 0;
     }
     if (code != 0) {
         mdb_txn_abort(txn);
         return code;
     }
+    *count_out = count;
     return mdb_txn_commit(txn);
 }
 
@@ -82,11 +90,45 @@ static int open_env(const char *path, unsigned flags, MDB_env **out)
     return 0;
 }
 
+static int put_format(struct store *store, MDB_txn *txn)
+{
+    uint8_t format[4] = {store_format, 0, 0, 0};
+    MDB_val key = val_of_span(store_key_format);
+    MDB_val value = {.mv_size = sizeof(format), .mv_data = format};
+    return mdb_put(txn, store->tables[TABLE_META], &key, &value, 0);
+}
+
+/* A store of format 1: the tables that it lacks, and the number, in one transaction. */
+static int upgrade(struct store *store)
+{
+    MDB_txn *txn;
+    enum store_table count = store->table_count;
+    int code = mdb_txn_begin(store->env, NULL, 0, &txn);
+    if (code != 0) {
+        return code;
+    }
+    for (; count < TABLES && code == 0; count++) {
+        code = mdb_dbi_open(txn, store_table_names[count], MDB_CREATE, &store->tables[count]);
+    }
+    if (code == 0) {
+        code = put_format(store, txn);
+    }
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    store->table_count = TABLES;
+    return mdb_txn_commit(txn);
+}
+
 enum err environment_open(struct store *store, unsigned flags)
 {
     int code = open_env(store->path, flags, &store->env);
     if (code == 0) {
-        code = open_tables(store->env, 0, store->tables);
+        code = open_tables(store->env, 0, store->tables, &store->table_count);
+    }
+    if (code == 0 && store->table_count < TABLES && (flags & MDB_RDONLY) == 0) {
+        code = upgrade(store);
     }
     if (code != 0) {
         environment_close(store);
@@ -105,10 +147,7 @@ void environment_close(struct store *store)
 static enum err write_first(struct store *store, MDB_txn *txn, void *context)
 {
     const struct codec_totals totals = {.next = 1};
-    uint8_t format[4] = {store_format, 0, 0, 0};
-    MDB_val key = val_of_span(store_key_format);
-    MDB_val value = {.mv_size = sizeof(format), .mv_data = format};
-    int code = mdb_put(txn, store->tables[TABLE_META], &key, &value, 0);
+    int code = put_format(store, txn);
     return code != 0 ? environment_error(store, code) : totals_write(store, txn, &totals);
 }
 
@@ -116,7 +155,7 @@ static enum err fill(struct store *store, const char *path)
 {
     int code = open_env(path, MDB_NOLOCK, &store->env);
     if (code == 0) {
-        code = open_tables(store->env, MDB_CREATE, store->tables);
+        code = open_tables(store->env, MDB_CREATE, store->tables, &store->table_count);
     }
     enum err err = environment_error(store, code);
     if (err == ERR_NONE) {

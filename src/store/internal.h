@@ -7,7 +7,7 @@
 #include <lmdb.h>
 
 enum {
-    store_format = 1,
+    store_format = 2, /* 1 had no marks and messages; it is made to this one when it is opened */
     store_map_bytes_first = 4 << 20,
     store_map_bytes_max = 512 << 20, /* four times of what all maxima allow to be kept */
     store_path_bytes_max = 4096,
@@ -18,7 +18,9 @@ struct store {
     int folder;                      /* open and locked: we are its only user */
     MDB_env *env;                    /* NULL: it has to be opened again */
     MDB_dbi tables[TABLES];
-    bool map_full;                          /* the last failure was that the map is too small */
+    enum store_table
+        table_count; /* that the file has; fewer than TABLES only while it is checked */
+    bool map_full;   /* the last failure was that the map is too small */
     uint8_t record[codec_record_bytes_max]; /* room to encode into */
 };
 

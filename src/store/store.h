@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The store: what was changed at run time, durably, in one LMDB file.
  *
- * It holds four things. Overrides: what a detour is now instead of what the file says. The
- * history: every change with who, when, why and what was before. Secrets that the program
- * makes for itself. Tokens of the admin API, hashed.
+ * It holds these things. Overrides: what a detour is now instead of what the file says. The
+ * history: every change with who, when, why and what was before. What was told of detours, and
+ * messages that are still on their way. Secrets that the program makes for itself. Tokens of the
+ * admin API, hashed.
  *
  * Owner: control, from one thread, for as long as it lives; nobody else opens it. Each call
  * that writes is one transaction, and is on the disk when it returns ERR_NONE: a process
@@ -36,6 +37,9 @@ enum {
     store_batch_max = store_history_max, /* changes in one transaction */
     store_batch_bytes_max = 16 << 20,    /* … and their texts */
     store_page_max = 1000,               /* changes that one reading returns */
+    store_mark_bytes_max = 64,
+    store_url_bytes_max = 2048,
+    store_content_bytes_max = 128 << 10, /* of a message */
     store_tokens_max = 128,
     store_secrets_max = 64,
     store_secret_bytes = 32,
@@ -165,6 +169,38 @@ enum store_verdict {
  * none. An override stands until that stanza changes, appears or goes; what is off
  * without a stanza holds nothing off, and is dropped. Pure. */
 enum store_verdict store_merge(const struct store_value *value, uint64_t stanza_now);
+
+/* ---- what was told ---- */
+
+/* What was told last of something, so that nothing is told twice. Bytes, not looked into here. */
+struct store_mark {
+    struct span key;
+    struct span value; /* empty: it is taken away */
+};
+
+/* A message on its way to somebody. */
+struct store_message {
+    uint64_t number; /* the store says it; that of a message which is gone may be used again */
+    int64_t created_ns;
+    struct span url; /* whom it is for */
+    struct span id;
+    struct span content;
+};
+
+/* Puts marks and adds messages, which get their numbers, all or none, in one durable
+ * transaction. How many there may be is the caller's to bound. ERR_RANGE: an empty key, or
+ * something beyond its maximum. */
+enum err store_tell(struct store *store, const struct store_mark *marks, size_t mark_count,
+                    struct store_message *messages, size_t message_count);
+/* They have arrived, or never will. Numbers of nothing are left alone. */
+enum err store_messages_forget(struct store *store, const uint64_t *numbers, size_t count);
+
+/* All of them by their keys' bytes; copied into the arena. */
+enum err store_marks(struct store *store, struct arena *arena, struct store_mark **items_out,
+                     size_t *count_out);
+/* All of them, the oldest first. */
+enum err store_messages(struct store *store, struct arena *arena, struct store_message **items_out,
+                        size_t *count_out);
 
 /* ---- secrets ---- */
 

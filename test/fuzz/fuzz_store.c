@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { kinds = 4 };
+enum { kinds = 5 };
 
 /* Encodes what decoded; false: it did not. */
 static bool round_trip(unsigned kind, struct span bytes, struct buffer *out)
@@ -17,6 +17,7 @@ static bool round_trip(unsigned kind, struct span bytes, struct buffer *out)
     struct store_override item;
     struct store_change change;
     struct codec_token token;
+    struct store_message message;
     switch (kind) {
     case 0:
         return codec_decode_totals(bytes, &totals) && (codec_encode_totals(&totals, out), true);
@@ -24,8 +25,10 @@ static bool round_trip(unsigned kind, struct span bytes, struct buffer *out)
         return codec_decode_override(bytes, &item) && (codec_encode_override(&item, out), true);
     case 2:
         return codec_decode_change(bytes, &change) && (codec_encode_change(&change, out), true);
-    default:
+    case 3:
         return codec_decode_token(bytes, &token) && (codec_encode_token(&token, out), true);
+    default:
+        return codec_decode_message(bytes, &message) && (codec_encode_message(&message, out), true);
     }
 }
 

@@ -36,7 +36,7 @@ struct step {
 static const struct life {
     const char *name;
     bool first; /* the first look is the first of all */
-    int64_t looked_s;
+    bool new;   /* it was not there at the look before */
     struct step steps[steps_max];
 } lives[] = {
     {.name = "an ordinary one",
@@ -63,11 +63,12 @@ static const struct life {
      .steps = {{2000, &ever_to_5000, "started@2000! ", 4400},
                {4400, &ever_to_5000, "ending@4400 ", 5000}}},
     {.name = "switched on while its window was open",
-     .looked_s = 1500,
+     .new = true,
      .steps = {{2000, &from_1000_to_5000, "started@2000! ", 4400}}},
     {.name = "switched off, and on again",
-     .looked_s = 500,
-     .steps = {{1000, &from_1000_to_5000, "started@1000 ", 4400},
+
+     .steps = {{500, &from_1000_to_5000, "", 1000},
+               {1000, &from_1000_to_5000, "started@1000 ", 4400},
                {2000, NULL, "ended@2000! ", -1},
                {2000, NULL, "", -1},
                {3000, &from_1000_to_5000, "started@3000! ", 4400}}},
@@ -88,18 +89,19 @@ static const struct life {
                {6000, &from_1000_to_5000, "ended@6000! ", -1},
                {6001, &from_1000_to_5000, "", -1}}},
     {.name = "extended when it was over",
-     .looked_s = 0,
      .steps = {{1000, &from_1000_to_5000, "started@1000 ", 4400},
                {5000, &from_1000_to_5000, "ended@5000 ", -1},
                {6000, &to_9000, "started@6000! ", 8400},
                {9000, &to_9000, "ended@9000 ", -1}}},
+    {.name = "begun before its time",
+     .steps = {{500, &later, "", 7000}, {2000, &from_1000_to_5000, "started@2000! ", 4400}}},
     {.name = "put off while it is open",
      .steps = {{1000, &from_1000_to_5000, "started@1000 ", 4400},
                {2000, &later, "ended@2000! ", 7000},
                {7000, &later, "started@7000 ", 8400}}},
     {.name = "another window, and nobody looked between",
      .steps = {{1000, &from_1000_to_5000, "started@1000 ", 4400},
-               {7500, &later, "ended@5000 started@7000 ", 8400}}},
+               {7500, &later, "ended@5000 started@7500! ", 8400}}},
     {.name = "held",
      .steps = {{1000, &held, "started@1000 ", 4400},
                {4400, &held, "ending@4400 ", 5000},
@@ -171,8 +173,8 @@ static void test_lives(void **state)
     for (size_t i = 0; i < sizeof(lives) / sizeof(*lives); i++) {
         const struct life *life = &lives[i];
         struct event_mark mark = {0};
-        struct event_times times = {
-            .looked_ns = life->looked_s != 0 ? S(life->looked_s) : INT64_MIN, .ending_ns = S(600)};
+        struct event_times times = {.due_ns = life->new ? NEVER : SCHEDULE_EVER,
+                                    .ending_ns = S(600)};
         for (size_t k = 0; k < steps_max && life->steps[k].told != NULL; k++) {
             const struct step *step = &life->steps[k];
             struct event_look look;
@@ -189,7 +191,7 @@ static void test_lives(void **state)
             assert_int_equal(look.next_ns, step->next_s < 0 ? NEVER : S(step->next_s));
             mark = look.mark;
             keep(&mark);
-            times.looked_ns = times.now_ns;
+            times.due_ns = look.opens_ns;
         }
     }
 }
@@ -200,7 +202,7 @@ static void test_triggered(void **state)
     struct schedule_trigger trigger = {0};
     const struct schedule schedule = {
         .from_ns = SCHEDULE_EVER, .until_ns = NEVER, .trigger = &trigger};
-    struct event_times times = {.now_ns = S(100), .looked_ns = S(99), .ending_ns = S(600)};
+    struct event_times times = {.now_ns = S(100), .due_ns = NEVER, .ending_ns = S(600)};
     struct event_mark mark = {0};
     struct event_look look;
     char told[256];
@@ -211,7 +213,7 @@ static void test_triggered(void **state)
     times.now_ns = S(200);
     event_look(&schedule, &look.mark, &times, &look);
     say(&look, told);
-    assert_string_equal(told, "started@200 ");
+    assert_string_equal(told, "started@200! ");
     trigger.pulled = false;
     times.now_ns = S(300);
     mark = look.mark;

@@ -186,7 +186,7 @@ static void a_newer_format_is_left_alone(void **state)
     struct fixture *f = *state;
     fill(f);
     store_close(&f->store);
-    put_format(f->file, 2);
+    put_format(f->file, 3);
     assert_refused(f, ERR_RANGE, "newer");
     put_format(f->file, 0);
     assert_refused(f, ERR_SYNTAX, "damaged");
