@@ -263,13 +263,12 @@ static struct snap_rule make_rule(struct compile *compile, const struct model_ru
 {
     struct block *block = &compile->block;
     struct snap_rule out = {
-        .identity = block_text(block, rule->identity),
+        .identity = block_put(block, rule->identity), /* no other text is the same */
         .kind = (uint32_t)rule->kind,
         .line = rule->place.line,
         .path = block_pattern(block, rule->path),
         .host = block_pattern(block, rule->host),
         .prefix = block_text(block, rule->prefix),
-        .source = block_text(block, rule->path != NULL ? rule->path_source : rule->prefix),
         .conditions = compile_conditions(compile, &rule->conditions),
         .share_ppm = rule->share_ppm,
         .reach_ppm = share_ppm_full,
@@ -282,6 +281,7 @@ static struct snap_rule make_rule(struct compile *compile, const struct model_ru
         .until_ns = SNAP_NEVER,
         .change_ns = change_of(compile, rule),
     };
+    out.source = rule->path != NULL ? block_text(block, rule->path_source) : out.prefix;
     out.flags = (rule->query_keep ? SNAP_QUERY_KEEP : 0u) | (rule->note ? SNAP_NOTE : 0u) |
                 (has_conditions(&rule->conditions) ? SNAP_CONDITIONS : 0u);
     return out;

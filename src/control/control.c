@@ -11,6 +11,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "control/certificates.h"
+#include "control/publish.h"
 #include "shared/heartbeat.h"
 
 #include <errno.h>
@@ -208,6 +209,7 @@ static void fill_metrics(void *context, struct metrics *out)
     if (c->current == NULL) {
         return;
     }
+    publish_note_rules(c->current, c->counters);
     *out = (struct metrics){.counters = c->counters,
                             .servers = c->servers,
                             .rules = c->current->rules,

@@ -37,12 +37,18 @@ static uint32_t server_slot(void *context, struct span identity)
     return slot;
 }
 
-static void note_slots(struct configuration *configuration, struct slot_maps *maps)
+void publish_note_rules(struct configuration *configuration, struct counters_map *counters)
 {
-    for (size_t i = 0; i < configuration->rule_count; i++) {
+    struct slot_maps maps = {.counters = counters};
+    for (size_t i = 0; i < configuration->rule_count && !configuration->rules_noted; i++) {
         struct metrics_rule *rule = &configuration->rules[i];
-        rule->slot = rule_slot(maps, rule->identity);
+        rule->slot = rule_slot(&maps, rule->identity);
     }
+    configuration->rules_noted = true;
+}
+
+static void note_servers(struct configuration *configuration, struct slot_maps *maps)
+{
     for (size_t i = 0; i < configuration->server_count; i++) {
         struct metrics_server *server = &configuration->servers[i];
         server->slot = server_slot(maps, server->identity);
@@ -86,7 +92,7 @@ enum err publish_snapshot(struct configuration *configuration, struct counters_m
     struct compile_slots slots = {.rule = rule_slot, .server = server_slot, .context = &maps};
     uint8_t *bytes;
     size_t len;
-    note_slots(configuration, &maps);
+    note_servers(configuration, &maps);
     enum err err = snapshot_compile(configuration->model, &slots, generation, now_ns, &bytes, &len);
     if (err != ERR_NONE) {
         return err;

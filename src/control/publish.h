@@ -4,11 +4,15 @@
 
 #include "control/configuration.h"
 
-/* Compiles what holds at now_ns, with the slots of its rules and servers (which are noted
- * in the configuration's lists too), into a memfd that nobody can change any more. */
+/* Compiles what holds at now_ns, with the slots of its rules and servers (the servers' are noted
+ * in the configuration's list too), into a memfd that nobody can change any more. */
 enum err publish_snapshot(struct configuration *configuration, struct counters_map *counters,
                           struct servers_map *servers, uint64_t generation, int64_t now_ns,
                           int *fd_out);
+
+/* Fills in the slots of the list of rules, for metrics: most snapshots are gone before anybody
+ * asks. */
+void publish_note_rules(struct configuration *configuration, struct counters_map *counters);
 
 /* Some bytes in a memfd that nobody can change any more. */
 enum err publish_sealed(const char *name, struct span bytes, int *fd_out);

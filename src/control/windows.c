@@ -8,8 +8,7 @@
 
 #include <stdlib.h>
 
-/* Whether they differ by nothing but the step of a ramp. */
-static bool is_step(const struct schedule_view *a, const struct schedule_view *b)
+bool windows_is_step(const struct schedule_view *a, const struct schedule_view *b)
 {
     return a->state == b->state && a->opened_ns == b->opened_ns && a->closes_ns == b->closes_ns &&
            a->opens_ns == b->opens_ns;
@@ -28,7 +27,7 @@ enum windows_change windows_compare(const struct windows *windows, const struct 
         if (schedule_views_equal(&windows->views[i], &now)) {
             continue;
         }
-        if (!is_step(&windows->views[i], &now)) {
+        if (!windows_is_step(&windows->views[i], &now)) {
             return WINDOWS_OTHER;
         }
         change = WINDOWS_STEP;

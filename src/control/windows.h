@@ -18,6 +18,8 @@ enum windows_change {
     WINDOWS_OTHER,
 };
 
+/* Whether they differ by nothing but the step of a ramp. */
+bool windows_is_step(const struct schedule_view *a, const struct schedule_view *b);
 /* Compares what holds now with what was published. */
 enum windows_change windows_compare(const struct windows *windows, const struct model *model,
                                     int64_t now_ns);

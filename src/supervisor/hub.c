@@ -230,7 +230,8 @@ static void on_snapshot(struct supervisor *s, struct message *message)
     }
     s->generation = message->generation;
     s->drain_timeout_ms = message->number;
-    replace_fd(&s->snapshot_fd, message_take_fd(message, 0));
+    replace_fd(&s->snapshot_old_fd, s->snapshot_fd);
+    s->snapshot_fd = message_take_fd(message, 0);
     if (configuration) {
         replace_fd(&s->text_fd, message_take_fd(message, 1));
         replace_fd(&s->log_fd, message_take_fd(message, 2));
@@ -316,6 +317,7 @@ void hub_look_at_acks(struct supervisor *s)
     }
     struct message message = {.type = MESSAGE_ACK, .generation = s->generation};
     child_send(&s->control, &message);
+    replace_fd(&s->snapshot_old_fd, -1);
 }
 
 static void on_ack(struct supervisor *s, struct child *worker, uint64_t generation)

@@ -39,6 +39,8 @@ struct supervisor {
 
     uint64_t generation;
     int snapshot_fd;
+    int snapshot_old_fd; /* until all workers have the new one, so that giving its memory back
+                            is no work of theirs; -1 */
     int text_fd;
     int secret_fd;
     int tls_fd; /* -1: none */

@@ -381,6 +381,7 @@ static void init(struct supervisor *s, const char *config_path, const struct san
                              .config_path = config_path,
                              .page_fds = {-1, -1, -1, -1},
                              .snapshot_fd = -1,
+                             .snapshot_old_fd = -1,
                              .text_fd = -1,
                              .secret_fd = -1,
                              .tls_fd = -1,

@@ -2,6 +2,8 @@
 /* When control has to look again, wherever the clock stands or has been set to. */
 #include "control/configuration.h"
 
+#include "base/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,11 +50,42 @@ static void without_windows_there_is_none(void **state)
     assert_int_equal(configuration_next_edge(&model, 0), TIME_NEVER);
 }
 
+enum { ramps = 1000, ramp_s = 600 };
+
+/* They begin one after the other, and one window opens in the midst of them. */
+static void ramps_wait_for_each_other_and_windows_do_not(void **state)
+{
+    static struct model_detour detours[ramps + 1];
+    const int64_t edge_ns = 100 * NS_PER_SECOND + 123456789;
+    for (int i = 0; i < ramps; i++) {
+        int64_t from_ns = NS_PER_SECOND + i * INT64_C(7654321);
+        detours[i].schedule = (struct schedule){
+            .from_ns = from_ns, .until_ns = TIME_NEVER, .ramp_ns = ramp_s * NS_PER_SECOND};
+    }
+    detours[ramps].schedule = (struct schedule){.from_ns = edge_ns, .until_ns = TIME_NEVER};
+    const struct model model = {.detours = detours, .detour_count = ramps + 1};
+    size_t looks = 0;
+    bool opened = false;
+    int64_t last_ns = 0;
+    for (int64_t at = configuration_next_edge(&model, 0); at != TIME_NEVER;
+         at = configuration_next_edge(&model, at)) {
+        assert_true(at > last_ns);
+        last_ns = at;
+        opened = opened || at == edge_ns;
+        looks++;
+    }
+    assert_true(opened);
+    /* Each opens when it is to open; from then on four a second, for all of them. */
+    assert_in_range(looks, ramps, ramps + 4 * (ramp_s + 10));
+    assert_true(last_ns >= detours[ramps - 1].schedule.from_ns + ramp_s * NS_PER_SECOND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_next_edge_depends_on_the_clock_alone),
         cmocka_unit_test(without_windows_there_is_none),
+        cmocka_unit_test(ramps_wait_for_each_other_and_windows_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
