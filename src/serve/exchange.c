@@ -124,6 +124,7 @@ void exchange_fini(struct server *server)
 void exchange_gather(struct conn *conn)
 {
     struct server *server = conn_server(conn);
+    output_sealed(server);
     if (server->gathered != conn) {
         exchange_flush(server);
         assert(server->out.len == 0);
@@ -138,6 +139,7 @@ void exchange_flush(struct server *server)
         return;
     }
     server->gathered = NULL;
+    output_sealed(server); /* of the connection whose event this is */
     output_flush(conn);
     if (conn->exchange != NULL && (conn->pending != NULL || conn->broken)) {
         exchange_due(conn->exchange);
@@ -168,6 +170,9 @@ void exchange_resume(struct exchange *exchange)
 {
     assert(!exchange->over);
     exchange->resumed = true;
+    if (exchange->stream != NULL) {
+        h2_stream_resume(exchange->stream);
+    }
     exchange_due(exchange);
 }
 

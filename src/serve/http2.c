@@ -4,10 +4,14 @@
 
 enum {
     flushes_per_turn = 8, /* of one connection, before the others have theirs */
-    /* As large as it may be: a body takes no memory here, and a client may have stopped
-     * reading with the answer. curl 7.88 that follows a redirect then sends its body to
-     * the end, and would wait for ever for window that it does not look for. */
-    body_window_bytes = INT32_MAX,
+    /* As large as it may be, for a body whose answer goes out: it takes no memory here, and
+     * a client may have stopped reading with the answer. curl 7.88 that follows a redirect then
+     * sends its body to the end, and would wait for ever for window that it does not look
+     * for. */
+    answered_window_bytes = INT32_MAX,
+    /* Until then it may be content that somebody wants and does not take: what HTTP/2 begins
+     * with. */
+    stream_window_bytes = 65535,
 };
 
 static void on_request(void *context, const struct request *request, uint16_t bad_status,
@@ -32,15 +36,20 @@ bool http2_begin(struct conn *conn)
     struct server *server = conn_server(conn);
     if (server->h2 == NULL) {
         struct h2_options options = {
-            .stream_window_bytes = body_window_bytes,
-            .window_bytes = body_window_bytes,
+            .stream_window_bytes = stream_window_bytes,
+            .answered_window_bytes = answered_window_bytes,
+            .window_bytes = answered_window_bytes,
             .drain_bytes = server->limits.linger_bytes,
             .drain_ms = server->limits.linger_time_ms,
             .stall_ms = server->limits.write_timeout_ms,
             .head_ms = server->limits.header_timeout_ms,
+            .content_idle_ms = server->limits.linger_idle_ms,
             .date = server->date,
         };
         server->h2 = h2_engine_new(&options, on_request);
+        if (server->h2 != NULL) {
+            exchange2_init(server->h2);
+        }
     }
     if (server->h2 != NULL) {
         conn->h2 = h2_new(server->h2, conn, server->now_ms);
@@ -72,6 +81,7 @@ enum next http2_output(struct conn *conn)
 {
     struct server *server = conn_server(conn);
     bool more = true;
+    exchange_flush(server);
     for (int i = 0; i < flushes_per_turn && more && conn->pending == NULL && !conn->broken; i++) {
         more = h2_send(conn->h2, &server->out);
         output_flush(conn);

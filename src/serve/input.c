@@ -105,6 +105,7 @@ static void open_records(struct conn *conn, struct span records)
     }
     size_t held_len = lay_out_held(conn);
     struct buffer plain = buffer_over(server->in + held_len, input_bytes_max - held_len);
+    server->sealing = conn;
     enum tls_result result = tls_receive(conn->tls, records, &plain, &server->sealed);
     if (conn->state == CONN_TLS && tls_established(conn->tls)) {
         established(conn);

@@ -176,6 +176,7 @@ struct server {
     struct exchange *due_last;
     ev_prepare prepare;    /* runs while there are some */
     struct conn *gathered; /* whose bytes stand in out, between two events; NULL: nobody's */
+    struct conn *sealing;  /* whose records stand in sealed, if there are any */
 
     ev_timer retry; /* runs while accepting is paused */
     int spare_fd;   /* given up to refuse a connection when there is no other */
@@ -349,6 +350,10 @@ void exchange1_event(struct conn *conn, int revents);
 /* The client does not send what it should. */
 void exchange1_timeout(struct conn *conn);
 
+/* exchange2.c */
+
+void exchange2_init(struct h2_engine *engine);
+
 /* output.c */
 
 struct h1_encoding;
@@ -356,6 +361,8 @@ struct h1_encoding;
 void output_response(struct conn *conn, const struct h1_encoding *encoding);
 /* Sends what was gathered; what the socket does not take becomes pending. */
 void output_flush(struct conn *conn);
+/* Sends what the last tls_receive has made. */
+void output_sealed(struct server *server);
 /* Sends bytes from where they stand. Nothing must be gathered or pending. */
 void output_span(struct conn *conn, struct span bytes);
 /* The same, for the last time: what says so over TLS goes with it. */

@@ -110,6 +110,13 @@ void output_flush(struct conn *conn)
     flush(conn, false);
 }
 
+void output_sealed(struct server *server)
+{
+    if (server->sealed.len > 0) {
+        send_out(server->sealing, &server->sealed);
+    }
+}
+
 void output_span(struct conn *conn, struct span bytes)
 {
     if (conn->tls == NULL) {

@@ -4,7 +4,7 @@
  * touching its table, and when that frame comes out its payload is exchanged (h2_frame).
  * Frames, states, windows and their order remain its business. doc/internals/http2.md has
  * the figures. Rules about fields are those of h1/encode.h. */
-#include "http/h2/internal.h"
+#include "http/h2/flow.h"
 
 #include "http/field.h"
 #include "http/h2/hpack.h"
@@ -143,8 +143,8 @@ static ssize_t read_body(nghttp2_session *wire, int32_t stream_id, uint8_t *out,
     return (ssize_t)len;
 }
 
-static struct h2_stream *new_stream(struct h2_session *session, const struct h2_head *head,
-                                    bool last, size_t text_len)
+struct h2_stream *h2_new_stream(struct h2_session *session, const struct h2_head *head, bool last,
+                                size_t text_len)
 {
     size_t size = sizeof(struct h2_stream) + text_len;
     struct h2_stream *stream = h2_account_has(&session->account, size + spare_bytes)
@@ -181,6 +181,7 @@ static int submit(struct h2_session *session, struct h2_stream *stream)
         .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
     };
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_body};
+    h2_open_window(session, stream);
     int error = nghttp2_submit_response(session->wire, stream->id, &status, 1,
                                         stream->body.len > 0 ? &provider : NULL);
     if (error == 0) {
@@ -196,7 +197,7 @@ static int send_response(struct h2_session *session, const struct response *resp
     const struct h2_head *head = session->head;
     bool has_body = head->request.method != METHOD_HEAD && status_has_content(response->status);
     struct span body = has_body ? response->body : (struct span){0};
-    struct h2_stream *stream = new_stream(session, head, last, h2_prefix_max + bytes + body.len);
+    struct h2_stream *stream = h2_new_stream(session, head, last, h2_prefix_max + bytes + body.len);
     if (stream == NULL) {
         return h2_reset_for_fault(session, head->stream_id, NGHTTP2_REFUSED_STREAM);
     }
@@ -216,6 +217,9 @@ struct span h2_frame(struct h2_stream *stream, struct span made)
     /* All but the last octet of nghttp2's block are changes of the table's size, which the
      * client waits for (RFC 7541, 4.2). */
     size_t updates = made.len - h2_frame_head_bytes - 1;
+    if (stream->passing != NULL) {
+        stream->block = h2_next_block(stream->passing);
+    }
     size_t length = updates + stream->block.len;
     assert(made.ptr[made.len - 1] == (0x80 | HPACK_STATUS_200));
     assert(h2_frame_head_bytes + updates <= h2_prefix_max);
@@ -237,7 +241,12 @@ int h2_answer(struct h2_session *session, uint16_t bad_status, bool last)
     }
     response_clear(response);
     engine->counters.requests++;
+    session->head_ends = last;
     engine->answer(session->context, &head->request, bad_status, response);
+    if (response->status == 0) {
+        assert(h2_find_stream(session, head->stream_id) != NULL); /* h2_pass was called */
+        return 0;
+    }
     assert(response->status >= 200 && response->status <= 599);
     assert(response->body.len <= UINT32_MAX);
     if (response->close) {

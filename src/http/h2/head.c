@@ -239,7 +239,7 @@ static void add_regular(struct h2_head *head, struct span name, struct span valu
 {
     head->malformed |=
         !name_valid(name) || !value_valid(value) || is_connection_specific(name, value);
-    if (head->malformed || head->trailers) {
+    if (head->malformed) {
         head->field_count += head->field_count == 0; /* a pseudo-header would be late now */
         return;
     }
@@ -249,6 +249,9 @@ static void add_regular(struct h2_head *head, struct span name, struct span valu
     }
     struct field *field = &head->fields[head->field_count++];
     *field = (struct field){.name = name, .value = value};
+    if (head->trailers) {
+        return; /* they say nothing of the request */
+    }
     note_field(head, name, value);
     if (head->cookie == NULL && head->request.known.cookie.ptr != NULL) {
         head->cookie = field;

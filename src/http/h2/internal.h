@@ -19,6 +19,7 @@ struct h2_budget {
 struct h2_engine {
     struct h2_options options;
     h2_request_fn answer;
+    const struct h2_flow *flow; /* NULL: no stream flows through */
     struct h2_counters counters;
     struct h2_pool pool;
     struct h2_head *spare_head; /* one is enough: most header blocks come in one piece */
@@ -50,13 +51,15 @@ struct h2_stream {
     bool has_length;    /* it said Content-Length */
     bool reset;         /* we have */
     bool closed;        /* only its HEADERS are still to be sent */
+    bool window_open;   /* as wide as it may be */
     uint32_t body_sent; /* of the answer */
     struct span block;  /* the answer's fields, with h2_prefix_max octets before them */
     struct span body;
-    uint64_t length;   /* what Content-Length said */
-    uint64_t received; /* of the request's body */
-    uint64_t began_ms; /* when it was answered */
-    uint64_t moved_ms; /* when the answer last got on, or was flushed */
+    uint64_t length;            /* what Content-Length said */
+    uint64_t received;          /* of the request's body */
+    uint64_t began_ms;          /* when it was answered */
+    uint64_t moved_ms;          /* when the answer last got on, or was flushed */
+    struct h2_passing *passing; /* NULL: the answer is in here */
     uint8_t text[];
 };
 
@@ -67,6 +70,7 @@ struct h2_session {
     struct h2_account account;
     struct h2_stream *streams;
     struct h2_head *head;      /* the header block under way */
+    bool head_ends;            /* with its stream */
     struct span pending;       /* the frame under way, as far as it is not yet in the output */
     struct h2_stream *leaving; /* whose HEADERS these are; outlives its place in streams */
     uint64_t now_ms;
@@ -122,6 +126,8 @@ int h2_fail(struct h2_session *session, uint32_t code);
 
 /* Of a stream that the client has to answer for. What h2_fail gives, or 0. */
 int h2_reset_for_fault(struct h2_session *session, int32_t stream_id, uint32_t code);
+/* Of one that we could not serve. */
+void h2_reset_stream(struct h2_session *session, int32_t stream_id, uint32_t code);
 /* Of an upload that nobody waits for any more. */
 void h2_reset_late(struct h2_session *session, struct h2_stream *stream);
 /* Of an error of nghttp2's. */
@@ -133,6 +139,13 @@ void h2_drop_head(struct h2_session *session);
 
 /* len more octets of the answer have gone. */
 void h2_note_progress(const struct h2_session *session, struct h2_stream *stream, size_t len);
+
+/* A place for the answer to this head, with room for text. last: no body follows. NULL: more
+ * than the account allows. */
+struct h2_stream *h2_new_stream(struct h2_session *session, const struct h2_head *head, bool last,
+                                size_t text_len);
+/* The client may send all of its body, even if it looks for no window any more. */
+void h2_open_window(struct h2_session *session, struct h2_stream *stream);
 
 /* Answers the request in the session's head. last: no body follows. What h2_fail gives, or
  * 0. */

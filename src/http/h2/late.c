@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Time: what has to end because nothing comes, nothing goes, or nobody waits for it. */
-#include "http/h2/internal.h"
+#include "http/h2/flow.h"
 
 enum {
     progress_bytes = 1024,   /* of an answer, that put its end off */
@@ -25,6 +25,9 @@ static uint64_t due_ms(const struct h2_session *session, const struct h2_stream 
     const struct h2_options *options = &session->engine->options;
     if (stream->reset || stream->state == STREAM_ANSWERED) {
         return UINT64_MAX;
+    }
+    if (stream->state == STREAM_ANSWERING && stream->passing != NULL) {
+        return h2_flow_due_ms(stream);
     }
     return stream->state == STREAM_FLUSHED ? least(stream->moved_ms + options->late_reset_ms,
                                                    stream->began_ms + options->drain_ms)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What nghttp2 tells of frames that arrived or were sent: header blocks become requests,
  * bodies are counted. */
-#include "http/h2/internal.h"
+#include "http/h2/flow.h"
 
 #include <stdlib.h>
 
@@ -84,7 +84,11 @@ static int end_body(struct h2_session *session, struct h2_stream *stream)
     stream->body_open = false;
     session->open_bodies--;
     session->unflushed -= stream->state == STREAM_ANSWERED;
-    session->engine->counters.bodies_drained++;
+    if (h2_flows(stream)) {
+        h2_flow_content_end(stream);
+    } else {
+        session->engine->counters.bodies_drained++;
+    }
     return 0;
 }
 
@@ -92,6 +96,9 @@ static int end_trailers(struct h2_session *session, enum h2_verdict verdict)
 {
     struct h2_stream *stream = h2_find_stream(session, session->head->stream_id);
     if (verdict == HEAD_FINE) {
+        if (stream != NULL && h2_flows(stream)) {
+            h2_flow_trailers(stream, session->head);
+        }
         return end_body(session, stream);
     }
     if (stream != NULL) {
@@ -150,25 +157,50 @@ static int on_frame_recv(nghttp2_session *wire, const nghttp2_frame *frame, void
     }
 }
 
+/* Window for as much again, of the connection and of the stream, if that is still there. */
+static int grant(struct h2_session *session, int32_t stream_id, size_t len)
+{
+    int error = nghttp2_session_consume(session->wire, stream_id, len);
+    return error == 0 ? 0 : h2_fail(session, h2_fault_of(error));
+}
+
+/* The stream's window is granted as its owner takes: see flow.c. */
+static int pass_on(struct h2_session *session, struct h2_stream *stream, struct span bytes)
+{
+    int error = nghttp2_session_consume_connection(session->wire, bytes.len);
+    h2_flow_content(stream, bytes);
+    return error == 0 ? 0 : h2_fail(session, h2_fault_of(error));
+}
+
+static bool too_many(const struct h2_session *session, const struct h2_stream *stream)
+{
+    uint64_t before = stream->passing != NULL ? stream->passing->drained_from : 0;
+    return stream->state == STREAM_FLUSHED &&
+           stream->received - before > session->engine->options.drain_bytes;
+}
+
 static int on_data_chunk(nghttp2_session *wire, uint8_t flags, int32_t stream_id,
                          const uint8_t *data, size_t len, void *user_data)
 {
     struct h2_session *session = user_data;
     struct h2_stream *stream = h2_find_stream(session, stream_id);
     if (stream == NULL || stream->reset) {
-        return 0;
+        return grant(session, stream_id, len);
     }
     stream->received += len;
-    session->engine->counters.body_bytes += len;
     if (stream->has_length && stream->received > stream->length) {
         stream->reset = true;
+        grant(session, stream_id, len);
         return h2_reset_for_fault(session, stream_id, NGHTTP2_PROTOCOL_ERROR);
     }
-    if (stream->state == STREAM_FLUSHED &&
-        stream->received > session->engine->options.drain_bytes) {
+    if (h2_flows(stream)) {
+        return pass_on(session, stream, span_of(data, len));
+    }
+    session->engine->counters.body_bytes += len;
+    if (too_many(session, stream)) {
         h2_reset_late(session, stream);
     }
-    return 0;
+    return grant(session, stream_id, len);
 }
 
 /* nghttp2 resets the stream, or ends the connection, and tells it. */

@@ -2,7 +2,7 @@
 /* Engines and sessions: their beginning and end, bytes in and bytes out. */
 #include "http/h2/session.h"
 
-#include "http/h2/internal.h"
+#include "http/h2/flow.h"
 
 #include <stdlib.h>
 
@@ -21,6 +21,7 @@ static const struct h2_options usual_options = {
     .late_reset_ms = 200,
     .stall_ms = 8000,
     .head_ms = 8000,
+    .content_idle_ms = 8000,
     .resets_max = 500,
     .resets_per_s = 33,
     .noise_max = 1000,
@@ -42,6 +43,7 @@ static void fill_options(struct h2_options *options)
     FILL(late_reset_ms)
     FILL(stall_ms)
     FILL(head_ms)
+    FILL(content_idle_ms)
     FILL(resets_max)
     FILL(resets_per_s)
     FILL(noise_max)
@@ -55,6 +57,7 @@ static void set_wire_options(nghttp2_option *options)
 {
     nghttp2_option_set_no_http_messaging(options, 1);
     nghttp2_option_set_no_closed_streams(options, 1);
+    nghttp2_option_set_no_auto_window_update(options, 1); /* see on_data_chunk */
     nghttp2_option_set_max_outbound_ack(options, pings_max);
     nghttp2_option_set_stream_reset_rate_limit(options, UINT32_MAX, UINT32_MAX);
     nghttp2_option_set_max_continuations(options, 64);
@@ -155,12 +158,20 @@ struct h2_session *h2_new(struct h2_engine *engine, void *context, uint64_t now_
     return session;
 }
 
+static void free_stream(struct h2_session *session, struct h2_stream *stream)
+{
+    if (stream->passing != NULL) {
+        h2_flow_free(stream);
+    }
+    h2_release(&session->account, stream);
+}
+
 static void let_go(struct h2_session *session)
 {
     struct h2_stream *stream = session->leaving;
     session->leaving = NULL;
     if (stream != NULL && stream->closed) {
-        h2_release(&session->account, stream);
+        free_stream(session, stream);
     }
 }
 
@@ -200,12 +211,16 @@ void h2_close_stream(struct h2_session *session, struct h2_stream *stream)
     if (stream->body_open) {
         session->open_bodies--;
         session->unflushed -= stream->state == STREAM_ANSWERED;
-        counters->bodies_not_sent += stream->received == 0;
-        counters->bodies_cut += stream->received > 0;
+        bool wanted = h2_flows(stream);
+        counters->bodies_not_sent += !wanted && stream->received == 0;
+        counters->bodies_cut += !wanted && stream->received > 0;
+    }
+    if (stream->passing != NULL) {
+        h2_flow_closed(stream);
     }
     stream->closed = true;
     if (stream != session->leaving) {
-        h2_release(&session->account, stream);
+        free_stream(session, stream);
     }
 }
 
@@ -231,6 +246,11 @@ int h2_reset_for_fault(struct h2_session *session, int32_t stream_id, uint32_t c
 {
     int result = reset(session, stream_id, code);
     return result == 0 ? h2_count_reset(session) : result;
+}
+
+void h2_reset_stream(struct h2_session *session, int32_t stream_id, uint32_t code)
+{
+    reset(session, stream_id, code);
 }
 
 void h2_reset_late(struct h2_session *session, struct h2_stream *stream)

@@ -36,20 +36,23 @@ struct h2_stream;
 
 /* 0 anywhere stands for the value in brackets. */
 struct h2_options {
-    uint32_t streams_max;         /* open at once on a connection [100] */
-    uint32_t stream_window_bytes; /* for a request body [1 MiB] */
-    uint32_t window_bytes;        /* for all bodies of a connection [16 MiB] */
-    uint32_t memory_bytes_max;    /* of a connection, nghttp2's included [256 KiB] */
-    uint64_t drain_bytes;         /* of a request body [1 GiB] */
-    uint32_t drain_ms;            /* from the head to the end of the body [60,000] */
-    uint32_t late_reset_ms;       /* [200] */
-    uint32_t stall_ms;            /* of an answer that no window lets go [8,000] */
-    uint32_t head_ms;             /* for the preface, and for a header block [8,000] */
-    uint32_t resets_max;          /* at once, of streams by the client's doing [500] */
-    uint32_t resets_per_s;        /* that are forgiven [33] */
-    uint32_t noise_max;           /* frames at once that bring nothing [1,000] */
-    uint32_t noise_per_s;         /* that are forgiven; a request forgives four [200] */
-    const uint8_t *date;          /* date_bytes bytes, kept current by the caller; NULL: no Date */
+    uint32_t streams_max;           /* open at once on a connection [100] */
+    uint32_t stream_window_bytes;   /* for a request body [1 MiB]; where streams flow through, at
+                                       most 256 KiB */
+    uint32_t answered_window_bytes; /* … from before its answer on [as before] */
+    uint32_t window_bytes;          /* for all bodies of a connection [16 MiB] */
+    uint32_t memory_bytes_max;      /* of a connection, nghttp2's included [256 KiB] */
+    uint64_t drain_bytes;           /* of a request body [1 GiB] */
+    uint32_t drain_ms;              /* from the head to the end of the body [60,000] */
+    uint32_t late_reset_ms;         /* [200] */
+    uint32_t stall_ms;              /* of an answer that no window lets go [8,000] */
+    uint32_t head_ms;               /* for the preface, and for a header block [8,000] */
+    uint32_t content_idle_ms;       /* of content that is wanted; 500 octets a second [8,000] */
+    uint32_t resets_max;            /* at once, of streams by the client's doing [500] */
+    uint32_t resets_per_s;          /* that are forgiven [33] */
+    uint32_t noise_max;             /* frames at once that bring nothing [1,000] */
+    uint32_t noise_per_s;           /* that are forgiven; a request forgives four [200] */
+    const uint8_t *date; /* date_bytes bytes, kept current by the caller; NULL: no Date */
 };
 
 /* What happened, in all sessions of an engine; only ever grows. */
