@@ -155,18 +155,6 @@ static const char *counts(struct arena *arena, const json_t *detours)
     return text;
 }
 
-static void add_state(struct table *table, const json_t *answer, int64_t now_ns)
-{
-    struct arena *arena = table->arena;
-    const json_t *workers = json_object_get(answer, "workers");
-    const json_t *configuration = json_object_get(answer, "configuration");
-    const json_t *store = json_object_get(answer, "store");
-    const json_t *detours = json_object_get(answer, "detours");
-    json_int_t count = count_of(workers, "count");
-    add_line(table, "version", show_member(arena, answer, "version"));
-    add_line(table, "in force",
-             show_printf(arena, "generation %s, %s %lld worker%s",
-                         show_member(arena, answer, "generation"),
 static void add_webhooks(struct table *table, const json_t *webhooks, int64_t now_ns)
 {
     struct arena *arena = table->arena;
@@ -186,6 +174,18 @@ static void add_webhooks(struct table *table, const json_t *webhooks, int64_t no
     }
 }
 
+static void add_state(struct table *table, const json_t *answer, int64_t now_ns)
+{
+    struct arena *arena = table->arena;
+    const json_t *workers = json_object_get(answer, "workers");
+    const json_t *configuration = json_object_get(answer, "configuration");
+    const json_t *store = json_object_get(answer, "store");
+    const json_t *detours = json_object_get(answer, "detours");
+    json_int_t count = count_of(workers, "count");
+    add_line(table, "version", show_member(arena, answer, "version"));
+    add_line(table, "in force",
+             show_printf(arena, "generation %s, %s %lld worker%s",
+                         show_member(arena, answer, "generation"),
                          show_is(workers, "acknowledged") ? "in all of" : "not yet in all of",
                          (long long)count, count == 1 ? "" : "s"));
     add_line(table, "file",
@@ -199,6 +199,7 @@ static void add_webhooks(struct table *table, const json_t *webhooks, int64_t no
              path[0] != 0 ? path
                           : "none, so nothing can be changed at run time; `state:` names a folder "
                             "for it");
+    add_webhooks(table, json_object_get(answer, "webhooks"), now_ns);
     add_line(table, "detours", counts(arena, detours));
     table->last->loud = count_of(detours, "held") > 0;
 }
@@ -211,7 +212,6 @@ static int print_sources(struct admin_client *client)
     struct admin_reply reply;
     size_t i;
     json_t *view;
-    add_webhooks(table, json_object_get(answer, "webhooks"), now_ns);
     int status = admin_ask(client, &(struct admin_question){.path = "/v1/detours"}, &reply);
     json_array_foreach(json_object_get(reply.json, "detours"), i, view)
     {

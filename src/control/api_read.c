@@ -178,6 +178,27 @@ static uint64_t newest_change(struct turn *t)
     return known && count > 0 ? items[0].number : 0;
 }
 
+static json_t *webhook_json(const struct webhook_view *view)
+{
+    json_t *last = view->last_ns != 0
+                       ? json_pack("{s:o, s:b, s:s}", "time", view_time(view->last_ns), "ok",
+                                   view->last_good, "result", view->last)
+                       : json_null();
+    return json_pack("{s:o, s:I, s:o}", "url", view_text(view->url), "pending",
+                     (json_int_t)view->pending, "last", last);
+}
+
+static json_t *webhooks_json(const struct webhooks *webhooks)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < webhooks_count(webhooks); i++) {
+        struct webhook_view view;
+        webhooks_view(webhooks, i, &view);
+        json_array_append_new(list, webhook_json(&view));
+    }
+    return list;
+}
+
 void api_get_status(struct turn *t)
 {
     const struct configuration *current = t->api->core.current(t->api->core.context);
@@ -222,27 +243,6 @@ static json_t *differences(struct turn *t, struct span text, const char *file)
     const struct model *model =
         model_load_live(text, overrides.count > 0 ? &overrides : NULL, t->now_ns, &problems);
     if (model == NULL) {
-static json_t *webhook_json(const struct webhook_view *view)
-{
-    json_t *last = view->last_ns != 0
-                       ? json_pack("{s:o, s:b, s:s}", "time", view_time(view->last_ns), "ok",
-                                   view->last_good, "result", view->last)
-                       : json_null();
-    return json_pack("{s:o, s:I, s:o}", "url", view_text(view->url), "pending",
-                     (json_int_t)view->pending, "last", last);
-}
-
-static json_t *webhooks_json(const struct webhooks *webhooks)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < webhooks_count(webhooks); i++) {
-        struct webhook_view view;
-        webhooks_view(webhooks, i, &view);
-        json_array_append_new(list, webhook_json(&view));
-    }
-    return list;
-}
-
         turn_refuse_problems(t, &problems);
         return NULL;
     }

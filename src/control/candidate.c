@@ -122,11 +122,11 @@ static void advance(struct control *c)
     }
     if (good && !c->from_text) {
         good = certificates_load(c->candidate, now_ns);
-    }
         good = announce_load(c->candidate) && good;
     } else if (good && !announce_load(c->candidate)) {
         log_error("webhooks cannot be told anything until the file is read again: a secret is "
                   "missing");
+    }
     if (!c->from_text || !good) {
         problems_log(&c->candidate->problems);
     }
@@ -320,14 +320,14 @@ void candidate_listening(struct control *c, struct message *message)
     if (!confine(c)) {
         return;
     }
+    announce_begin(c->announce, c->state.store, c->live);
+    announce_look(c->announce);
     control_begin_probes(c);
     listen_as_named(c, message);
     api_reloaded(c->api, c->readings, NULL, NULL, c->generation);
     if (c->reload_again) {
         candidate_begin(c);
     }
-    announce_begin(c->announce, c->state.store, c->live);
-    announce_look(c->announce);
 }
 
 void candidate_refused(struct control *c, const struct message *message)
