@@ -17,6 +17,7 @@
 enum {
     read_step_bytes = 65536,
     pipe_bytes = 1 << 20, /* of lines that wait for a reader */
+    ramp_grain_ns = 250000000,
 };
 
 /* Reads until the end; the file may grow meanwhile, or be no regular file. */
@@ -217,6 +218,7 @@ bool configuration_load(struct configuration *c, struct model_overrides *overrid
     struct configuration *root = root_of(c);
     c->problems.count = c->problems.error_count = 0;
     c->rule_count = c->server_count = c->detour_count = 0;
+    c->rules_noted = false;
     c->model = NULL;
     if (root->source == NULL) {
         root->source = model_text_read(root->text, &root->arena, root->problems.file);
@@ -310,13 +312,38 @@ enum err configuration_listeners(const struct configuration *c, struct buffer *o
     return out->full ? ERR_LIMIT : ERR_NONE;
 }
 
+/* The end of the grain that an instant is in. */
+static int64_t end_of_grain(int64_t ns)
+{
+    int64_t over = ((ns % ramp_grain_ns) + ramp_grain_ns) % ramp_grain_ns;
+    return over == 0 || ns > TIME_NEVER - ramp_grain_ns ? ns : ns + ramp_grain_ns - over;
+}
+
+/* When to look at a detour again: at an edge at once, while the steps of ramps wait for each
+ * other, so that many ramps cost no more snapshots than one. */
+static int64_t look_again(const struct schedule *schedule, int64_t after_ns)
+{
+    struct schedule_view view;
+    struct schedule_view then;
+    schedule_at(schedule, after_ns, &view);
+    int64_t grain_ns = end_of_grain(view.next_ns);
+    bool ramps = schedule->ramp_ns > 0 || schedule->return_over_ns > 0;
+    while (ramps && view.next_ns < grain_ns) {
+        schedule_at(schedule, view.next_ns, &then);
+        if (!windows_is_step(&view, &then)) {
+            return view.next_ns;
+        }
+        view = then;
+    }
+    return ramps ? grain_ns : view.next_ns;
+}
+
 int64_t configuration_next_edge(const struct model *model, int64_t after_ns)
 {
     int64_t next = TIME_NEVER;
     for (size_t i = 0; i < model->detour_count; i++) {
-        struct schedule_view view;
-        schedule_at(&model->detours[i].schedule, after_ns, &view);
-        next = view.next_ns < next ? view.next_ns : next;
+        int64_t again_ns = look_again(&model->detours[i].schedule, after_ns);
+        next = again_ns < next ? again_ns : next;
     }
     return next;
 }

@@ -26,6 +26,7 @@ struct configuration {
     struct sign_secrets *secrets; /* of the model's webhooks, one each; NULL: not read */
     struct metrics_rule *rules;
     size_t rule_count;
+    bool rules_noted; /* with their slots */
     struct metrics_detour *detours;
     size_t detour_count;
     struct metrics_server *servers;
@@ -63,6 +64,6 @@ enum err configuration_open_log(struct configuration *configuration);
 /* The lines of MESSAGE_LISTEN; ERR_LIMIT: too many listeners. */
 enum err configuration_listeners(const struct configuration *configuration, struct buffer *out);
 
-/* When the next window of a detour opens or closes, or a ramp makes a step, later than
- * after_ns; TIME_NEVER. */
+/* When the next window of a detour opens or closes, or ramps have made steps, which are gathered
+ * for a quarter of a second; later than after_ns; TIME_NEVER. */
 int64_t configuration_next_edge(const struct model *model, int64_t after_ns);
