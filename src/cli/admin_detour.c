@@ -38,7 +38,8 @@ const char *detour_where(struct arena *arena, const json_t *stanza)
 
 const char *detour_state(struct arena *arena, const json_t *view)
 {
-    return show_is(view, "overdue") ? "OVERDUE" : show_member(arena, view, "state");
+    const char *state = show_member(arena, view, "state");
+    return show_is(view, "overdue") ? "OVERDUE" : strcmp(state, "unfit") == 0 ? "UNFIT" : state;
 }
 
 const char *detour_when(struct arena *arena, const json_t *view, int64_t now_ns)
@@ -46,7 +47,7 @@ const char *detour_when(struct arena *arena, const json_t *view, int64_t now_ns)
     const char *state = show_member(arena, view, "state");
     const char *closes = show_member(arena, view, "closes");
     const char *opens = show_member(arena, view, "opens");
-    if (strcmp(state, "off") == 0) {
+    if (strcmp(state, "off") == 0 || strcmp(state, "unfit") == 0) {
         return "";
     }
     if (show_is(view, "overdue")) {

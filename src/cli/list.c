@@ -69,12 +69,17 @@ static const char *source_of(struct arena *arena, const json_t *view)
     return show_is(view, "overrides_file") ? "live, over the file" : source;
 }
 
+static bool is_loud(struct arena *arena, const json_t *view)
+{
+    return show_is(view, "overdue") || show_member(arena, view, "problem")[0] != 0;
+}
+
 static void add_view(struct table *table, const json_t *view, int64_t now_ns)
 {
     struct arena *arena = table->arena;
     const json_t *stanza = json_object_get(view, "detour");
     struct table_row *row = table_add(table);
-    row->loud = show_is(view, "overdue");
+    row->loud = is_loud(arena, view);
     row->cells[0] = detour_state(arena, view);
     row->cells[1] = detour_key(arena, view);
     row->cells[2] = detour_what(arena, stanza);
@@ -84,6 +89,7 @@ static void add_view(struct table *table, const json_t *view, int64_t now_ns)
     row->cells[6] = source_of(arena, view);
     row->cells[7] = show_member(arena, stanza, "owner");
     row->cells[8] = show_member(arena, stanza, "reason");
+    row->cells[9] = show_member(arena, view, "problem");
 }
 
 static int print_list(struct admin_client *client, const json_t *answer,
@@ -91,9 +97,9 @@ static int print_list(struct admin_client *client, const json_t *answer,
 {
     struct arena *arena = admin_client_arena(client);
     struct table table = {.arena = arena,
-                          .columns = 9,
+                          .columns = 10,
                           .headings = {"STATE", "DETOUR", "TAKES", "LEADS TO", "SHARE", "WHEN",
-                                       "SOURCE", "OWNER", "REASON"}};
+                                       "SOURCE", "OWNER", "REASON", "PROBLEM"}};
     int64_t now_ns = clock_wall_ns();
     size_t i;
     json_t *view;
@@ -142,15 +148,21 @@ static json_int_t count_of(const json_t *object, const char *name)
 
 static const char *counts(struct arena *arena, const json_t *detours)
 {
-    static const char *const names[] = {"active", "planned", "held"};
+    static const struct {
+        const char *name;
+        const char *shown;
+        bool always;
+    } states[] = {{"active", "active", true},
+                  {"planned", "planned", true},
+                  {"held", "OVERDUE", false},
+                  {"unfit", "UNFIT", false}};
     const char *text = "";
-    for (size_t i = 0; i < 3; i++) {
-        json_int_t count = count_of(detours, names[i]);
-        if (i == 2 && count == 0) {
-            break;
+    for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+        json_int_t count = count_of(detours, states[i].name);
+        if (states[i].always || count > 0) {
+            text = show_printf(arena, "%s%s%lld %s", text, i > 0 ? ", " : "", (long long)count,
+                               states[i].shown);
         }
-        text = show_printf(arena, "%s%s%lld %s", text, i > 0 ? ", " : "", (long long)count,
-                           i == 2 ? "OVERDUE" : names[i]);
     }
     return text;
 }
@@ -201,14 +213,14 @@ static void add_state(struct table *table, const json_t *answer, int64_t now_ns)
                             "for it");
     add_webhooks(table, json_object_get(answer, "webhooks"), now_ns);
     add_line(table, "detours", counts(arena, detours));
-    table->last->loud = count_of(detours, "held") > 0;
+    table->last->loud = count_of(detours, "held") + count_of(detours, "unfit") > 0;
 }
 
 /* Those of which run time says something. */
 static int print_sources(struct admin_client *client)
 {
     struct arena *arena = admin_client_arena(client);
-    struct table table = {.arena = arena, .columns = 4};
+    struct table table = {.arena = arena, .columns = 5};
     struct admin_reply reply;
     size_t i;
     json_t *view;
@@ -217,16 +229,17 @@ static int print_sources(struct admin_client *client)
     {
         const char *change = show_member(arena, view, "change");
         bool live = strcmp(show_member(arena, view, "source"), "live") == 0;
-        if (!live && !show_is(view, "overrides_file")) {
+        if (!live && !show_is(view, "overrides_file") && !is_loud(arena, view)) {
             continue;
         }
         struct table_row *row = table_add(&table);
-        row->loud = show_is(view, "overdue");
+        row->loud = is_loud(arena, view);
         row->cells[0] = show_printf(arena, "  %s", detour_key(arena, view));
         row->cells[1] = detour_state(arena, view);
         row->cells[2] =
             show_is(view, "overrides_file") ? "instead of what the file says" : "not in the file";
         row->cells[3] = change[0] != 0 ? show_printf(arena, "change %s", change) : "";
+        row->cells[4] = show_member(arena, view, "problem");
     }
     if (table.first != NULL) {
         puts("\nset at run time:");

@@ -110,10 +110,15 @@ static json_t *shown(struct turn *t, const struct model *model, const struct sto
     if (detour != NULL) {
         return view_detour(model, detour, override, t->now_ns);
     }
-    if (was == NULL) {
+    const struct unfit *unfit = turn_unfit(t, made->key);
+    if (was == NULL && (override != NULL || unfit == NULL)) {
         return override != NULL ? view_off(override) : json_null();
     }
-    const struct store_override gone = {.key = made->key, .value.json = was->json};
+    const struct store_override gone = {.key = made->key,
+                                        .value.json = was != NULL ? was->json : unfit->json};
+    if (was == NULL) {
+        return view_off(&gone);
+    }
     json_t *view = view_off(override != NULL ? override : &gone);
     json_object_set_new(view, "cached_until", view_cached_until(was, t->now_ns));
     return view;
@@ -262,12 +267,15 @@ void api_put_detour(struct turn *t)
     put_value(t, dumped(t, call->content), stanza, detour != NULL ? 200 : 201);
 }
 
-/* What takes a detour away: a mark above the file's stanza, or the end of what was said. */
+/* What takes a detour away: a mark above the file's stanza, or the end of what was said.
+ * detour: NULL where the file does not fit what was said. */
 static struct store_change switch_off(struct turn *t, struct span key,
                                       const struct model_detour *detour,
                                       const struct store_override *override)
 {
-    uint64_t stanza = override != NULL ? override->value.stanza : detour->stanza;
+    uint64_t stanza = detour == NULL     ? 0
+                      : override != NULL ? override->value.stanza
+                                         : detour->stanza;
     struct store_value after = {.kind = stanza != 0 ? STORE_OFF : STORE_NONE, .stanza = stanza};
     if (stanza != 0) {
         after.json = detour->json;
@@ -280,7 +288,7 @@ void api_delete_detour(struct turn *t)
     struct span key = turn_key(t, t->call->site, t->call->name);
     const struct model_detour *detour = turn_detour(turn_model(t), t->call->site, t->call->name);
     const struct store_override *override = turn_override(t, key);
-    if (detour == NULL) {
+    if (detour == NULL && turn_unfit(t, key) == NULL) {
         turn_not_found(t);
     } else if (preconditions_hold(t, true, override)) {
         struct store_change one = switch_off(t, key, detour, override);
@@ -291,22 +299,30 @@ void api_delete_detour(struct turn *t)
 void api_delete_all(struct turn *t)
 {
     const struct model *model = turn_model(t);
+    const struct unfit_list *unfit = &t->api->core.current(t->api->core.context)->unfit;
+    size_t count = model->detour_count;
     struct store_change *changes =
-        arena_array(&t->arena, model->detour_count + 1, sizeof(*changes));
+        arena_array(&t->arena, count + unfit->count + 1, sizeof(*changes));
     if (changes == NULL) {
         admin_refuse(t->result, 500, "out of memory");
         return;
     }
-    for (size_t i = 0; i < model->detour_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct model_detour *detour = &model->detours[i];
         struct span key = turn_key(t, model->sites[detour->site].name, detour->rule.name);
         changes[i] = switch_off(t, key, detour, turn_override(t, key));
     }
-    if (model->detour_count == 0) {
+    for (size_t i = 0; i < unfit->count; i++) {
+        struct span key = unfit->items[i].key;
+        if (turn_detour_of(t, key) == NULL) {
+            changes[count++] = switch_off(t, key, NULL, turn_override(t, key));
+        }
+    }
+    if (count == 0) {
         turn_give(t, 200, json_pack("{s:[]}", "off"));
         return;
     }
-    change(t, changes, model->detour_count, 200, "off");
+    change(t, changes, count, 200, "off");
 }
 
 /* Where more time is counted from: the end that it has, or now if it has none or is past it. */

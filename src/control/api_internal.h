@@ -57,6 +57,10 @@ struct span turn_key(struct turn *t, struct span site, struct span name);
 const struct model_detour *turn_detour(const struct model *model, struct span site,
                                        struct span name);
 const struct store_override *turn_override(const struct turn *t, struct span key);
+/* The same by "site/name". */
+const struct model_detour *turn_detour_of(const struct turn *t, struct span key);
+/* NULL: it is not set aside. */
+const struct unfit *turn_unfit(const struct turn *t, struct span key);
 json_t *turn_view(struct turn *t, const struct model *model, const struct model_detour *detour);
 void turn_not_found(struct turn *t);
 /* False: refused. */

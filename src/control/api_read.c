@@ -25,6 +25,12 @@ const struct model_detour *turn_detour(const struct model *model, struct span si
     return NULL;
 }
 
+const struct model_detour *turn_detour_of(const struct turn *t, struct span key)
+{
+    size_t slash = span_find(key, 0, '/');
+    return turn_detour(turn_model(t), span_slice(key, 0, slash), span_from(key, slash + 1));
+}
+
 const struct store_override *turn_override(const struct turn *t, struct span key)
 {
     return t->api->live != NULL ? live_find(t->api->live, key) : NULL;
@@ -33,7 +39,31 @@ const struct store_override *turn_override(const struct turn *t, struct span key
 json_t *turn_view(struct turn *t, const struct model *model, const struct model_detour *detour)
 {
     struct span key = turn_key(t, model->sites[detour->site].name, detour->rule.name);
-    return view_detour(model, detour, turn_override(t, key), t->now_ns);
+    const struct unfit *unfit = turn_unfit(t, key);
+    json_t *view =
+        view_detour(model, detour, unfit == NULL ? turn_override(t, key) : NULL, t->now_ns);
+    if (unfit != NULL) {
+        json_object_set_new(view, "problem",
+                            json_sprintf("what was set at run time is set aside: %s", unfit->why));
+    }
+    return view;
+}
+
+const struct unfit *turn_unfit(const struct turn *t, struct span key)
+{
+    const struct configuration *current = t->api->core.current(t->api->core.context);
+    return unfit_find(&current->unfit, key);
+}
+
+static void add_unfit(struct turn *t, json_t *list)
+{
+    const struct configuration *current = t->api->core.current(t->api->core.context);
+    for (size_t i = 0; i < current->unfit.count; i++) {
+        const struct unfit *unfit = &current->unfit.items[i];
+        if (turn_detour_of(t, unfit->key) == NULL) {
+            json_array_append_new(list, view_unfit(turn_override(t, unfit->key), unfit->why));
+        }
+    }
 }
 
 void api_list_detours(struct turn *t)
@@ -50,6 +80,7 @@ void api_list_detours(struct turn *t)
             json_array_append_new(list, view_off(turn_override(t, overrides->items[i].key)));
         }
     }
+    add_unfit(t, list);
     struct api_status status;
     t->api->core.status(t->api->core.context, &status);
     turn_give(
@@ -59,6 +90,12 @@ void api_list_detours(struct turn *t)
 
 void turn_not_found(struct turn *t)
 {
+    const struct unfit *unfit = turn_unfit(t, turn_key(t, t->call->site, t->call->name));
+    if (unfit != NULL) {
+        admin_refuse(t->result, 409, "it is set aside, since it does not fit the file: %s",
+                     unfit->why);
+        return;
+    }
     admin_refuse(t->result, 404, "there is no detour %.*s of the site %.*s",
                  SPAN_ARG(t->call->name), SPAN_ARG(t->call->site));
 }
@@ -74,7 +111,11 @@ void api_get_detour(struct turn *t)
         return;
     }
     t->result->etag = override != NULL ? override->number : 0;
-    turn_give(t, 200, detour != NULL ? turn_view(t, model, detour) : view_off(override));
+    const struct unfit *unfit = turn_unfit(t, turn_key(t, t->call->site, t->call->name));
+    turn_give(t, 200,
+              detour != NULL  ? turn_view(t, model, detour)
+              : unfit != NULL ? view_unfit(override, unfit->why)
+                              : view_off(override));
 }
 
 void api_list_changes(struct turn *t)
@@ -163,9 +204,11 @@ static json_t *count_detours(const struct turn *t)
     for (size_t i = 0; overrides != NULL && i < overrides->count; i++) {
         off += overrides->items[i].off;
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "planned", counts[SCHEDULE_PLANNED],
+    const struct configuration *current = t->api->core.current(t->api->core.context);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "planned", counts[SCHEDULE_PLANNED],
                      "active", counts[SCHEDULE_ACTIVE], "held", counts[SCHEDULE_HELD], "over",
-                     counts[SCHEDULE_OVER], "live", live, "off", off);
+                     counts[SCHEDULE_OVER], "live", live, "off", off, "unfit",
+                     (json_int_t)current->unfit.count);
 }
 
 /* Of the newest change; 0: there was none, or nobody can tell. */
@@ -236,7 +279,8 @@ static json_t *differences(struct turn *t, struct span text, const char *file)
     struct problems problems;
     problems_init(&problems, &t->arena, file);
     if (t->api->live != NULL &&
-        live_trial(t->api->live, NULL, 0, &t->arena, &overrides) != ERR_NONE) {
+        (live_trial(t->api->live, NULL, 0, &t->arena, &overrides) != ERR_NONE ||
+         unfit_without(&current->unfit, &overrides, &t->arena, &overrides) != ERR_NONE)) {
         admin_refuse(t->result, 500, "out of memory");
         return NULL;
     }

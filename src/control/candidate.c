@@ -83,8 +83,9 @@ static void ask_listeners(struct control *c)
 static bool load_candidate(struct control *c, int64_t now_ns)
 {
     c->changes_read = c->changes;
-    return configuration_load(c->candidate, c->live != NULL ? live_overrides(c->live) : NULL,
-                              now_ns);
+    /* Where nothing is served yet, a good part of it is better than nothing. */
+    return unfit_load(c->candidate, c->live != NULL ? live_overrides(c->live) : NULL,
+                      c->current != NULL ? &c->current->unfit : NULL, c->current == NULL, now_ns);
 }
 
 /* The store is known by the file, and says what else is to be read. False: refused. */
@@ -235,6 +236,11 @@ static void say_published(struct control *c)
     log_info("generation %llu: %s, %zu warning%s", (unsigned long long)c->generation,
              c->from_text ? "going on from the last good configuration" : c->path, warnings,
              warnings == 1 ? "" : "s");
+    for (size_t i = 0; i < c->candidate->unfit.count; i++) {
+        const struct unfit *unfit = &c->candidate->unfit.items[i];
+        log_error("detour %.*s of run time is set aside: %s; `detour off %.*s` takes it away",
+                  SPAN_ARG(unfit->key), unfit->why, SPAN_ARG(unfit->key));
+    }
     uint32_t workers = counters_workers(c->counters);
     if (control_worker_count(c, c->candidate->model) != workers && !c->from_text) {
         log_warning("workers: %u go on; a new number takes effect at a restart", workers);

@@ -19,7 +19,7 @@ static struct configuration *core_load(void *context, struct model_overrides *ov
     struct control *c = context;
     struct configuration *fresh = configuration_again(c->current);
     if (fresh != NULL) {
-        configuration_load(fresh, overrides, clock_wall_ns());
+        unfit_load_without(fresh, overrides, &c->current->unfit, clock_wall_ns());
     }
     return fresh;
 }

@@ -5,6 +5,7 @@
 
 #include "config/model.h"
 #include "control/metrics.h"
+#include "control/unfit.h"
 
 enum { config_bytes_max = 64 << 20 };
 
@@ -31,6 +32,7 @@ struct configuration {
     size_t detour_count;
     struct metrics_server *servers;
     size_t server_count;
+    struct unfit_list unfit; /* of what was set at run time: what is not in the model */
 
     struct model_text *source;  /* the text as it was read; of the first of its text */
     bool pages_read;            /* ... with the files of its pages */

@@ -70,16 +70,28 @@ json_t *view_cached_until(const struct model_detour *detour, int64_t now_ns)
     return view_time(until_ns + NS_PER_SECOND - 1);
 }
 
-json_t *view_off(const struct store_override *override)
+static json_t *view_without_window(const struct store_override *override, const char *state)
 {
     struct span site;
     struct span name;
     split_key(override->key, &site, &name);
     return json_pack("{s:o, s:o, s:s, s:s, s:b, s:n, s:n, s:n, s:i, s:b, s:o, s:o}", "site",
-                     view_text(site), "name", view_text(name), "state", "off", "source", "live",
+                     view_text(site), "name", view_text(name), "state", state, "source", "live",
                      "overrides_file", override->value.stanza != 0, "opened", "closes", "opens",
                      "share", 0, "overdue", 0, "change", number_of(override), "detour",
                      stanza_of(override->value.json));
+}
+
+json_t *view_off(const struct store_override *override)
+{
+    return view_without_window(override, "off");
+}
+
+json_t *view_unfit(const struct store_override *override, const char *why)
+{
+    json_t *view = view_without_window(override, "unfit");
+    json_object_set_new(view, "problem", json_string(why));
+    return view;
 }
 
 static json_t *view_value(const struct store_value *value)

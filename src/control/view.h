@@ -13,6 +13,8 @@ json_t *view_detour(const struct model *model, const struct model_detour *detour
                     const struct store_override *override, int64_t now_ns);
 /* One that is switched off: only the store knows it. */
 json_t *view_off(const struct store_override *override);
+/* One that the file does not fit. */
+json_t *view_unfit(const struct store_override *override, const char *why);
 /* Until when caches may hold what it answered up to now; null: they hold nothing of it. */
 json_t *view_cached_until(const struct model_detour *detour, int64_t now_ns);
 json_t *view_change(const struct store_change *change);

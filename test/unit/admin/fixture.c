@@ -51,7 +51,7 @@ const char *good_body(int operation)
             "\"configuration\":{\"file\":\"f\",\"loaded\":\"2026-12-01T01:00:00Z\",\"ok\":true},"
             "\"store\":{\"path\":null,\"changes\":0},\"detours\":{\"planned\":0,\"active\":0,"
             "\"held\":0,"
-            "\"over\":0,\"live\":0,\"off\":0}}",
+            "\"over\":0,\"live\":0,\"off\":0,\"unfit\":0},\"webhooks\":[]}",
         [ADMIN_DIFF] = "{\"changes\":[{\"what\":\"added\",\"resource\":\"site\",\"name\":\"a\"}]}",
         [ADMIN_RELOAD] = "{\"generation\":2}",
         [ADMIN_LIST_TOKENS] = "{\"tokens\":[" TOKEN "}]}",
