@@ -54,8 +54,8 @@ static bool read_bypass(struct load *load, const struct node *node, struct model
         if (load->clients_place.line == 0) {
             load->clients_place = at[0]->place;
         }
-        good = read_cidrs(load, at[0], &detour->bypass_clients, &detour->bypass_client_count) &&
-               good;
+        good =
+            read_cidrs(load, at[0], &detour->bypass_clients, &detour->bypass_client_count) && good;
     }
     return (at[1] == NULL || read_bypass_cookies(load, at[1], detour)) && good;
 }
@@ -139,7 +139,7 @@ bool read_detour(struct load *load, const struct node *node, struct model_detour
 {
     const struct node *at[DETOUR_KEYS];
     struct scope scope = {.detour = true};
-    *detour = (struct model_detour){.rule.kind = RULE_DETOUR};
+    *detour = (struct model_detour){.rule.kind = RULE_DETOUR, .watched = UINT32_MAX};
     if (!read_map(load, node, "a detour", rule_keys, DETOUR_KEYS, at)) {
         return false;
     }
@@ -149,7 +149,9 @@ bool read_detour(struct load *load, const struct node *node, struct model_detour
     } else {
         good = false;
     }
-    good = read_window(load, at, node, &detour->schedule) && good;
+    good = (is_trigger(at[KEY_FROM]) ? read_trigger(load, at, scope.site, detour)
+                                     : read_window(load, at, node, &detour->schedule)) &&
+           good;
     good = (at[KEY_BYPASS] == NULL || read_bypass(load, at[KEY_BYPASS], detour)) && good;
     good = (at[KEY_EXCEPT] == NULL || read_except(load, at[KEY_EXCEPT], detour)) && good;
     good = read_why(load, at, node, detour) && good;

@@ -229,7 +229,11 @@ struct model_page {
                           until control/pages.h has filled it, and then the page is ours */
 };
 
-enum { model_origins_max = 1000, origin_addresses_max = 16 };
+enum {
+    model_origins_max = 1000,
+    model_origin_ports_max = 64, /* different ones */
+    origin_addresses_max = 16,
+};
 
 /* One address of an origin. */
 struct origin_address {
@@ -243,6 +247,7 @@ struct origin_live {
     struct origin_address addresses[origin_addresses_max]; /* in the order to try them */
     size_t address_count;
     struct span authorities;         /* certificates in PEM */
+    struct span ca_path;             /* of `ca`, as it can be opened */
     struct schedule_trigger failing; /* pulled: its probe says that it is down */
 };
 
@@ -267,8 +272,9 @@ struct model_origin {
     uint32_t tunnel_timeout_ms;
     uint32_t keep_alive_ms; /* 0: none is kept */
     uint32_t connections_max;
-    struct model_health health; /* failed: detours of `when_origin_fails` begin */
-    bool used;                  /* a rule passes to it, or a detour watches it */
+    uint32_t resolve_interval_ms; /* between two lookups of its host's name */
+    struct model_health health;   /* failed: detours of `when_origin_fails` begin */
+    bool used;                    /* a rule passes to it, or a detour watches it */
     struct origin_live *live;
 };
 

@@ -20,6 +20,7 @@ enum origin_key {
     ORIGIN_TUNNEL,
     ORIGIN_KEEP,
     ORIGIN_CONNECTIONS,
+    ORIGIN_RESOLVE,
     ORIGIN_HEALTH,
     ORIGIN_KEYS
 };
@@ -34,6 +35,7 @@ static const char *const origin_keys[ORIGIN_KEYS] = {"url",
                                                      "tunnel_timeout",
                                                      "keep_alive",
                                                      "connections",
+                                                     "resolve_interval",
                                                      "health"};
 
 enum {
@@ -241,7 +243,8 @@ static bool read_times(struct load *load, const struct node *const *at, struct m
     } times[] = {{ORIGIN_CONNECT, hour_ms, &origin->connect_timeout_ms},
                  {ORIGIN_RESPONSE, hour_ms, &origin->response_timeout_ms},
                  {ORIGIN_IDLE, hour_ms, &origin->idle_timeout_ms},
-                 {ORIGIN_TUNNEL, 7 * day_ms, &origin->tunnel_timeout_ms}};
+                 {ORIGIN_TUNNEL, 7 * day_ms, &origin->tunnel_timeout_ms},
+                 {ORIGIN_RESOLVE, day_ms, &origin->resolve_interval_ms}};
     bool good = true;
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         if (at[times[i].key] != NULL) {
@@ -332,6 +335,7 @@ static struct model_origin *add_origin(struct load *load, struct place place)
         .tunnel_timeout_ms = hour_ms,
         .keep_alive_ms = 4000,
         .connections_max = 1000,
+        .resolve_interval_ms = 30000,
         .health = {.interval_ms = 2000, .timeout_ms = 1000, .fall = 3, .rise = 2},
         .live = live,
     };
@@ -454,8 +458,34 @@ bool read_passed_origin(struct load *load, const struct node *node, const struct
     return read_own_url(load, node, out);
 }
 
-void warn_of_origins(struct load *load)
+/* A worker's sandbox has room for so many. */
+static void check_ports(struct load *load)
 {
+    uint16_t ports[model_origin_ports_max];
+    size_t count = 0;
+    for (size_t i = 0; i < load->origin_count; i++) {
+        bool known = load->origins[i].port == 0;
+        for (size_t k = 0; k < count; k++) {
+            known = known || ports[k] == load->origins[i].port;
+        }
+        if (!known && count == model_origin_ports_max) {
+            problems_error(load->problems, load->origins[i].place,
+                           "the origins have more than %d different ports; use fewer",
+                           model_origin_ports_max);
+            return;
+        }
+        if (!known) {
+            ports[count++] = load->origins[i].port;
+        }
+    }
+}
+
+void check_declared_origins(struct load *load)
+{
+    check_ports(load);
+    if (load->problems->error_count > 0) {
+        return; /* what would use them may be among the mistakes */
+    }
     for (size_t i = 0; i < load->origin_count; i++) {
         const struct model_origin *origin = &load->origins[i];
         if (!origin->used && origin->url.len > 0) {

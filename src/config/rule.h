@@ -100,6 +100,12 @@ bool read_health(struct load *load, const struct node *node, struct model_health
 bool read_window(struct load *load, const struct node *const *at, const struct node *node,
                  struct schedule *out);
 
+/* trigger.c: `from: when_origin_fails`, in the place of a window. */
+bool is_trigger(const struct node *node);
+/* site: NULL when it is not known. */
+bool read_trigger(struct load *load, const struct node *const *at, const struct model_site *site,
+                  struct model_detour *detour);
+
 /* page.c */
 bool read_pages(struct load *load, const struct node *node);
 /* What `page` of an action says: the name of a page of ours, or a URL. */
@@ -112,8 +118,8 @@ bool read_passed_origin(struct load *load, const struct node *node, const struct
                         uint32_t *out);
 /* One that is declared. */
 bool find_origin(struct load *load, struct place place, struct span name, uint32_t *out);
-/* Those that nothing uses. */
-void warn_of_origins(struct load *load);
+/* All of them together: too many ports, and those that nothing uses. */
+void check_declared_origins(struct load *load);
 
 /* action.c */
 /* One of to, pool, page, origin and respond. *headers is set to the map of fields that a respond

@@ -60,6 +60,7 @@ static void check_cors_of_detours(struct load *load)
 void validate_rest(struct load *load)
 {
     check_cors_of_routes(load);
+    check_declared_origins(load);
     for (size_t i = 0; i < load->site_count; i++) {
         check_shadows(load, &load->sites[i]);
     }

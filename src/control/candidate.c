@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "control/certificates.h"
 #include "control/confine.h"
+#include "control/origins.h"
 #include "control/pages.h"
 #include "control/publish.h"
 
@@ -113,6 +114,38 @@ static bool open_state(struct control *c, int64_t now_ns)
     return true;
 }
 
+/* Before the first byte of the network is read. What a later configuration names outside
+ * of these paths needs a restart. False: it must not go on. */
+static bool confine(struct control *c)
+{
+    if (!c->confined && control_confine(c->policy, c->path, c->candidate->model) != ERR_NONE) {
+        log_error("cannot give up privileges: %s", strerror(errno));
+        control_finish(c, exit_could_not_run);
+        return false;
+    }
+    c->confined = true;
+    return true;
+}
+
+void candidate_names(struct control *c, bool enough)
+{
+    if (c->awaits_names && (enough || resolver_settled(c->resolver))) {
+        c->awaits_names = false;
+        ev_timer_stop(c->loop, &c->names_patience);
+        ask_listeners(c);
+    }
+}
+
+/* So that the first request of an origin finds where it is. A name server that is away holds
+ * nobody up for long. */
+static void await_names(struct control *c)
+{
+    origins_want(c->resolver, c->candidate->model);
+    c->awaits_names = true;
+    ev_timer_again(c->loop, &c->names_patience);
+    candidate_names(c, false);
+}
+
 /* Checks the candidate's text and, when it is good, sets it on its way. */
 static void advance(struct control *c)
 {
@@ -144,7 +177,9 @@ static void advance(struct control *c)
         }
     }
     c->candidate->read_ns = now_ns;
-    ask_listeners(c);
+    if (confine(c)) {
+        await_names(c);
+    }
 }
 
 void candidate_begin(struct control *c)
@@ -247,19 +282,6 @@ static void say_published(struct control *c)
     }
 }
 
-/* Before the first byte of the network is read. What a later configuration names outside
- * of these paths needs a restart. False: it must not go on. */
-static bool confine(struct control *c)
-{
-    if (!c->confined && control_confine(c->policy, c->path, c->current->model) != ERR_NONE) {
-        log_error("cannot give up privileges: %s", strerror(errno));
-        control_finish(c, exit_could_not_run);
-        return false;
-    }
-    c->confined = true;
-    return true;
-}
-
 /* What the file has overruled is dropped for good, so that no later file brings it back. */
 static void settle_overrides(struct control *c)
 {
@@ -323,9 +345,7 @@ void candidate_listening(struct control *c, struct message *message)
     }
     settle_overrides(c);
     change_end_what_is_over(c); /* also what ended while nobody ran */
-    if (!confine(c)) {
-        return;
-    }
+    control_want_names(c);
     announce_begin(c->announce, c->state.store, c->live);
     announce_look(c->announce);
     control_begin_probes(c);

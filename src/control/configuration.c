@@ -3,6 +3,7 @@
 #include "control/configuration.h"
 
 #include "control/certificates.h"
+#include "control/origins.h"
 #include "control/pages.h"
 #include "control/windows.h"
 #include "events/sign.h"
@@ -232,7 +233,7 @@ bool configuration_load(struct configuration *c, struct model_overrides *overrid
         problems_error(&c->problems, (struct place){0}, "out of memory");
         c->model = NULL;
     }
-    if (c->model != NULL && !root->pages_read && !pages_load(c)) {
+    if (c->model != NULL && !root->pages_read && (!pages_load(c) || !origins_read(c))) {
         c->model = NULL;
     }
     root->pages_read = root->pages_read || c->model != NULL;

@@ -203,6 +203,24 @@ static size_t count_pending(const struct control *c)
     return count;
 }
 
+static const double names_patience_s = 2;
+
+static void on_names_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    ev_timer_stop(loop, timer);
+    candidate_names(timer->data, true);
+}
+
+/* A name has other addresses. */
+static void on_names(void *context)
+{
+    struct control *c = context;
+    give_sign(c, heartbeat_patience_work_s);
+    candidate_names(c, false);
+    control_look_at_origins(c);
+    give_sign(c, heartbeat_patience_s);
+}
+
 static void fill_metrics(void *context, struct metrics *out)
 {
     struct control *c = context;
@@ -231,6 +249,7 @@ static void fini(struct control *c)
     announce_free(&c->announce);
     live_free(&c->live);
     observe_free(&c->observe);
+    resolver_free(&c->resolver);
     alarm_fini(&c->alarm);
     windows_fini(&c->windows);
     configuration_free(&c->candidate);
@@ -258,6 +277,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
         announce_new(c->loop, &c->current, &c->announce) != ERR_NONE ||
         observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE ||
+        resolver_new(c->loop, on_names, c, &c->resolver) != ERR_NONE ||
         api_new(c->loop, &core, &c->api) != ERR_NONE) {
         log_error("cannot start: %s", strerror(errno));
         return exit_could_not_run;
@@ -268,6 +288,8 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     ev_timer_init(&c->rotation, on_rotation, ticket_rotation_s, ticket_rotation_s);
     c->rotation.data = c;
     ev_timer_start(c->loop, &c->rotation);
+    ev_timer_init(&c->names_patience, on_names_patience, 0, names_patience_s);
+    c->names_patience.data = c;
     ev_timer_init(&c->overdue, on_overdue, overdue_pause_s, overdue_pause_s);
     c->overdue.data = c;
     ev_timer_start(c->loop, &c->overdue);

@@ -44,6 +44,10 @@ enum err control_publish(struct control *c, struct configuration *configuration,
     int64_t now = clock_wall_ns();
     uint8_t room[sandbox_text_max];
     struct buffer ports = buffer_over(room, sizeof(room));
+    if (c->current != NULL) {
+        origins_carry(c->current->model, configuration->model);
+    }
+    origins_fill(configuration->model, c->resolver, c->servers, now);
     origins_ports(configuration->model, &ports);
     struct message message = {.type = MESSAGE_SNAPSHOT,
                               .text = buffer_span(&ports),
@@ -76,11 +80,19 @@ enum err control_publish(struct control *c, struct configuration *configuration,
     return ERR_NONE;
 }
 
+static void on_health(void *context)
+{
+    control_look_at_origins(context);
+}
+
 void control_begin_probes(struct control *c)
 {
     enum err err = ERR_NONE;
     if (c->health == NULL) {
         err = health_new(c->loop, c->servers, &c->health);
+        if (err == ERR_NONE) {
+            health_on_change(c->health, on_health, c);
+        }
     }
     if (err == ERR_NONE) {
         err = probes_set(c->health, c->current->model, c->servers);
@@ -90,8 +102,7 @@ void control_begin_probes(struct control *c)
     }
 }
 
-/* The current configuration as of now. */
-void control_publish_again(struct control *c)
+void control_publish_since(struct control *c, const char *why)
 {
     c->alarm_missed = c->candidate != NULL;
     if (c->current == NULL || c->alarm_missed) {
@@ -105,7 +116,28 @@ void control_publish_again(struct control *c)
     }
     announce_look(c->announce);
     if (c->generation != c->quiet_generation) {
-        log_info("generation %llu: a window opened or closed, or the clock was set",
-                 (unsigned long long)c->generation);
+        log_info("generation %llu: %s", (unsigned long long)c->generation, why);
     }
+}
+
+void control_publish_again(struct control *c)
+{
+    control_publish_since(c, "a window opened or closed, or the clock was set");
+}
+
+void control_look_at_origins(struct control *c)
+{
+    if (c->current != NULL &&
+        origins_fill(c->current->model, c->resolver, c->servers, clock_wall_ns())) {
+        c->quiet_generation = 0;
+        control_publish_since(c, "an origin has other addresses, fails or is well again");
+    }
+}
+
+/* Nobody asks for the names of a configuration that is gone. */
+void control_want_names(struct control *c)
+{
+    resolver_begin(c->resolver);
+    origins_want(c->resolver, c->current->model);
+    resolver_end(c->resolver);
 }

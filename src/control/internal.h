@@ -15,6 +15,7 @@
 #include "control/api.h"
 #include "control/observe.h"
 #include "control/probes.h"
+#include "control/resolver.h"
 #include "control/state.h"
 #include "control/windows.h"
 #include "net/channel.h"
@@ -30,6 +31,9 @@ struct control {
     uint64_t quiet_generation; /* the last one that a ramp's step alone has made */
     struct observe *observe;
     struct health *health; /* NULL until the pages are mapped */
+    struct resolver *resolver;
+    bool awaits_names;       /* the candidate does, before it goes on */
+    ev_timer names_patience; /* … but not for ever */
     const char *path;
     const struct sandbox_policy *policy;
     uint32_t cores;
@@ -77,6 +81,8 @@ void candidate_begin_last_good(struct control *c, int text_fd);
 /* What the supervisor answers to its LISTEN. */
 void candidate_listening(struct control *c, struct message *message);
 void candidate_refused(struct control *c, const struct message *message);
+/* A name was looked up, or it has taken long enough. */
+void candidate_names(struct control *c, bool enough);
 
 /* in_force.c */
 
@@ -89,6 +95,11 @@ enum err control_publish(struct control *c, struct configuration *configuration,
 void control_begin_probes(struct control *c);
 /* The current configuration as of now. */
 void control_publish_again(struct control *c);
+void control_publish_since(struct control *c, const char *why);
+/* Publishes when the addresses or the state of an origin have changed. */
+void control_look_at_origins(struct control *c);
+/* The names of what is in force are looked up from here on, and no other. */
+void control_want_names(struct control *c);
 
 /* change.c */
 

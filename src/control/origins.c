@@ -2,6 +2,17 @@
 /* Origins, as control knows them. */
 #include "control/origins.h"
 
+#include "base/log.h"
+#include "control/named.h"
+#include "sandbox/sandbox.h"
+#include "snapshot/snapshot.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static_assert((int)model_origin_ports_max == (int)sandbox_ports_max, "ports of origins");
+
 void origins_ports(const struct model *model, struct buffer *out)
 {
     uint32_t next = 1;
@@ -20,4 +31,203 @@ void origins_ports(const struct model *model, struct buffer *out)
         buffer_decimal(out, least);
         next = least + 1;
     }
+}
+
+/* ---- authorities ---- */
+
+/* Where systems keep them; the first that there is. */
+static const char *const system_files[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+};
+
+bool origins_have_file(const struct model_origin *origin)
+{
+    return origin->ca.len > 0;
+}
+
+static bool is_verified(const struct model_origin *origin)
+{
+    return origin->secure && origin->verify;
+}
+
+static bool has_certificate(struct span text)
+{
+    const struct span begin = SPAN("-----BEGIN CERTIFICATE-----");
+    for (size_t at = span_find(text, 0, '-'); at < text.len; at = span_find(text, at + 1, '-')) {
+        if (span_starts(span_from(text, at), begin)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads a file into the configuration's arena. False: a problem was added. */
+static bool read_file(struct configuration *c, const char *path, struct place place,
+                      struct span *out)
+{
+    uint8_t *room = malloc(snap_authorities_bytes_max);
+    struct buffer text = buffer_over(room, snap_authorities_bytes_max);
+    bool good = room != NULL && named_read(c, path, place, &text);
+    if (good) {
+        *out = arena_copy(&c->arena, buffer_span(&text));
+    }
+    free(room);
+    return good && out->ptr != NULL;
+}
+
+static bool read_own(struct configuration *c, const struct model_origin *origin)
+{
+    const char *path = (const char *)origin->live->ca_path.ptr;
+    if (!read_file(c, path, origin->ca_place, &origin->live->authorities)) {
+        return false;
+    }
+    if (!has_certificate(origin->live->authorities)) {
+        problems_error(&c->problems, origin->ca_place,
+                       "%s holds no certificate in PEM, so nobody could be believed; name the "
+                       "authority's file",
+                       path);
+        return false;
+    }
+    return true;
+}
+
+/* SSL_CERT_FILE is what other programs of the system go by, too. */
+static const char *system_file(void)
+{
+    const char *named = getenv("SSL_CERT_FILE");
+    if (named != NULL && named[0] != 0) {
+        return named;
+    }
+    for (size_t i = 0; i < sizeof(system_files) / sizeof(system_files[0]); i++) {
+        if (access(system_files[i], R_OK) == 0) {
+            return system_files[i];
+        }
+    }
+    return NULL;
+}
+
+static void read_system(struct configuration *c, const struct model_origin *origin,
+                        struct span *out)
+{
+    const char *path = system_file();
+    size_t errors = c->problems.error_count;
+    bool good = path != NULL && read_file(c, path, origin->place, out) && has_certificate(*out);
+    if (!good && c->problems.error_count == errors) {
+        problems_warning(&c->problems, origin->place,
+                         "this system has no authorities that certificates could come from, so no "
+                         "connection to %.*s can be made; install ca-certificates, or name a file "
+                         "with `ca`",
+                         SPAN_ARG(origin->url));
+        *out = (struct span){0};
+    }
+}
+
+bool origins_read(struct configuration *c)
+{
+    struct span system = {0};
+    size_t errors = c->problems.error_count;
+    for (size_t i = 0; i < c->model->origin_count; i++) {
+        const struct model_origin *origin = &c->model->origins[i];
+        if (origins_have_file(origin)) {
+            const char *path = named_path(&c->arena, c->problems.file, origin->ca);
+            origin->live->ca_path = path != NULL ? span_cstr(path) : (struct span){0};
+            if (origin->live->authorities.ptr == NULL) {
+                read_own(c, origin);
+            }
+        } else if (is_verified(origin)) {
+            if (system.ptr == NULL) {
+                read_system(c, origin, &system);
+            }
+            origin->live->authorities = system;
+        }
+    }
+    return c->problems.error_count == errors;
+}
+
+/* ---- names ---- */
+
+static bool has_name(const struct model_origin *origin)
+{
+    uint8_t address[16];
+    struct span host = origin->host;
+    bool v6 = host.len > 0 && host.ptr[0] == '[';
+    return host.len > 0 && !v6 && !address_parse(host, address);
+}
+
+void origins_want(struct resolver *resolver, const struct model *model)
+{
+    for (size_t i = 0; i < model->origin_count; i++) {
+        const struct model_origin *origin = &model->origins[i];
+        if (!has_name(origin)) {
+            continue;
+        }
+        enum err err = resolver_want(resolver, origin->host, origin->resolve_interval_ms);
+        if (err != ERR_NONE) {
+            log_error("cannot look up %.*s: %s", SPAN_ARG(origin->host), err_text(err));
+        }
+    }
+}
+
+static const struct model_origin *find_origin_of(const struct model *model, struct span identity)
+{
+    for (size_t i = 0; i < model->origin_count; i++) {
+        if (span_eq(model->origins[i].identity, identity)) {
+            return &model->origins[i];
+        }
+    }
+    return NULL;
+}
+
+void origins_carry(const struct model *from, const struct model *to)
+{
+    for (size_t i = 0; from != to && i < to->origin_count; i++) {
+        const struct model_origin *origin = &to->origins[i];
+        const struct model_origin *known = find_origin_of(from, origin->identity);
+        if (known != NULL && known->live != origin->live) {
+            origin->live->failing = known->live->failing;
+        }
+    }
+}
+
+static bool fill_addresses(const struct model_origin *origin, const struct resolver *resolver)
+{
+    struct origin_address found[origin_addresses_max];
+    struct origin_live *live = origin->live;
+    size_t count = has_name(origin) ? resolver_find(resolver, origin->host, found) : 0;
+    bool same = count == live->address_count &&
+                memcmp(found, live->addresses, count * sizeof(found[0])) == 0;
+    if (!has_name(origin) || same || count == 0) {
+        return false; /* what was good goes on */
+    }
+    memcpy(live->addresses, found, count * sizeof(found[0]));
+    live->address_count = count;
+    return true;
+}
+
+static bool fill_failing(const struct model_origin *origin, struct servers_map *servers,
+                         int64_t now_ns)
+{
+    uint32_t slot;
+    struct schedule_trigger *failing = &origin->live->failing;
+    bool down = origin->health.enabled && servers != NULL &&
+                servers_slot(servers, origin->identity, &slot) == ERR_NONE &&
+                server_live_state(&servers_live(servers)[slot]) == SERVER_DOWN;
+    if (down == failing->pulled) {
+        return false;
+    }
+    *failing = (struct schedule_trigger){.pulled = down, .since_ns = now_ns};
+    return true;
+}
+
+bool origins_fill(const struct model *model, const struct resolver *resolver,
+                  struct servers_map *servers, int64_t now_ns)
+{
+    bool changed = false;
+    for (size_t i = 0; i < model->origin_count; i++) {
+        changed = fill_addresses(&model->origins[i], resolver) || changed;
+        changed = fill_failing(&model->origins[i], servers, now_ns) || changed;
+    }
+    return changed;
 }

@@ -5,6 +5,24 @@
 
 #include "base/buffer.h"
 #include "control/configuration.h"
+#include "control/resolver.h"
+#include "shared/servers.h"
 
 /* "8080,8443": each once, ascending. */
 void origins_ports(const struct model *model, struct buffer *out);
+
+/* Reads the authorities of origins whose certificates are looked at: the files that they
+ * name, unless those were kept with the text, and the system's. Problems are added to the
+ * configuration's. False: there was an error. */
+bool origins_read(struct configuration *configuration);
+/* Whether the origin has a file of its own with authorities. */
+bool origins_have_file(const struct model_origin *origin);
+
+/* Wants the names of the model's origins looked up. */
+void origins_want(struct resolver *resolver, const struct model *model);
+/* What is known of an origin goes on in a model of another text. */
+void origins_carry(const struct model *from, const struct model *to);
+/* Fills in their addresses, and since when their probes fail. Gives whether anything of it
+ * is another than it was. */
+bool origins_fill(const struct model *model, const struct resolver *resolver,
+                  struct servers_map *servers, int64_t now_ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of pages.
+/* Files of pages, and of origins' authorities.
  *
  * A block: the length of the text and the count of files, the length of each file, then the
  * text and the files, one after the other. It goes from one process of this program to the
@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "control/named.h"
+#include "control/origins.h"
 #include "page/wait.h"
 
 /* ---- one file ---- */
@@ -81,6 +82,12 @@ static bool take_kept(struct configuration *c)
             *page->html = c->kept[next++];
         }
     }
+    for (size_t i = 0; i < c->model->origin_count; i++) {
+        const struct model_origin *origin = &c->model->origins[i];
+        if (origins_have_file(origin) && next < c->kept_count) {
+            origin->live->authorities = c->kept[next++];
+        }
+    }
     return true;
 }
 
@@ -117,6 +124,9 @@ static size_t count_files(const struct model *model)
     for (size_t i = 0; i < model->page_count; i++) {
         count += is_file(&model->pages[i]);
     }
+    for (size_t i = 0; i < model->origin_count; i++) {
+        count += origins_have_file(&model->origins[i]);
+    }
     return count;
 }
 
@@ -126,6 +136,11 @@ static size_t packed_bytes(const struct configuration *c)
     for (size_t i = 0; i < c->model->page_count; i++) {
         if (is_file(&c->model->pages[i])) {
             bytes += sizeof(uint64_t) + c->model->pages[i].html->len;
+        }
+    }
+    for (size_t i = 0; i < c->model->origin_count; i++) {
+        if (origins_have_file(&c->model->origins[i])) {
+            bytes += sizeof(uint64_t) + c->model->origins[i].live->authorities.len;
         }
     }
     return bytes;
@@ -150,10 +165,20 @@ enum err pages_pack(struct configuration *c, struct span *out)
             put_length(&block, model->pages[i].html->len);
         }
     }
+    for (size_t i = 0; i < model->origin_count; i++) {
+        if (origins_have_file(&model->origins[i])) {
+            put_length(&block, model->origins[i].live->authorities.len);
+        }
+    }
     buffer_put(&block, c->text);
     for (size_t i = 0; i < model->page_count; i++) {
         if (is_file(&model->pages[i])) {
             buffer_put(&block, *model->pages[i].html);
+        }
+    }
+    for (size_t i = 0; i < model->origin_count; i++) {
+        if (origins_have_file(&model->origins[i])) {
+            buffer_put(&block, model->origins[i].live->authorities);
         }
     }
     *out = buffer_span(&block);
@@ -186,7 +211,8 @@ enum err pages_unpack(struct configuration *c)
     struct span rest = c->text;
     struct span text;
     uint64_t text_len, count;
-    if (!take_length(&rest, &text_len) || !take_length(&rest, &count) || count > model_pages_max) {
+    if (!take_length(&rest, &text_len) || !take_length(&rest, &count) ||
+        count > model_pages_max + model_origins_max) {
         return ERR_SYNTAX;
     }
     struct span lengths;

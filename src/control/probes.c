@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The servers of the model as targets for health/. */
+/* The servers and origins of the model as targets for health/. */
 #include "control/probes.h"
 
 #include <stdlib.h>
@@ -10,14 +10,19 @@ static size_t count_probed(const struct model *model)
     for (size_t i = 0; i < model->pool_count; i++) {
         count += model->pools[i].health.enabled ? model->pools[i].server_count : 0;
     }
+    for (size_t i = 0; i < model->origin_count; i++) {
+        count += model->origins[i].health.enabled;
+    }
     return count;
 }
 
-static struct health_target make_target(const struct model_health *how,
-                                        const struct model_server *server, uint32_t slot)
+static struct health_target make_target(const struct model_health *how, struct span identity,
+                                        struct span url, uint32_t slot)
 {
-    return (struct health_target){.identity = server->identity,
-                                  .url = server->url,
+    return (struct health_target){.identity = identity,
+                                  .kind = "server",
+                                  .name = identity,
+                                  .url = url,
                                   .path = how->path,
                                   .slot = slot,
                                   .interval_ms = how->interval_ms,
@@ -34,10 +39,26 @@ static size_t add_pool(const struct model_pool *pool, struct servers_map *server
     for (size_t i = 0; pool->health.enabled && i < pool->server_count; i++) {
         uint32_t slot;
         if (servers_slot(servers, pool->servers[i].identity, &slot) == ERR_NONE) {
-            targets[count++] = make_target(&pool->health, &pool->servers[i], slot);
+            targets[count++] =
+                make_target(&pool->health, pool->servers[i].identity, pool->servers[i].url, slot);
         }
     }
     return count;
+}
+
+static size_t add_origin(const struct model_origin *origin, struct servers_map *servers,
+                         struct health_target *targets)
+{
+    uint32_t slot;
+    if (!origin->health.enabled || servers_slot(servers, origin->identity, &slot) != ERR_NONE) {
+        return 0;
+    }
+    *targets = make_target(&origin->health, origin->identity, origin->url, slot);
+    targets->kind = "origin";
+    targets->name = origin->name;
+    targets->ca_file = origin->live->ca_path;
+    targets->unverified = !origin->verify;
+    return 1;
 }
 
 enum err probes_set(struct health *health, const struct model *model, struct servers_map *servers)
@@ -49,6 +70,9 @@ enum err probes_set(struct health *health, const struct model *model, struct ser
     }
     for (size_t i = 0; i < model->pool_count; i++) {
         count += add_pool(&model->pools[i], servers, targets + count);
+    }
+    for (size_t i = 0; i < model->origin_count; i++) {
+        count += add_origin(&model->origins[i], servers, targets + count);
     }
     enum err err = health_set(health, targets, count);
     free(targets);

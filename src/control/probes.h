@@ -5,6 +5,6 @@
 #include "config/model.h"
 #include "health/health.h"
 
-/* Every server of a pool with `health` is probed from here on; no other. ERR_MEMORY: some
- * of them are not. */
+/* Every server of a pool with `health`, and every origin with it, is probed from here on; no
+ * other. ERR_MEMORY: some of them are not. */
 enum err probes_set(struct health *health, const struct model *model, struct servers_map *servers);

@@ -17,6 +17,7 @@ struct probe {
     struct health_target target;
     struct arena arena;   /* its strings */
     const char *question; /* the whole URL */
+    const char *ca_file;  /* NULL: the system's */
     struct hysteresis state;
     ev_timer turn;
     struct fetch_request *request; /* NULL: not asking now */
@@ -25,6 +26,8 @@ struct probe {
 struct health {
     struct ev_loop *loop;
     struct servers_map *servers;
+    void (*changed)(void *context); /* NULL: nobody wants to know */
+    void *changed_context;
     struct fetch *fetch;
     struct probe **probes;
     size_t probe_count;
@@ -45,9 +48,12 @@ static void hear(struct probe *probe, bool success, const char *why)
     }
     set_state(probe, success);
     if (success) {
-        log_info("server %.*s is up", SPAN_ARG(target->identity));
+        log_info("%s %.*s is up", target->kind, SPAN_ARG(target->name));
     } else {
-        log_warning("server %.*s is down: %s", SPAN_ARG(target->identity), why);
+        log_warning("%s %.*s is down: %s", target->kind, SPAN_ARG(target->name), why);
+    }
+    if (probe->health->changed != NULL) {
+        probe->health->changed(probe->health->changed_context);
     }
 }
 
@@ -74,6 +80,8 @@ static void on_turn(struct ev_loop *loop, ev_timer *timer, int events)
     const struct fetch_options options = {.url = probe->question,
                                           .user_agent = "detour/" DETOUR_VERSION " (health)",
                                           .timeout_ms = probe->target.timeout_ms,
+                                          .ca_file = probe->ca_file,
+                                          .unverified = probe->target.unverified,
                                           .done = on_answer,
                                           .context = probe};
     enum err err = fetch_start(probe->health->fetch, &options, &probe->request);
@@ -107,6 +115,12 @@ static void probe_free(struct probe **probe)
     *probe = NULL;
 }
 
+void health_on_change(struct health *health, void (*changed)(void *context), void *context)
+{
+    health->changed = changed;
+    health->changed_context = context;
+}
+
 void health_free(struct health **health)
 {
     if (*health == NULL) {
@@ -131,12 +145,16 @@ static bool copy_target(struct probe *probe, const struct health_target *target)
 {
     probe->target = *target;
     probe->target.identity = arena_copy(&probe->arena, target->identity);
+    probe->target.name = arena_copy(&probe->arena, target->name);
     probe->target.url = arena_copy(&probe->arena, target->url);
     probe->target.path = arena_copy(&probe->arena, target->path);
     probe->question =
         arena_printf(&probe->arena, "%.*s%.*s", SPAN_ARG(target->url), SPAN_ARG(target->path));
-    return probe->target.identity.ptr != NULL && probe->target.url.ptr != NULL &&
-           probe->target.path.ptr != NULL && probe->question != NULL;
+    probe->target.ca_file = arena_copy(&probe->arena, target->ca_file); /* with a NUL behind it */
+    probe->ca_file = target->ca_file.len > 0 ? (const char *)probe->target.ca_file.ptr : NULL;
+    return probe->target.identity.ptr != NULL && probe->target.name.ptr != NULL &&
+           probe->target.url.ptr != NULL && probe->target.path.ptr != NULL &&
+           probe->question != NULL;
 }
 
 static struct probe *probe_new(struct health *health, const struct health_target *target)
@@ -164,7 +182,8 @@ static bool same_question(const struct health_target *a, const struct health_tar
 {
     return span_eq(a->identity, b->identity) && span_eq(a->url, b->url) &&
            span_eq(a->path, b->path) && a->slot == b->slot && a->interval_ms == b->interval_ms &&
-           a->timeout_ms == b->timeout_ms && a->fall == b->fall && a->rise == b->rise;
+           a->timeout_ms == b->timeout_ms && a->fall == b->fall && a->rise == b->rise &&
+           span_eq(a->ca_file, b->ca_file) && a->unverified == b->unverified;
 }
 
 /* Takes the probe of a target out of the old set, if it is there. */

@@ -11,7 +11,9 @@
 #include <ev.h>
 
 struct health_target {
-    struct span identity; /* "mirrors/eu1" */
+    struct span identity; /* "mirrors/eu1", "origin:shop" */
+    const char *kind;     /* "server": what people call it, and … */
+    struct span name;     /* "mirrors/eu1" */
     struct span url;      /* of the server, without a slash at its end */
     struct span path;     /* what is asked for, from '/' on */
     uint32_t slot;        /* of the server's live state */
@@ -19,12 +21,16 @@ struct health_target {
     uint32_t timeout_ms;
     uint32_t fall;
     uint32_t rise;
+    struct span ca_file; /* authorities in PEM; empty: the system's */
+    bool unverified;     /* any certificate will do */
 };
 
 struct health;
 
 /* servers outlives it. ERR_MEMORY. */
 enum err health_new(struct ev_loop *loop, struct servers_map *servers, struct health **out);
+/* From here on changed is called when a target has gone up or down, from the loop. */
+void health_on_change(struct health *health, void (*changed)(void *context), void *context);
 /* Ends all probes; the servers keep the state that they have. */
 void health_free(struct health **health);
 
