@@ -4,6 +4,18 @@
 
 #include "cli/show.h"
 
+int admin_command(const char *command, const struct admin_options *asked, admin_command_fn run,
+                  const void *options)
+{
+    struct admin_client *client;
+    int status = admin_client_open(command, &asked->where, asked->json, &client);
+    if (status == exit_ok) {
+        status = run(client, command, options);
+    }
+    admin_client_close(&client);
+    return status;
+}
+
 const char *detour_key(struct arena *arena, const json_t *view)
 {
     return show_printf(arena, "%s/%s", show_member(arena, view, "site"),

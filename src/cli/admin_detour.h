@@ -44,6 +44,13 @@ struct admin_options {
     "\n"                                                            \
     "Exit codes: 0 done, 1 the server refused it, 2 could not run.\n"
 
+/* What a command does when it has somebody to ask; options is what admin_command was given. */
+typedef int (*admin_command_fn)(struct admin_client *client, const char *command,
+                                const void *options);
+/* Opens, runs and closes. Gives what run gave, or why there is nobody to ask. */
+int admin_command(const char *command, const struct admin_options *asked, admin_command_fn run,
+                  const void *options);
+
 /* A detour by its name, or "site/name". *site_out and *name_out live in the client's arena.
  * site: what --site says, NULL: whatever the site is. exit_errors: there is none. */
 int admin_detour_find(struct admin_client *client, const char *command, const char *name,

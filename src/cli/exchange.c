@@ -40,6 +40,14 @@ struct exchange_options {
     const char *output;
 };
 
+/* None of these takes words. */
+static bool read_options(int argc, char **argv, const char *usage,
+                         const struct command_option *options, size_t count, int *status_out)
+{
+    const struct command_line line = {.usage = usage, .options = options, .option_count = count};
+    return command_line_read(argc, argv, &line, status_out);
+}
+
 /* ---- export ---- */
 
 static int write_export(const char *command, const struct exchange_options *asked,
@@ -53,31 +61,28 @@ static int write_export(const char *command, const struct exchange_options *aske
     return exit_ok;
 }
 
+static int export_all(struct admin_client *client, const char *command, const void *options)
+{
+    struct admin_reply reply;
+    int status = admin_ask(client, &(struct admin_question){.path = "/v1/export"}, &reply);
+    if (status == exit_ok) {
+        status = write_export(command, options, &reply);
+    }
+    admin_reply_fini(&reply);
+    return status;
+}
+
 int cli_export(int argc, char **argv)
 {
     struct exchange_options asked = {0};
     const struct command_option options[] = {{"config", 'c', .text = &asked.admin.where.config},
                                              {"token-file", .text = &asked.admin.where.token_file},
                                              {"output", 'o', .text = &asked.output}};
-    const struct command_line line = {.usage = export_usage,
-                                      .options = options,
-                                      .option_count = sizeof(options) / sizeof(*options)};
     int status;
-    struct admin_client *client;
-    if (!command_line_read(argc, argv, &line, &status)) {
-        return status;
-    }
-    status = admin_client_open(argv[0], &asked.admin.where, false, &client);
-    if (status == exit_ok) {
-        struct admin_reply reply;
-        status = admin_ask(client, &(struct admin_question){.path = "/v1/export"}, &reply);
-        if (status == exit_ok) {
-            status = write_export(argv[0], &asked, &reply);
-        }
-        admin_reply_fini(&reply);
-    }
-    admin_client_close(&client);
-    return status;
+    return read_options(argc, argv, export_usage, options, sizeof(options) / sizeof(*options),
+                        &status)
+               ? admin_command(argv[0], &asked.admin, export_all, &asked)
+               : status;
 }
 
 /* ---- diff ---- */
@@ -100,8 +105,10 @@ static void print_difference(struct arena *arena, const json_t *answer)
     }
 }
 
-static int diff(struct admin_client *client, const char *command, const char *path)
+static int diff(struct admin_client *client, const char *command, const void *options)
 {
+    const struct exchange_options *asked = options;
+    const char *path = asked->admin.where.config;
     struct arena *arena = admin_client_arena(client);
     struct span text;
     enum err err = configuration_read_file(path, arena, &text);
@@ -122,29 +129,23 @@ int cli_diff(int argc, char **argv)
 {
     struct exchange_options asked = {0};
     const struct command_option options[] = {ADMIN_OPTIONS_ASK(&asked.admin)};
-    const struct command_line line = {.usage = diff_usage,
-                                      .options = options,
-                                      .option_count = sizeof(options) / sizeof(*options)};
     int status;
-    struct admin_client *client;
-    if (!command_line_read(argc, argv, &line, &status)) {
+    if (!read_options(argc, argv, diff_usage, options, sizeof(options) / sizeof(*options),
+                      &status)) {
         return status;
     }
     if (asked.admin.where.config == NULL) {
         return complain(argv[0], "which file? say it with -c NEW");
     }
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = diff(client, argv[0], asked.admin.where.config);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, diff, &asked);
 }
 
 /* ---- reload ---- */
 
-static int reload(struct admin_client *client, const struct exchange_options *asked)
+static int reload(struct admin_client *client, const char *command, const void *options)
 {
+    (void)command;
+    const struct exchange_options *asked = options;
     struct admin_reply reply;
     struct admin_question question = {.method = "POST",
                                       .path = "/v1/reload",
@@ -168,18 +169,9 @@ int cli_reload(int argc, char **argv)
 {
     struct exchange_options asked = {0};
     const struct command_option options[] = {ADMIN_OPTIONS_CHANGE(&asked.admin)};
-    const struct command_line line = {.usage = reload_usage,
-                                      .options = options,
-                                      .option_count = sizeof(options) / sizeof(*options)};
     int status;
-    struct admin_client *client;
-    if (!command_line_read(argc, argv, &line, &status)) {
-        return status;
-    }
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = reload(client, &asked);
-    }
-    admin_client_close(&client);
-    return status;
+    return read_options(argc, argv, reload_usage, options, sizeof(options) / sizeof(*options),
+                        &status)
+               ? admin_command(argv[0], &asked.admin, reload, &asked)
+               : status;
 }

@@ -26,6 +26,7 @@ struct history_options {
     struct admin_options admin;
     const char *word;
     const char *count;
+    uint64_t left; /* what count says */
 };
 
 /* ---- one change ---- */
@@ -187,13 +188,14 @@ static void print_history(const struct history *history, bool json)
     }
 }
 
-static int show_history(struct admin_client *client, const struct history_options *asked,
-                        size_t count)
+static int show_history(struct admin_client *client, const char *command, const void *options)
 {
+    (void)command;
+    const struct history_options *asked = options;
     struct history history = {
         .client = client,
         .name = asked->word,
-        .left = count,
+        .left = (size_t)asked->left,
         .kept = show_need(json_array()),
         .table = {.arena = admin_client_arena(client),
                   .columns = 7,
@@ -208,7 +210,7 @@ static int show_history(struct admin_client *client, const struct history_option
 
 int cli_history(int argc, char **argv)
 {
-    struct history_options asked = {0};
+    struct history_options asked = {.left = history_usual};
     const struct command_option options[] = {ADMIN_OPTIONS_ASK(&asked.admin),
                                              {"number", 'n', .text = &asked.count}};
     const struct command_line line = {.usage = history_usage,
@@ -217,28 +219,23 @@ int cli_history(int argc, char **argv)
                                       .words = &asked.word,
                                       .words_max = 1};
     int status;
-    uint64_t count = history_usual;
-    struct admin_client *client;
     if (!command_line_read(argc, argv, &line, &status)) {
         return status;
     }
     if (asked.count != NULL &&
-        (!span_decimal(span_cstr(asked.count), history_max, &count) || count == 0)) {
+        (!span_decimal(span_cstr(asked.count), history_max, &asked.left) || asked.left == 0)) {
         return complain(argv[0], "-n wants a number from 1 to %d, not \"%s\"", history_max,
                         asked.count);
     }
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = show_history(client, &asked, (size_t)count);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, show_history, &asked);
 }
 
 /* ---- revert ---- */
 
-static int revert(struct admin_client *client, const struct history_options *asked)
+static int revert(struct admin_client *client, const char *command, const void *options)
 {
+    (void)command;
+    const struct history_options *asked = options;
     struct arena *arena = admin_client_arena(client);
     struct admin_reply reply;
     struct admin_question question = {.method = "POST",
@@ -277,17 +274,11 @@ int cli_revert(int argc, char **argv)
                                       .words_max = 1};
     int status;
     uint64_t number;
-    struct admin_client *client;
     if (!command_line_read(argc, argv, &line, &status)) {
         return status;
     }
     if (asked.word == NULL || !span_decimal(span_cstr(asked.word), INT64_MAX, &number)) {
         return complain(argv[0], "which change? its number, as `detour history` tells it");
     }
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = revert(client, &asked);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, revert, &asked);
 }

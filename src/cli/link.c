@@ -49,9 +49,9 @@ static void print_link(struct admin_client *client, const struct link_options *a
             show_clean(arena, show_when(arena, expires, clock_wall_ns())));
 }
 
-static int make_link(struct admin_client *client, const char *command,
-                     const struct link_options *asked)
+static int make_link(struct admin_client *client, const char *command, const void *options)
 {
+    const struct link_options *asked = options;
     const char *site;
     const char *name;
     int status = admin_detour_find(client, command, asked->name, asked->admin.site, &site, &name);
@@ -93,11 +93,5 @@ int cli_link(int argc, char **argv)
     if (asked.name == NULL) {
         return complain(argv[0], "which detour? try detour link --help");
     }
-    struct admin_client *client;
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = make_link(client, argv[0], &asked);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, make_link, &asked);
 }

@@ -85,9 +85,9 @@ static void print_outcome(struct admin_client *client, const struct off_options 
     }
 }
 
-static int switch_off(struct admin_client *client, const char *command,
-                      const struct off_options *asked)
+static int switch_off(struct admin_client *client, const char *command, const void *options)
 {
+    const struct off_options *asked = options;
     const char *site = NULL;
     const char *name = NULL;
     int status = asked->all ? exit_ok
@@ -133,19 +133,14 @@ int cli_off(int argc, char **argv)
     if (asked.all && asked.admin.site != NULL) {
         return complain(argv[0], "--all means all sites; leave --site out");
     }
-    struct admin_client *client;
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = switch_off(client, argv[0], &asked);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, switch_off, &asked);
 }
 
 /* ---- extend ---- */
 
-static int extend(struct admin_client *client, const char *command, const struct off_options *asked)
+static int extend(struct admin_client *client, const char *command, const void *options)
 {
+    const struct off_options *asked = options;
     const char *site;
     const char *name;
     int status =
@@ -199,11 +194,5 @@ int cli_extend(int argc, char **argv)
                         asked.until != NULL ? "a duration or --until, not both"
                                             : "by how much? a duration like 30m, or --until TIME");
     }
-    struct admin_client *client;
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = extend(client, argv[0], &asked);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, extend, &asked);
 }

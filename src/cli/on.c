@@ -86,9 +86,9 @@ static int print_outcome(struct admin_client *client, const struct on_options *a
     return exit_ok;
 }
 
-static int switch_on(struct admin_client *client, const char *command,
-                     const struct on_options *asked)
+static int switch_on(struct admin_client *client, const char *command, const void *options)
 {
+    const struct on_options *asked = options;
     const char *site = asked->admin.site;
     int status = site != NULL ? exit_ok : find_site(client, command, &site);
     struct admin_question question = {.method = "PUT",
@@ -115,15 +115,9 @@ static int switch_on(struct admin_client *client, const char *command,
 int cli_on(int argc, char **argv)
 {
     struct on_options asked = {0};
-    struct admin_client *client;
     int status;
     if (!on_read(argc, argv, &asked, &status)) {
         return status;
     }
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = switch_on(client, argv[0], &asked);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, switch_on, &asked);
 }

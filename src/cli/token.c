@@ -116,8 +116,10 @@ static int check(const struct token_options *asked)
     return exit_ok;
 }
 
-static int run(struct admin_client *client, const struct token_options *asked)
+static int run(struct admin_client *client, const char *command, const void *options)
 {
+    (void)command;
+    const struct token_options *asked = options;
     struct admin_question question = {.path = "/v1/tokens",
                                       .segments = {asked->words[1]},
                                       .dry_run = asked->admin.dry_run,
@@ -141,7 +143,6 @@ int cli_token(int argc, char **argv)
                                       .words = asked.words,
                                       .words_max = 2};
     int status;
-    struct admin_client *client;
     if (!command_line_read(argc, argv, &line, &status)) {
         return status;
     }
@@ -149,10 +150,5 @@ int cli_token(int argc, char **argv)
     if (status != exit_ok) {
         return status;
     }
-    status = admin_client_open(argv[0], &asked.admin.where, asked.admin.json, &client);
-    if (status == exit_ok) {
-        status = run(client, &asked);
-    }
-    admin_client_close(&client);
-    return status;
+    return admin_command(argv[0], &asked.admin, run, &asked);
 }
