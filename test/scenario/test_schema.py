@@ -50,6 +50,7 @@ VALUES = {
     "WHERE": "b", "SERVERS": '{name: s, url: "https://s.example"}', "FROM": "2030-01-01T00:00:00Z",
     "UNTIL": "2030-01-02T00:00:00Z", "LOCALFROM": "2030-01-01T00:00:00 Europe/Berlin",
     "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
+    "FORWARDED": "8312", "URL": "8313", "PREFIX": "8314", "EITHER": "8315",
     "END": "2030-01-02T00:00:00Z", "SECURE": "8443", "TLS_PORT": "8443", "FILES": ".", "PROXIED": "8309", "CLEAR": "8310",
     "SECRET": "8311", "LARGE": "large", "LINGERING": "{}", "LONG": "long",
 }
@@ -78,7 +79,7 @@ def test_scenarios_are_valid(schema, text):
     schema.validate(yaml.load(whole(text), Loader))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda p: p.name)
 def test_examples_are_valid(schema, path):
     schema.validate(yaml.load(path.read_text(), Loader))
 

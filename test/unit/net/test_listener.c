@@ -104,16 +104,45 @@ static struct listener parsed(const char *text)
     return listener;
 }
 
+static void comes_back(const struct listener *listener)
+{
+    struct listener back;
+    char line[listener_line_max];
+    size_t len = listener_encode(listener, line);
+    assert_int_equal(listener_decode(span_of(line, len), &back), ERR_NONE);
+    assert_memory_equal(listener, &back, sizeof(back));
+}
+
 static void lines_come_back(void **state)
 {
+    static const struct listener_answer answers[] = {
+        {0},
+        {.decision = true},
+        {.pass_status = 418},
+        {.decision = true,
+         .original = LISTENER_ORIGINAL_PATH,
+         .pass_status = 200,
+         .detour_status = 599},
+    };
     for (int proxy = 0; proxy < 2; proxy++) {
-        struct listener listener = parsed("https://[::1]:8307");
-        struct listener back;
-        char line[listener_line_max];
-        listener.proxy_protocol = proxy == 1;
-        size_t len = listener_encode(&listener, line);
-        assert_int_equal(listener_decode(span_of(line, len), &back), ERR_NONE);
-        assert_memory_equal(&listener, &back, sizeof(back));
+        for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+            struct listener listener = parsed("https://[::1]:8307");
+            listener.proxy_protocol = proxy == 1;
+            listener.answer = answers[i];
+            comes_back(&listener);
+        }
+    }
+}
+
+static void broken_lines_are_refused(void **state)
+{
+    static const char *const lines[] = {
+        "http://127.0.0.1:8307 answer 1 9 204 000", "http://127.0.0.1:8307 answer 1 x 204 000",
+        "http://127.0.0.1:8307 answer 1 0 999 000", "http://127.0.0.1:8307 answer 1 0 204 0x0",
+        "http://127.0.0.1:8307 answer 1 0 204"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+        struct listener out;
+        assert_int_equal(listener_decode(span_cstr(lines[i]), &out), ERR_SYNTAX);
     }
 }
 
@@ -203,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parses_and_refuses),
         cmocka_unit_test(lines_come_back),
+        cmocka_unit_test(broken_lines_are_refused),
         cmocka_unit_test(knows_what_covers_what),
         cmocka_unit_test(a_port_in_use_is_seen),
         cmocka_unit_test(a_stale_unix_socket_is_removed),
