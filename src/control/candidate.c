@@ -343,10 +343,10 @@ void candidate_listening(struct control *c, struct message *message)
         close(c->current->log_fd); /* the supervisor has it */
         c->current->log_fd = -1;
     }
+    announce_begin(c->announce, c->state.store, c->live); /* it alone has read the secrets */
     settle_overrides(c);
     change_end_what_is_over(c); /* also what ended while nobody ran */
     control_want_names(c);
-    announce_begin(c->announce, c->state.store, c->live);
     announce_look(c->announce);
     control_begin_probes(c);
     listen_as_named(c, message);

@@ -172,7 +172,7 @@ def test_an_end_that_comes_is_told(detour, receiver):
     for admin in begin(detour, config, HOOK=receiver.url):
         made = admin.on("long", brief("2h"))
         receiver.wait(1)
-        admin.on("long", Admin.detour(until=later(3000)), tag=made.etag)
+        admin.on("long", Admin.detour(until=later(3000), **{"from": later(-7200)}), tag=made.etag)
         assert receiver.wait(2).type == "detour.ending"
         admin.on("brief", brief("50m", prefix="/brief", **{"from": later(-5)}))
         receiver.wait(3)
@@ -383,9 +383,9 @@ def test_counted(detour, receiver):
 
 def test_a_secret_that_cannot_be_used(folder):
     file = folder / "detour.yaml"
-    file.write_text('events: {webhooks: [{url: "https://ops.example.com/", secret_file: hook.key}]}\n')
+    file.write_text('sites: [{hosts: [a.example]}]\nevents: {webhooks: [{url: "https://ops.example.com/", secret_file: hook.key}]}\n')
     done = run("check", "-c", str(file))
-    assert done.returncode == 1 and "detour.yaml:1:70" in done.stderr + done.stdout
+    assert done.returncode == 1 and "detour.yaml:2:68" in done.stderr + done.stdout
     (folder / "hook.key").write_text("short")
     done = run("check", "-c", str(file))
     assert done.returncode == 1 and "a secret has 24 to 256 bytes" in done.stderr + done.stdout
