@@ -382,17 +382,6 @@ static void give_held(struct h2_stream *stream)
     passing->held_len = len - taken;
 }
 
-void h2_stream_run(struct h2_stream *stream)
-{
-    struct h2_passing *passing = stream->passing;
-    if (passing->held_len > 0 && passing->resumed && !passing->content_over) {
-        give_held(stream);
-    }
-    if (passing->content_ended && !passing->content_over) {
-        h2_flow_content_end(stream);
-    }
-}
-
 /* ---- the answer */
 
 static void fail(struct h2_stream *stream)
@@ -473,10 +462,10 @@ void h2_stream_inform(struct h2_stream *stream, uint16_t status, const struct fi
     inform(stream, status, fields, count);
 }
 
-/* Without content the last frame waits for the end of the answer, which the owner says. */
 static void submit(struct h2_stream *stream)
 {
     struct h2_session *session = stream->passing->session;
+    stream->passing->begun = false;
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_answer};
     int error = nghttp2_submit_response(session->wire, stream->id, &stand_in, 1,
                                         stream->passing->mute ? NULL : &provider);
@@ -507,8 +496,21 @@ void h2_stream_begin(struct h2_stream *stream, uint16_t status, const struct fie
     if (status >= 300) {
         h2_open_window(passing->session, stream);
     }
-    if (!passing->mute) {
+    passing->begun = true; /* h2_stream_end may follow, which opens the window before it */
+}
+
+void h2_stream_run(struct h2_stream *stream)
+{
+    struct h2_passing *passing = stream->passing;
+    /* Without content the last frame waits for the end of the answer, which the owner says. */
+    if (passing->begun && !passing->mute) {
         submit(stream);
+    }
+    if (passing->held_len > 0 && passing->resumed && !passing->content_over) {
+        give_held(stream);
+    }
+    if (passing->content_ended && !passing->content_over) {
+        h2_flow_content_end(stream);
     }
 }
 
@@ -594,10 +596,12 @@ void h2_stream_end(struct h2_stream *stream, const struct field *trailers, size_
     }
     if (passing->left > 0 && passing->left != H2_LENGTH_UNKNOWN) {
         fail(stream);
-    } else if (passing->mute) {
+        return;
+    }
+    passing->last = count > 0 && !passing->mute ? make_block(passing->session, &said) : NULL;
+    if (passing->begun) {
         submit(stream);
     } else {
-        passing->last = count > 0 ? make_block(passing->session, &said) : NULL;
         nghttp2_session_resume_data(passing->session->wire, stream->id);
     }
 }

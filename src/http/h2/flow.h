@@ -33,6 +33,7 @@ struct h2_passing {
     struct h2_block *last;    /* the answer's trailers, until its content has gone */
     bool head;                /* it was a HEAD */
     bool mute;                /* the answer has no content */
+    bool begun;               /* its head waits to be submitted */
     bool awaits_continue;
     bool resumed;       /* the owner takes content */
     bool content_ended; /* all of it has come */

@@ -97,7 +97,8 @@ void h2_engine_set_flow(struct h2_engine *engine, const struct h2_flow *flow);
 struct h2_stream *h2_pass(struct h2_session *session, void *owner);
 /* The owner takes content. What waits comes with h2_stream_run. */
 void h2_stream_resume(struct h2_stream *stream);
-/* Gives what is due of the content. Not from within a callback. */
+/* Gives what is due of the content, and lets an answer go that was begun. To be called some time
+ * after h2_stream_resume and h2_stream_begin, and not from within a callback. */
 void h2_stream_run(struct h2_stream *stream);
 /* Whether h2_stream_write would take something. */
 bool h2_stream_writable(const struct h2_stream *stream);

@@ -82,6 +82,8 @@ static int listen_somewhere(struct listener *listener)
     };
     listener->address_len = sizeof(listener->address.v4);
     assert_int_equal(bind(fd, &listener->address.any, listener->address_len), 0);
+    int one = 1; /* as net/listener.c */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     assert_int_equal(listen(fd, 4096), 0);
     assert_int_equal(getsockname(fd, &listener->address.any, &listener->address_len), 0);
     return fd;
