@@ -25,7 +25,7 @@ struct api_status {
     const char *file;
     const char *folder; /* of the store; NULL: none */
     const struct webhooks *webhooks;
-    bool file_good;     /* as it was when it was read last */
+    bool file_good; /* as it was when it was read last */
 };
 
 /* What it needs of the one who owns the configuration. */
@@ -34,7 +34,8 @@ struct api_core {
     const struct configuration *(*current)(void *context);
     /* The text of the current one, read anew with these overrides. NULL: no memory. */
     struct configuration *(*load)(void *context, struct model_overrides *overrides);
-    /* Publishes it and takes it over. *generation_out is what workers will acknowledge. */
+    /* Publishes it, if it says something new, and takes it over. *generation_out is what workers
+     * will acknowledge; 0: all of them have it already. */
     enum err (*replace)(void *context, struct configuration **configuration,
                         uint64_t *generation_out);
     /* Reads the file again, as SIGHUP does, in the next reading: the one on its way may have

@@ -38,6 +38,15 @@ enum err control_send_secret(struct control *c)
 }
 
 /* Compiles and sends. text_fd: -1 when only the clock has moved on. */
+/* What holds now is published. */
+static void look_at_the_clock(struct control *c, const struct configuration *configuration,
+                              int64_t now_ns)
+{
+    c->alarm_missed = false;
+    windows_publish(&c->windows, configuration->model, now_ns);
+    alarm_set(&c->alarm, configuration_next_edge(configuration->model, now_ns));
+}
+
 enum err control_publish(struct control *c, struct configuration *configuration, int text_fd,
                          int log_fd)
 {
@@ -61,10 +70,17 @@ enum err control_publish(struct control *c, struct configuration *configuration,
     if (err != ERR_NONE) {
         return err;
     }
+    /* Whoever reads the file again wants what it says to be taken anew, even the same. */
+    uint64_t content = text_fd < 0 ? c->content : 0;
     err = publish_snapshot(configuration, c->counters, c->servers, message.generation, now,
-                           &message.fds[0]);
+                           &content, &message.fds[0]);
     if (err != ERR_NONE) {
         return err;
+    }
+    c->content = content;
+    if (message.fds[0] < 0) {
+        look_at_the_clock(c, configuration, now);
+        return ERR_NONE;
     }
     counter_set(&counters_common(c->counters)->snapshot_time_ns, (uint64_t)now);
     if (text_fd >= 0) {
@@ -74,9 +90,7 @@ enum err control_publish(struct control *c, struct configuration *configuration,
     control_send(c, &message);
     close(message.fds[0]);
     c->generation++;
-    c->alarm_missed = false;
-    windows_publish(&c->windows, configuration->model, now);
-    alarm_set(&c->alarm, configuration_next_edge(configuration->model, now));
+    look_at_the_clock(c, configuration, now);
     return ERR_NONE;
 }
 
@@ -108,6 +122,7 @@ void control_publish_since(struct control *c, const char *why)
     if (c->current == NULL || c->alarm_missed) {
         return;
     }
+    uint64_t before = c->generation;
     enum err err = control_publish(c, c->current, -1, -1);
     if (err != ERR_NONE) {
         log_error("cannot compile the snapshot (%s); trying again", err_text(err));
@@ -115,7 +130,9 @@ void control_publish_since(struct control *c, const char *why)
         return;
     }
     announce_look(c->announce);
-    if (c->generation != c->quiet_generation) {
+    if (c->generation == before) {
+        c->quiet_generation = 0;
+    } else if (c->generation != c->quiet_generation) {
         log_info("generation %llu: %s", (unsigned long long)c->generation, why);
     }
 }

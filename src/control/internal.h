@@ -56,6 +56,7 @@ struct control {
     uint64_t question; /* number of the LISTEN that the candidate waits for */
 
     uint64_t generation;
+    uint64_t content; /* of the snapshot that was published last; 0: none */
     int secret_fd;   /* the key of tickets; -1: not made yet */
     int tls_fd;      /* what workers make their TLS contexts of; -1: none */
     int tls_next_fd; /* the candidate's */
@@ -89,7 +90,8 @@ void candidate_names(struct control *c, bool enough);
 /* The workers have it before the snapshot whose listeners need it. */
 void control_send_tls(struct control *c, int fd);
 enum err control_send_secret(struct control *c);
-/* Compiles and sends. text_fd: -1 when the file is the same. */
+/* Compiles, and sends what is new, with a generation of its own. text_fd: -1 when the file is the
+ * same. */
 enum err control_publish(struct control *c, struct configuration *configuration, int text_fd,
                          int log_fd);
 void control_begin_probes(struct control *c);

@@ -86,7 +86,7 @@ enum err publish_sealed(const char *name, struct span bytes, int *fd_out)
 
 enum err publish_snapshot(struct configuration *configuration, struct counters_map *counters,
                           struct servers_map *servers, uint64_t generation, int64_t now_ns,
-                          int *fd_out)
+                          uint64_t *content_inout, int *fd_out)
 {
     struct slot_maps maps = {.counters = counters, .servers = servers};
     struct compile_slots slots = {.rule = rule_slot, .server = server_slot, .context = &maps};
@@ -97,7 +97,14 @@ enum err publish_snapshot(struct configuration *configuration, struct counters_m
     if (err != ERR_NONE) {
         return err;
     }
-    err = publish_sealed("detour-snapshot", span_of(bytes, len), fd_out);
+    uint64_t content = snapshot_content_hash(snapshot_open(span_of(bytes, len)));
+    *fd_out = -1;
+    if (content != *content_inout) {
+        err = publish_sealed("detour-snapshot", span_of(bytes, len), fd_out);
+    }
     free(bytes);
+    if (err == ERR_NONE) {
+        *content_inout = content;
+    }
     return err;
 }

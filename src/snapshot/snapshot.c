@@ -28,6 +28,17 @@ const struct snapshot *snapshot_open(struct span bytes)
     return XXH3_64bits(&header, sizeof(header)) == snapshot->header_hash ? snapshot : NULL;
 }
 
+uint64_t snapshot_content_hash(const struct snapshot *snapshot)
+{
+    struct snapshot header = *snapshot;
+    header.header_hash = header.generation = 0;
+    header.built_ns = 0;
+    uint64_t seed = XXH3_64bits(&header, sizeof(header));
+    const uint8_t *rest = (const uint8_t *)snapshot + sizeof(header);
+    uint64_t hash = XXH3_64bits_withSeed(rest, snapshot->size - sizeof(header), seed);
+    return hash != 0 ? hash : 1;
+}
+
 static uint32_t find_host(const struct snapshot *snapshot, struct span host)
 {
     const struct snap_host *table = snapshot_at(snapshot, snapshot->hosts.off);

@@ -321,6 +321,9 @@ const struct snapshot *snapshot_open(struct span bytes);
  * passes can be read without further checks. */
 const struct snapshot *snapshot_verify(struct span bytes);
 
+/* Of all that it says, but for its generation and when it was built: never 0. */
+uint64_t snapshot_content_hash(const struct snapshot *snapshot);
+
 static inline const void *snapshot_at(const struct snapshot *snapshot, uint32_t off)
 {
     return (const uint8_t *)snapshot + off;
