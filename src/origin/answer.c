@@ -264,8 +264,8 @@ static size_t lay_out_held(struct pass *pass)
     return left.len;
 }
 
-/* Reads once. False: the pass is over, or there is nothing more to do with it now. */
-static bool read_once(struct pass *pass)
+/* The pass may be over afterwards. */
+static void read_once(struct pass *pass)
 {
     struct wire *wire = pass->wire;
     bool again = false;
@@ -276,24 +276,23 @@ static bool read_once(struct pass *pass)
         pass->read_max = again && pass->read_max < read_bytes ? pass->read_max * 2 : pass->read_max;
     }
     /* What was held is held again, if nothing has come behind it. */
-    if (!take(pass, span_of(pass->origin->set->in, held_len + len))) {
-        return false;
-    }
-    if (!wire->ended) {
-        return again && !pass->blocked;
-    }
-    if (!pass->blocked) {
+    if (take(pass, span_of(pass->origin->set->in, held_len + len)) && wire->ended &&
+        !pass->blocked) {
         ended(pass);
     }
-    return false;
 }
 
+/* Once a turn, so that the near side has sent what there was before. */
 void answer_read(struct pass *pass)
 {
-    unsigned turns = pass->blocked ? reads_per_turn : 0;
-    while (turns < reads_per_turn && read_once(pass)) {
-        turns++;
+    if (pass->blocked) {
+        return;
     }
+    if (pass->begun && !exchange_ready(pass->exchange)) {
+        block(pass, (struct span){0});
+        return;
+    }
+    read_once(pass);
 }
 
 void answer_go_on(struct pass *pass)

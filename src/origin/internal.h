@@ -17,9 +17,9 @@
 #include "tls/client.h"
 
 enum {
-    read_bytes = 65536, /* at once, while the client takes all of it */
+    /* At once, and in one turn: the near side holds what the client does not take of it. */
+    read_bytes = 49152,
     read_bytes_slow = 16384,
-    reads_per_turn = 4,
     seal_bytes = 32768, /* at once, of content that is framed or sealed on its way */
     input_bytes = h1_answer_head_bytes_max + read_bytes + tls_plain_extra,
     plain_bytes = seal_bytes + encode_bytes_max,

@@ -242,6 +242,20 @@ size_t exchange_write(struct exchange *exchange, struct span bytes)
     return taken;
 }
 
+static bool has_room(const struct exchange *exchange)
+{
+    const struct conn *conn = exchange->conn;
+    return exchange->stream != NULL ? h2_stream_writable(exchange->stream)
+                                    : conn->pending == NULL || conn->broken;
+}
+
+bool exchange_ready(struct exchange *exchange)
+{
+    bool ready = !reaches(exchange) || has_room(exchange);
+    exchange->blocked |= !ready;
+    return ready;
+}
+
 void exchange_end(struct exchange *exchange, const struct field *trailers, size_t count)
 {
     assert(exchange->begun && !exchange->over && !exchange->half_closed);

@@ -79,6 +79,10 @@ void exchange_begin(struct exchange *exchange, const struct exchange_head *head)
 /* Gives how many bytes were taken; fewer than all: writable says when to go on. */
 size_t exchange_write(struct exchange *exchange, struct span bytes);
 
+/* After exchange_begin: whether exchange_write would take anything now. False: writable says
+ * when. So that a far side need not read what it would have to hold. */
+bool exchange_ready(struct exchange *exchange);
+
 /* The answer is whole. Trailers go to a client whose framing carries them. Content of the
  * request that is still coming is nobody's from here on: it is drained under the bounds of
  * every early answer. Of a tunnel: the far half has ended, and what was written goes out
