@@ -89,7 +89,7 @@ static bool read_events_of(struct load *load, const struct node *node, uint32_t 
         good = read_event(load, item, &bits) && good;
     }
     if (good && bits == 0) {
-        return read_refuse(load, node, "a list of events, like [started, ended]");
+        return read_refuse(load, node, "a list of at least one event, like [started, ended]");
     }
     *out = bits;
     return good;
