@@ -11,9 +11,6 @@
 
 enum { redirects_default = 20, schemes_all = DETOUR_SCHEME_HTTP | DETOUR_SCHEME_HTTPS };
 
-/* Beyond this no clock goes; sums of it and a lifetime hold in 64 bits. */
-#define TIME_MAX (INT64_C(1) << 53)
-
 /* ---- life ---- */
 
 static const struct detour_options options_default = {
@@ -262,8 +259,8 @@ static bool answer_is_sound(const struct detour_answer *answer)
 {
     return SIZE_IS_KNOWN(answer, requested_s) &&
            (answer->fields != NULL || answer->field_count == 0) && answer->received_s >= 0 &&
-           answer->received_s <= TIME_MAX && answer->requested_s >= 0 &&
-           answer->requested_s <= TIME_MAX;
+           answer->received_s <= TIME_MAX_S && answer->requested_s >= 0 &&
+           answer->requested_s <= TIME_MAX_S;
 }
 
 /* CR, LF and NUL could end a field, and so hide another (RFC 9110, 5.5). Other control characters

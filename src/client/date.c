@@ -116,7 +116,11 @@ static void widen_year(struct parts *parts, int64_t now)
     if (parts->year_digits == 2) {
         int64_t this_year = civil_from_days(now / seconds_per_day).year;
         parts->year += this_year - this_year % 100;
-        parts->year -= parts->year > this_year + 50 ? 100 : 0;
+        if (parts->year > this_year + 50) {
+            parts->year -= 100;
+        } else if (parts->year + 100 <= this_year + 50) {
+            parts->year += 100;
+        }
     }
 }
 

@@ -16,6 +16,9 @@ static inline struct detour_text text_of_span(struct span bytes)
     return (struct detour_text){.ptr = (const char *)bytes.ptr, .len = bytes.len};
 }
 
+/* Beyond this no clock goes; sums of it and a lifetime hold in 64 bits. */
+#define TIME_MAX_S (INT64_C(1) << 53)
+
 /* Whether a structure that a caller passes in has at least the members of the first version. */
 #define SIZE_IS_KNOWN(object, last_member) \
     ((object)->size >= offsetof(__typeof__(*(object)), last_member) + sizeof((object)->last_member))
