@@ -4,14 +4,16 @@
 
 #include "cli/show.h"
 #include "cli/write.h"
+#include "config/json.h"
+#include "config/yaml.h"
 
 static const char export_usage[] =
     "usage: detour export [-o FILE] [OPTION]...\n"
     "\n"
     "Writes what is in force, from the file and from run time, as one file for version control.\n"
     "\n"
-    "  -o, --output FILE    instead of standard output; it is replaced as a whole\n" ADMIN_USAGE_ASK
-    "  -h, --help           this text\n"
+    "  -o, --output FILE    instead of standard output; it is replaced as a whole\n"
+    "      --json           as JSON\n" ADMIN_USAGE_ASK "  -h, --help           this text\n"
     "\n"
     "Exit codes: 0 done, 1 the server refused it, 2 could not run.\n";
 
@@ -50,10 +52,30 @@ static bool read_options(int argc, char **argv, const char *usage,
 
 /* ---- export ---- */
 
+/* The same configuration: all JSON is YAML. */
+static bool to_json(struct arena *arena, struct span *text)
+{
+    struct problems problems;
+    problems_init(&problems, arena, "the answer");
+    const struct node *root = yaml_read(*text, arena, &problems);
+    json_t *json = root != NULL ? node_to_json(root) : NULL;
+    if (json == NULL) {
+        return false;
+    }
+    char *dumped = show_need(json_dumps(json, JSON_INDENT(2)));
+    *text = span_cstr(show_printf(arena, "%s\n", dumped));
+    free(dumped);
+    json_decref(json);
+    return true;
+}
+
 static int write_export(const char *command, const struct exchange_options *asked,
-                        const struct admin_reply *reply)
+                        struct arena *arena, const struct admin_reply *reply)
 {
     struct span text = span_of(reply->text, reply->len);
+    if (asked->admin.json && !to_json(arena, &text)) {
+        return complain(command, "the server answered what is no configuration");
+    }
     if (asked->output != NULL) {
         return write_whole_file(command, asked->output, text);
     }
@@ -66,7 +88,7 @@ static int export_all(struct admin_client *client, const char *command, const vo
     struct admin_reply reply;
     int status = admin_ask(client, &(struct admin_question){.path = "/v1/export"}, &reply);
     if (status == exit_ok) {
-        status = write_export(command, options, &reply);
+        status = write_export(command, options, admin_client_arena(client), &reply);
     }
     admin_reply_fini(&reply);
     return status;
@@ -77,7 +99,8 @@ int cli_export(int argc, char **argv)
     struct exchange_options asked = {0};
     const struct command_option options[] = {{"config", 'c', .text = &asked.admin.where.config},
                                              {"token-file", .text = &asked.admin.where.token_file},
-                                             {"output", 'o', .text = &asked.output}};
+                                             {"output", 'o', .text = &asked.output},
+                                             {"json", .flag = &asked.admin.json}};
     int status;
     return read_options(argc, argv, export_usage, options, sizeof(options) / sizeof(*options),
                         &status)

@@ -162,8 +162,12 @@ static int extend(struct admin_client *client, const char *command, const void *
     if (status == exit_ok && !admin_print_json(client, &reply)) {
         detour_print_line(admin_client_arena(client), reply.json, asked->admin.dry_run,
                           clock_wall_ns());
+        const char *change =
+            show_clean(admin_client_arena(client), admin_reply_change(client, &reply));
         if (asked->admin.dry_run) {
             puts("nothing was changed");
+        } else if (change[0] != 0) {
+            printf("change %s; `detour revert %s` takes it back\n", change, change);
         }
     }
     json_decref(question.content);

@@ -18,6 +18,7 @@ struct admin_call;
 struct admin_result;
 struct webhooks;
 
+struct servers_map;
 struct api_status {
     uint64_t generation;
     uint64_t acknowledged; /* by all workers */
@@ -25,7 +26,8 @@ struct api_status {
     const char *file;
     const char *folder; /* of the store; NULL: none */
     const struct webhooks *webhooks;
-    bool file_good; /* as it was when it was read last */
+    bool file_good;              /* as it was when it was read last */
+    struct servers_map *servers; /* their live state; NULL: not known yet */
 };
 
 /* What it needs of the one who owns the configuration. */

@@ -95,14 +95,19 @@ static bool is_preflight(const struct asked *asked)
            field_find(asked->request, SPAN("Access-Control-Request-Method")).ptr != NULL;
 }
 
-/* Freshness that was asked for, cut off where the clock changes the answer. */
-static int64_t clipped_age(const struct asked *asked, int64_t wanted, int64_t change_ns)
+/* Freshness that was asked for, cut off where the clock changes the answer. In the last second
+ * before that there is none: a status that is remembered without a word says 0, the others
+ * say nothing. */
+static int64_t clipped_age(const struct asked *asked, int64_t wanted, int64_t change_ns,
+                           uint32_t status)
 {
     if (wanted < 0 || change_ns == SNAP_NEVER) {
         return wanted;
     }
     int64_t left = (change_ns - asked->now_ns) / 1000000000;
-    left = left > 0 ? left : 0;
+    if (left <= 0 && wanted > 0) {
+        return status == 301 || status == 308 ? 0 : -1;
+    }
     return left < wanted ? left : wanted;
 }
 
@@ -120,9 +125,12 @@ static void carry_out(struct asked *asked, const struct matched *matched, uint32
                                           [SNAP_DEFAULT] = REASON_DEFAULT};
     const struct snap_rule *from = matched->rule;
     out->rule = rule;
-    out->max_age_s = has_open_end(from) ? -1 : clipped_age(asked, from->max_age_s, from->change_ns);
+    const struct snap_action *action = rest ? &from->rest : &from->action;
+    out->max_age_s = has_open_end(from)
+                         ? -1
+                         : clipped_age(asked, from->max_age_s, from->change_ns, action->status);
     out->reason = rest ? REASON_REST : reasons[from->kind];
-    apply_action(asked, matched, rest ? &matched->rule->rest : &matched->rule->action);
+    apply_action(asked, matched, action);
 }
 
 static void carry_out_fallback(struct asked *asked)
@@ -183,7 +191,7 @@ static void redirect_to_https(struct asked *asked)
     out->reason = REASON_HTTPS;
     out->status = (uint16_t)asked->site->https_status;
     if (out->status == 301 || out->status == 308) {
-        out->max_age_s = clipped_age(asked, permanent_age_s, asked->site->change_ns);
+        out->max_age_s = clipped_age(asked, permanent_age_s, asked->site->change_ns, out->status);
     }
     out->location = buffer_span(&built);
 }

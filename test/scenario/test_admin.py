@@ -185,6 +185,8 @@ def test_what_is_only_looked_at(filed):
     assert status["workers"] == {"count": 2, "acknowledged": True}
     assert status["configuration"]["file"] == str(filed.server.file)
     assert status["store"]["path"] == str(filed.server.folder / "state")
+    pools = filed.good("GET", "/v1/pools").json["pools"]
+    assert pools[0]["servers"][0]["state"] == "up"
     assert status["detours"] == {"planned": 0, "active": 2, "held": 0, "over": 0, "live": 1, "off": 1, "unfit": 0}
     sites = filed.good("GET", "/v1/sites").json["sites"]
     assert [(one["name"], one["hosts"], one["routes"], one["detours"]) for one in sites] == [

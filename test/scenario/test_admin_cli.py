@@ -166,6 +166,8 @@ def test_export_is_a_file_that_says_the_same(server):
     tell(server, "export", "-o", "exported.yaml")
     done = run("check", "-c", "exported.yaml", cwd=server.folder)
     assert done.returncode == 0, done.stderr
+    as_json = ask(server, "export")
+    assert [one["name"] for one in as_json["detours"]] == ["checkout"] and as_json["workers"] == 2
     explained = json.loads(run("explain", "--json", "-c", "exported.yaml", "http://shop.example.com/checkout/a",
                                cwd=server.folder).stdout)
     assert explained["location"] == "https://wait.example.com/checkout/a"

@@ -169,13 +169,11 @@ static const struct row rows[] = {
     {.name = "nothing is left of it",
      .status = 307,
      .location = "https://n.example/x",
-     .ask = {.line = "GET /x", .at_ns = AT(3599) + 1},
-     .max_age = SAID(0)},
+     .ask = {.line = "GET /x", .at_ns = AT(3599) + 1}},
     {.name = "the clock is ahead of control",
      .status = 307,
      .location = "https://n.example/x",
-     .ask = {.line = "GET /x", .at_ns = AT(4000)},
-     .max_age = SAID(0)},
+     .ask = {.line = "GET /x", .at_ns = AT(4000)}},
     {.name = "certificates are renewed all the same",
      .status = 307,
      .ask = {.line = "GET /checkout/../.well-known/acme-challenge/t"},
@@ -344,6 +342,9 @@ static void only_what_concerns_an_answer_clips_it(void **state)
     fixture_ask(f, &(struct ask){.line = "GET /a", .at_ns = AT(3600) - 1500000000});
     assert_int_equal(f->decision.reason, REASON_HTTPS);
     assert_int_equal(f->decision.max_age_s, 1);
+    /* What is called permanent is remembered where nothing is said. */
+    fixture_ask(f, &(struct ask){.line = "GET /a", .at_ns = AT(3600) - 500000000});
+    assert_int_equal(f->decision.max_age_s, 0);
     fixture_free(&f);
 }
 
