@@ -65,6 +65,12 @@ const char *detour_when(struct arena *arena, const json_t *view, int64_t now_ns)
     if (show_is(view, "overdue")) {
         return show_printf(arena, "since %s", show_when(arena, closes, now_ns));
     }
+    const char *origin = show_member(arena, view, "when_origin_fails");
+    if (origin[0] != 0) {
+        return strcmp(state, "active") == 0
+                   ? show_printf(arena, "until the origin %s is well again", origin)
+                   : show_printf(arena, "when the origin %s fails", origin);
+    }
     if (strcmp(state, "planned") == 0 && opens[0] != 0) {
         return show_printf(arena, "from %s", show_when(arena, opens, now_ns));
     }

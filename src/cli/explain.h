@@ -106,5 +106,7 @@ struct span explain_detour_before(const struct explanation *explanation,
 
 /* explain_text.c, explain_json.c */
 
+/* How an origin is called that a decision passes to. */
+struct span explain_origin_name(const struct explanation *e, const struct decision *decision);
 int explain_print_text(const struct explanation *explanation);
 int explain_print_json(const struct explanation *explanation);

@@ -39,6 +39,11 @@ struct span explain_detour_why_closed(const struct explanation *e,
     char opens[time_text_max];
     time_format(view.closes_ns, closed);
     time_format(view.opens_ns, opens);
+    if (detour->schedule.trigger != NULL) {
+        const struct model_origin *origin = &e->configuration->model->origins[detour->watched];
+        return span_cstr(
+            arena_printf(arena, "it waits for the origin %.*s to fail", SPAN_ARG(origin->name)));
+    }
     if (view.state == SCHEDULE_OVER) {
         return span_cstr(arena_printf(arena, "its window closed at %s", closed));
     }

@@ -72,6 +72,18 @@ static json_t *json_rules(const struct explain_rule *rules, size_t count)
     return array;
 }
 
+/* What is passed on is answered by somebody else. */
+static json_t *json_status(const struct decision *decision, uint16_t status)
+{
+    return decision->origin == SNAP_NONE ? json_integer(status) : json_null();
+}
+
+static json_t *json_origin(const struct explanation *e, const struct decision *decision)
+{
+    return decision->origin != SNAP_NONE ? json_text(explain_origin_name(e, decision))
+                                         : json_null();
+}
+
 static json_t *json_bare(const struct explanation *e, const struct explain_rule *rules,
                          size_t count)
 {
@@ -83,10 +95,11 @@ static json_t *json_bare(const struct explanation *e, const struct explain_rule 
     for (size_t i = 0; i < count; i++) {
         rule = rules[i].bare ? rules[i] : rule;
     }
-    return json_pack("{s:o, s:i, s:o, s:o, s:o}", "decision", json_text(reason_text(bare->reason)),
-                     "status", (int)bare->status, "location", json_text_or_null(bare->location),
-                     "rule", json_text_or_null(rule.identity), "line",
-                     rule.line != 0 ? json_integer(rule.line) : json_null());
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "decision",
+                     json_text(reason_text(bare->reason)), "status",
+                     json_status(bare, bare->status), "origin", json_origin(e, bare), "location",
+                     json_text_or_null(bare->location), "rule", json_text_or_null(rule.identity),
+                     "line", rule.line != 0 ? json_integer(rule.line) : json_null());
 }
 
 /* The winner's own words go to the top, the others are the losers. */
@@ -117,11 +130,12 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
                                snapshot_server(e->snapshot, e->run.decision.server)->identity);
     }
     return json_pack(
-        "{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "request", json_request(e), "site", json_text_or_null(site), "decision",
-        json_text(reason_text(e->run.decision.reason)), "status", (int)e->response.status,
-        "location", json_text_or_null(e->response.location), "rule",
-        json_text_or_null(winner->identity), "line",
+        json_text(reason_text(e->run.decision.reason)), "status",
+        json_status(&e->run.decision, e->response.status), "origin",
+        json_origin(e, &e->run.decision), "location", json_text_or_null(e->response.location),
+        "rule", json_text_or_null(winner->identity), "line",
         winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
         json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "window",
         json_text_or_null(winner->window), "link", json_text_or_null(winner->link), "server",

@@ -50,9 +50,40 @@ static void print_request(const struct explanation *e)
     }
 }
 
+struct span explain_origin_name(const struct explanation *e, const struct decision *decision)
+{
+    return snapshot_text(e->snapshot, snapshot_origin(e->snapshot, decision->origin)->name);
+}
+
+/* "the origin shop, http://10.0.0.5:8080" */
+static void put_origin(const struct explanation *e, const struct decision *decision)
+{
+    const struct snap_origin *origin = snapshot_origin(e->snapshot, decision->origin);
+    struct span name = snapshot_text(e->snapshot, origin->name);
+    struct span url = snapshot_text(e->snapshot, origin->url);
+    fputs("the origin ", stdout);
+    put(name);
+    if (!span_eq(name, url)) {
+        fputs(", ", stdout);
+        put(url);
+    }
+}
+
+static void print_passed(const struct explanation *e)
+{
+    fputs("\npassed to ", stdout);
+    put_origin(e, &e->run.decision);
+    printf(" (line %u), whose answer is the answer\n",
+           snapshot_origin(e->snapshot, e->run.decision.origin)->line);
+}
+
 static void print_answer(const struct explanation *e)
 {
     const struct response *response = &e->response;
+    if (e->run.decision.origin != SNAP_NONE) {
+        print_passed(e);
+        return;
+    }
     printf("\n%u ", response->status);
     put(status_reason(response->status));
     putchar('\n');
@@ -117,7 +148,12 @@ static void print_bare(const struct explanation *e, const struct explain_rule *r
             print_rule(&rules[i]);
         }
     }
-    printf(": %u", bare->status);
+    if (bare->origin != SNAP_NONE) {
+        fputs(": passed to ", stdout);
+        put_origin(e, bare);
+    } else {
+        printf(": %u", bare->status);
+    }
     put_line(" ", bare->location);
     if (bare->location.len == 0) {
         putchar('\n');

@@ -11,6 +11,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "control/certificates.h"
+#include "control/origins.h"
 #include "control/publish.h"
 #include "shared/heartbeat.h"
 
@@ -63,8 +64,9 @@ static void on_welcome(struct control *c, struct message *message)
     c->first = message->fd_count == 0;
     int text_fd = message_take_fd(message, 0);
     c->secret_fd = message_take_fd(message, 1);
-    c->tls_fd = message_take_fd(message, 2);
+    c->tls_fd = message_take_fd(message, 3);
     if (text_fd >= 0) {
+        origins_remember(c->resolver, message->fds[2]);
         candidate_begin_last_good(c, text_fd);
         close(text_fd);
     } else {

@@ -148,6 +148,7 @@ void control_look_at_origins(struct control *c)
         origins_fill(c->current->model, c->resolver, c->servers, clock_wall_ns())) {
         c->quiet_generation = 0;
         control_publish_since(c, "an origin has other addresses, fails or is well again");
+        announce_look(c->announce);
     }
 }
 

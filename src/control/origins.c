@@ -9,6 +9,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static_assert((int)model_origin_ports_max == (int)sandbox_ports_max, "ports of origins");
@@ -189,6 +191,46 @@ void origins_carry(const struct model *from, const struct model *to)
             origin->live->failing = known->live->failing;
         }
     }
+}
+
+static void remember_one(struct resolver *resolver, const struct snapshot *snapshot,
+                         const struct snap_origin *origin)
+{
+    struct origin_address known[origin_addresses_max];
+    uint32_t count;
+    const struct snap_address *addresses = snapshot_addresses(snapshot, origin, &count);
+    struct span authority = snapshot_text(snapshot, origin->authority);
+    struct span host = span_slice(authority, 0, span_find(authority, 0, ':'));
+    if (count == 0 || count > origin_addresses_max || host.len == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        known[i] = (struct origin_address){.scope = addresses[i].scope};
+        memcpy(known[i].bytes, addresses[i].bytes, sizeof(known[i].bytes));
+    }
+    enum err err = resolver_remember(resolver, host, known, count);
+    if (err != ERR_NONE) {
+        log_error("cannot remember where %.*s is: %s", SPAN_ARG(host), err_text(err));
+    }
+}
+
+void origins_remember(struct resolver *resolver, int snapshot_fd)
+{
+    struct stat status;
+    if (snapshot_fd < 0 || fstat(snapshot_fd, &status) != 0 || status.st_size <= 0) {
+        return;
+    }
+    size_t bytes = (size_t)status.st_size;
+    void *memory = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, snapshot_fd, 0);
+    if (memory == MAP_FAILED) {
+        return;
+    }
+    /* It may be another version's, after an upgrade in place. */
+    const struct snapshot *snapshot = snapshot_open(span_of(memory, bytes));
+    for (uint32_t i = 0; snapshot != NULL && i < snapshot->origins.count; i++) {
+        remember_one(resolver, snapshot, snapshot_origin(snapshot, i));
+    }
+    munmap(memory, bytes);
 }
 
 static bool fill_addresses(const struct model_origin *origin, const struct resolver *resolver)

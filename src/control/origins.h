@@ -18,6 +18,9 @@ bool origins_read(struct configuration *configuration);
 /* Whether the origin has a file of its own with authorities. */
 bool origins_have_file(const struct model_origin *origin);
 
+/* Takes the addresses that stand in the snapshot that is in use: those that a predecessor knew,
+ * for the case that a name cannot be looked up just now. */
+void origins_remember(struct resolver *resolver, int snapshot_fd);
 /* Wants the names of the model's origins looked up. */
 void origins_want(struct resolver *resolver, const struct model *model);
 /* What is known of an origin goes on in a model of another text. */

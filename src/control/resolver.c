@@ -369,7 +369,7 @@ void resolver_begin(struct resolver *resolver)
     }
 }
 
-enum err resolver_want(struct resolver *resolver, struct span text, uint32_t interval_ms)
+static enum err get(struct resolver *resolver, struct span text, struct name **out)
 {
     struct name *name = find(resolver, text);
     if (name == NULL) {
@@ -385,6 +385,29 @@ enum err resolver_want(struct resolver *resolver, struct span text, uint32_t int
         name->next = resolver->names;
         resolver->names = name;
         resolver->name_count++;
+    }
+    *out = name;
+    return ERR_NONE;
+}
+
+enum err resolver_remember(struct resolver *resolver, struct span text,
+                           const struct origin_address *addresses, size_t count)
+{
+    struct name *name;
+    enum err err = get(resolver, text, &name);
+    if (err == ERR_NONE && name->count == 0) {
+        name->count = count < origin_addresses_max ? count : origin_addresses_max;
+        memcpy(name->addresses, addresses, name->count * sizeof(addresses[0]));
+    }
+    return err;
+}
+
+enum err resolver_want(struct resolver *resolver, struct span text, uint32_t interval_ms)
+{
+    struct name *name;
+    enum err err = get(resolver, text, &name);
+    if (err != ERR_NONE) {
+        return err;
     }
     name->wanted = true;
     name->interval_s = (double)interval_ms / 1000;

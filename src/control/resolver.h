@@ -30,6 +30,9 @@ void resolver_free(struct resolver **resolver);
 void resolver_begin(struct resolver *resolver);
 enum err resolver_want(struct resolver *resolver, struct span name, uint32_t interval_ms);
 void resolver_end(struct resolver *resolver);
+/* Addresses that a name had, until it is looked up. ERR_MEMORY; ERR_LIMIT. */
+enum err resolver_remember(struct resolver *resolver, struct span name,
+                           const struct origin_address *addresses, size_t count);
 
 /* Whether each name has been answered once, be it with a failure. */
 bool resolver_settled(const struct resolver *resolver);

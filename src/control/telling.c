@@ -78,6 +78,13 @@ static json_t *detour_json(const struct telling *t, const struct store_change *c
     return view_off(override != NULL ? override : &gone);
 }
 
+/* "schedule", "change", or "origin" where the probes of one say when. */
+static const char *cause_of(const struct telling *t)
+{
+    bool triggered = t->detour != NULL && t->detour->schedule.trigger != NULL;
+    return triggered ? "origin" : t->event->by_schedule ? "schedule" : "change";
+}
+
 static char *message(enum event_kind kind, int64_t time_ns, json_t *data)
 {
     char type[32];
@@ -98,9 +105,8 @@ char *telling_json(const struct telling *t)
     json_t *detour = detour_json(t, changed ? &change : NULL);
     char *text = NULL;
     for (int tries = 0; tries < 2; tries++) {
-        json_t *data = json_pack("{s:O, s:s, s:o}", "detour", detour, "cause",
-                                 t->event->by_schedule ? "schedule" : "change", "change",
-                                 changed ? short_change(&change) : json_null());
+        json_t *data = json_pack("{s:O, s:s, s:o}", "detour", detour, "cause", cause_of(t),
+                                 "change", changed ? short_change(&change) : json_null());
         free(text);
         text = message(t->event->kind, t->event->time_ns, data);
         if (text == NULL || strlen(text) <= webhook_content_bytes_max) {
@@ -168,7 +174,10 @@ void telling_log(const struct telling *t)
     char at[time_text_max];
     char closes[time_text_max];
     const struct event *event = t->event;
-    const char *cause = event->by_schedule ? "by schedule" : "by a change";
+    bool triggered = t->detour != NULL && t->detour->schedule.trigger != NULL;
+    const char *cause = triggered            ? "by its origin"
+                        : event->by_schedule ? "by schedule"
+                                             : "by a change";
     bool has_end = event->closes_ns != SCHEDULE_NEVER;
     time_format(event->time_ns, at);
     if (has_end) {

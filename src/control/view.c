@@ -44,7 +44,7 @@ json_t *view_detour(const struct model *model, const struct model_detour *detour
 {
     struct schedule_view now;
     schedule_at(&detour->schedule, now_ns, &now);
-    return json_pack(
+    json_t *view = json_pack(
         "{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:o, s:f, s:b, s:o, s:o}", "site",
         view_text(model->sites[detour->site].name), "name", view_text(detour->rule.name), "state",
         schedule_state_text(now.state), "source", detour->live ? "live" : "file", "overrides_file",
@@ -52,6 +52,11 @@ json_t *view_detour(const struct model *model, const struct model_detour *detour
         "closes", view_time(now.closes_ns), "opens", view_time(now.opens_ns), "share",
         now.share_ppm / 10000., "overdue", now.state == SCHEDULE_HELD, "change",
         number_of(override), "detour", stanza_of(detour->json));
+    if (detour->schedule.trigger != NULL) {
+        json_object_set_new(view, "when_origin_fails",
+                            view_text(model->origins[detour->watched].name));
+    }
+    return view;
 }
 
 /* As decide/ gives freshness: none without an end, and none beyond the next change. Rounded

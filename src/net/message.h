@@ -33,8 +33,8 @@ enum message_type {
      * To the logger: number is the count of lanes; descriptors the same.
      * To control: number is the count of workers that run already, 0 for the first start;
      * generation is the newest snapshot's; with the descriptor of the last good text of
-     * the configuration if there is one, and then that of the SECRET, and that of the newest TLS
-     * if there is one. */
+     * the configuration if there is one, and then that of the SECRET, that of the newest snapshot,
+     * and that of the newest TLS if there is one. */
     MESSAGE_WELCOME = 1,
 
     /* From control: number is the count of workers (heard the first time only); generation

@@ -79,6 +79,7 @@ static void welcome_control(struct supervisor *s)
     if (s->text_fd >= 0) {
         add_fd(&message, s->text_fd);
         add_fd(&message, s->secret_fd);
+        add_fd(&message, s->snapshot_fd);
         if (s->tls_fd >= 0) {
             add_fd(&message, s->tls_fd);
         }
