@@ -25,6 +25,7 @@ struct file {
     int fd; /* for our lock */
     MDB_env *env;
     MDB_dbi table;
+    bool changed;
     uint8_t value[file_number_bytes + record_bytes_max];
 };
 
@@ -99,6 +100,7 @@ static int write_once(struct file *file, work_fn *work, void *context)
         mdb_txn_abort(txn);
         return code;
     }
+    file->changed = true;
     return mdb_txn_commit(txn);
 }
 
@@ -173,7 +175,8 @@ static int record_remove(struct file *file, MDB_txn *txn, const uint8_t key_byte
     file_order_key(file_number(value.mv_data), order_bytes);
     MDB_val order = val_of(order_bytes, sizeof(order_bytes));
     code = mdb_del(txn, file->table, &order, NULL);
-    return code == 0 ? mdb_del(txn, file->table, &key, NULL) : code;
+    code = code == 0 ? mdb_del(txn, file->table, &key, NULL) : code;
+    return code == MDB_NOTFOUND ? MDB_CORRUPTED : code;
 }
 
 /* The oldest one's key; MDB_NOTFOUND. */
@@ -420,6 +423,9 @@ static void file_free(struct keep *keep)
 {
     struct file *file = file_of(keep);
     if (file->env != NULL) {
+        if (file->changed) {
+            mdb_env_sync(file->env, 1);
+        }
         mdb_env_close(file->env);
     }
     close(file->fd);
@@ -457,15 +463,15 @@ static int open_table(struct file *file)
     return mdb_txn_commit(txn);
 }
 
-/* Without MDB_NOMETASYNC each change would wait for the disk twice. What may be lost by it when the
- * machine stops is the last change, which is no loss for a cache. */
+/* MDB_NOSYNC: no change waits for the disk, only the end does. When the machine stops before, the
+ * file may be damaged, which the next one to open it is told: it is a cache. That a process dies
+ * does no harm. */
 static enum detour_error open_env(struct file *file, const char *path, char *why)
 {
     int code = mdb_env_create(&file->env);
     code = code == 0 ? mdb_env_set_mapsize(file->env, MAP_BYTES) : code;
-    code = code == 0
-               ? mdb_env_open(file->env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOMETASYNC, 0600)
-               : code;
+    code = code == 0 ? mdb_env_open(file->env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC, 0600)
+                     : code;
     code = code == 0 ? open_table(file) : code;
     enum detour_error error = error_of(code);
     return error == DETOUR_OK || error == DETOUR_ERROR_MEMORY ? error

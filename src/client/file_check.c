@@ -66,6 +66,7 @@ struct check {
     struct file_meta file_meta;
     struct file_meta counted;
     uint64_t orders;
+    uint64_t pairs; /* what both sides say of number and key; 0 when they say the same */
 };
 
 static bool bad(struct check *check, const char *why)
@@ -278,6 +279,33 @@ static bool meta_value(struct check *check, struct span value)
     return file_meta_decode(value, &check->file_meta) || bad(check, "its sums are damaged");
 }
 
+/* A record knows its number, and under that number stands its key. */
+static void pair_take(struct check *check, const uint8_t number[file_number_bytes],
+                      const uint8_t key[file_key_bytes])
+{
+    uint8_t pair[file_number_bytes + file_key_bytes];
+    memcpy(pair, number, file_number_bytes);
+    memcpy(pair + file_number_bytes, key, file_key_bytes);
+    check->pairs ^= hash_bytes(span_of(pair, sizeof(pair)), 0);
+}
+
+static bool order_value(struct check *check, struct span key, struct span value)
+{
+    uint8_t number[file_number_bytes];
+    if (value.len != file_key_bytes) {
+        return bad(check, "a record is damaged");
+    }
+    for (size_t i = 0; i < file_number_bytes; i++) {
+        number[i] = key.ptr[file_order_bytes - 1 - i];
+    }
+    if (file_number(number) >= check->file_meta.next) {
+        return bad(check, "a record is damaged");
+    }
+    check->orders++;
+    pair_take(check, number, value.ptr);
+    return true;
+}
+
 static bool record_value(struct check *check, struct span key, struct span value)
 {
     static_assert(sizeof(struct record) < 32768, "on the stack");
@@ -293,6 +321,7 @@ static bool record_value(struct check *check, struct span key, struct span value
     }
     check->counted.count++;
     check->counted.bytes += value.len;
+    pair_take(check, value.ptr, key.ptr);
     return true;
 }
 
@@ -306,8 +335,7 @@ static bool any_value(struct check *check, struct span key, struct span value)
         return bad(check, "it does not say its format");
     }
     if (key.len == file_order_bytes && key.ptr[0] == 'o') {
-        check->orders++;
-        return value.len == file_key_bytes || bad(check, "a record is damaged");
+        return order_value(check, key, value);
     }
     if (key.len == file_key_bytes && key.ptr[0] == 'u') {
         return record_value(check, key, value);
@@ -453,7 +481,7 @@ static bool sums_agree(struct check *check)
 {
     bool good = !check->meta_seen || (check->counted.count == check->file_meta.count &&
                                       check->counted.bytes == check->file_meta.bytes &&
-                                      check->orders == check->file_meta.count);
+                                      check->orders == check->file_meta.count && check->pairs == 0);
     return good || bad(check, "a record is missing");
 }
 
