@@ -190,7 +190,7 @@ static void a_newer_format_is_left_alone(void **state)
     assert_refused(f, ERR_RANGE, "newer");
     put_format(f->file, 0);
     assert_refused(f, ERR_SYNTAX, "damaged");
-    put_format(f->file, 1);
+    put_format(f->file, 2);
     assert_int_equal(open_again(f), ERR_NONE);
 }
 
