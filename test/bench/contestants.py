@@ -97,6 +97,8 @@ class Contestant:
         self.process = None
         self.wrapper = list(wrapper)
 
+    fields = ()  # of each request, beside the usual ones
+
     def command(self):
         raise NotImplementedError
 
@@ -138,7 +140,7 @@ class Contestant:
         """The raw bytes of one answer, by a connection of its own."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
-                client.sendall(request_bytes(path, close))
+                client.sendall(request_bytes(path, close, self.fields))
                 answer = b""
                 while True:
                     more = client.recv(65536)
@@ -186,8 +188,9 @@ class Contestant:
         return total
 
 
-def request_bytes(path, close):
+def request_bytes(path, close, fields=()):
     head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n"
+    head += "".join(f"{field}\r\n" for field in fields)
     return (head + ("Connection: close\r\n" if close else "") + "\r\n").encode()
 
 

@@ -33,7 +33,7 @@ class Load:
             command = [str(self.binary) + "_h2", str(server.port), path]
         else:
             file = server.folder / f"request-{server.port}-{depth}"
-            file.write_bytes(request_bytes(path, close=depth == 0))
+            file.write_bytes(request_bytes(path, depth == 0, server.fields))
             command.append(str(file))
         self.process = subprocess.Popen(
             [*command, str(connections), str(depth), *([handshake] if server.secure else [])],

@@ -18,13 +18,14 @@ import time
 sys.dont_write_bytecode = True
 import changes  # noqa: E402: a neighbour, not a package
 import contestants as c  # noqa: E402
+import decision  # noqa: E402
 import measure  # noqa: E402
 import uploads  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
          "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions",
-         "detours", "changes"]
+         "detours", "changes", "decision"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -192,6 +193,9 @@ class Bench:
 
     def changes(self):
         changes.changes(self)
+
+    def decision(self):
+        decision.decision(self)
 
     def routes10k(self):
         rows = []
