@@ -20,12 +20,13 @@ import changes  # noqa: E402: a neighbour, not a package
 import contestants as c  # noqa: E402
 import decision  # noqa: E402
 import measure  # noqa: E402
+import passing  # noqa: E402
 import uploads  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
          "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions",
-         "detours", "changes", "decision"]
+         "detours", "changes", "decision", "origin"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -196,6 +197,9 @@ class Bench:
 
     def decision(self):
         decision.decision(self)
+
+    def origin(self):
+        passing.passing(self)
 
     def routes10k(self):
         rows = []
