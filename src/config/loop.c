@@ -7,6 +7,7 @@
  * match; but the one that the search began with has matched once, and will again. */
 #include "config/rule.h"
 
+#include "config/chains.h"
 #include "uri/location.h"
 #include "uri/url.h"
 
@@ -39,6 +40,9 @@ struct search {
     struct load *load;
     size_t steps_left;
     struct path_scratch *path_scratch;
+    struct chains routes; /* of all sites, counted through */
+    struct chains detours;
+    uint32_t *first_routes; /* of each site */
     uint8_t location[location_bytes_max];
 };
 
@@ -338,10 +342,14 @@ static const struct model_rule *answering(struct search *search, struct walk *wa
     const struct model *model = walk->load->model;
     const struct model_site *site = &walk->load->sites[hop->site];
     const struct model_rule *rule = NULL;
-    for (size_t i = 0; walk->detour != NULL && i < model->detour_count; i++) {
+    struct chains_walk near = {0};
+    if (walk->detour != NULL) {
+        near = chains_begin(&search->detours, hop->site, hop->path);
+    }
+    for (uint32_t i = chains_end; walk->detour != NULL && (i = chains_next(&near)) != chains_end;) {
         const struct model_detour *d = &model->detours[i];
         bool open = full_from(d) < walk->until_ns && walk->from_ns < full_until(d);
-        if (d->site != hop->site || !open || detour_excepts(search, d, hop->path)) {
+        if (!open || detour_excepts(search, d, hop->path)) {
             continue;
         }
         if (answers(search, walk, &d->rule, hop, found, &rule)) {
@@ -350,8 +358,10 @@ static const struct model_rule *answering(struct search *search, struct walk *wa
             return rule;
         }
     }
-    for (size_t i = 0; i < site->route_count; i++) {
-        if (answers(search, walk, &site->routes[i], hop, found, &rule)) {
+    near = chains_begin(&search->routes, hop->site, hop->path);
+    for (uint32_t i; (i = chains_next(&near)) != chains_end;) {
+        const struct model_rule *route = &site->routes[i - search->first_routes[hop->site]];
+        if (answers(search, walk, route, hop, found, &rule)) {
             return rule;
         }
     }
@@ -578,10 +588,56 @@ bool detour_leads_here(struct load *load, const struct model_detour *detour)
     return here;
 }
 
+/* Numbers of routes go on from site to site. */
+static bool chain_routes(struct search *search)
+{
+    struct load *load = search->load;
+    uint32_t number = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < load->site_count; i++) {
+        count += load->sites[i].route_count;
+    }
+    search->first_routes = load_alloc(load, load->site_count, sizeof(*search->first_routes));
+    bool good = search->first_routes != NULL && chains_init(&search->routes, load->arena, count);
+    for (uint32_t i = 0; i < load->site_count && good; i++) {
+        search->first_routes[i] = number;
+        for (size_t k = 0; k < load->sites[i].route_count && good; k++) {
+            good = chains_add(&search->routes, i, &load->sites[i].routes[k], number++);
+        }
+    }
+    load->no_memory = load->no_memory || !good;
+    return good;
+}
+
+static bool chain_detours(struct search *search)
+{
+    struct load *load = search->load;
+    const struct model *model = load->model;
+    bool good = chains_init(&search->detours, load->scratch, model->detour_count);
+    for (uint32_t i = 0; i < model->detour_count && good; i++) {
+        const struct model_detour *detour = &model->detours[i];
+        good = chains_add(&search->detours, detour->site, &detour->rule, i);
+    }
+    load->no_memory = load->no_memory || !good;
+    return good;
+}
+
+static bool any_leads_here(const struct model *model)
+{
+    size_t i = 0;
+    while (i < model->detour_count && !model->detours[i].leads_here) {
+        i++;
+    }
+    return i < model->detour_count;
+}
+
 void check_loops_of_detours(struct load *load)
 {
     struct search *search = begin_search(load);
-    for (size_t i = 0; search != NULL && i < load->model->detour_count; i++) {
+    if (search == NULL || !any_leads_here(load->model) || !chain_detours(search)) {
+        return;
+    }
+    for (size_t i = 0; i < load->model->detour_count; i++) {
         const struct model_detour *detour = &load->model->detours[i];
         if (detour->leads_here) {
             check_rule(search, &detour->rule, detour->site, detour);
@@ -592,7 +648,10 @@ void check_loops_of_detours(struct load *load)
 void check_loops_of_routes(struct load *load)
 {
     struct search *search = begin_search(load);
-    for (size_t i = 0; search != NULL && i < load->site_count; i++) {
+    if (search == NULL || !chain_routes(search)) {
+        return;
+    }
+    for (size_t i = 0; i < load->site_count; i++) {
         const struct model_site *site = &load->sites[i];
         for (size_t k = 0; k < site->route_count; k++) {
             check_rule(search, &site->routes[k], (uint32_t)i, NULL);
