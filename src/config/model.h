@@ -361,7 +361,7 @@ const struct model *model_load_live(struct span text, struct model_overrides *ov
                                     int64_t now_ns, struct problems *problems);
 
 /* A text that was read once, so that what run time changes in it need not cost reading all
- * of it again (doc/internals/changes.md). */
+ * of it again (doc/decisions/0022). */
 struct model_text;
 struct stanza;
 
