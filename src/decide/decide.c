@@ -20,6 +20,7 @@ void decision_refuse(struct decision *decision, enum reason reason, uint16_t sta
     decision->status = status;
     decision->problem = true;
     decision->location = (struct span){0};
+    decision->origin = SNAP_NONE;
     decision->max_age_s = -1;
 }
 

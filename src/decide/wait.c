@@ -136,6 +136,7 @@ static void forget(struct decision *out)
 {
     out->status = 200;
     out->server = SNAP_NONE;
+    out->origin = SNAP_NONE;
     out->location = (struct span){0};
     out->pass = false;
     out->problem = false;

@@ -44,6 +44,8 @@ enum part {
     POOL,
     SERVER,
     PAGE,
+    ORIGIN,
+    ADDRESS,
     REGEX,
     NODE_TAKEN, /* the first that has rules */
     NODE,       /* of the routes of the first site */
@@ -67,7 +69,8 @@ enum {
     ROUTE_HOST,
     ROUTE_POOL,
     ROUTE_HASH,
-    ROUTE_TEA
+    ROUTE_TEA,
+    SECOND_DEFAULT = ROUTE_TEA + 2
 };
 
 struct change {
@@ -133,7 +136,7 @@ static const struct change refused[] = {
     {RULE, DETOUR, offsetof(struct snap_rule, bypass_cookies.off), FAR},
     {RULE, DETOUR, offsetof(struct snap_rule, action.to.len), 0},
     {RULE, DETOUR, offsetof(struct snap_rule, action.kind), SNAP_ACTION_POOL},
-    {RULE, DETOUR, offsetof(struct snap_rule, action.kind), SNAP_ACTION_PASS + 1},
+    {RULE, DETOUR, offsetof(struct snap_rule, action.kind), SNAP_ACTION_ORIGIN + 1},
     {RULE, DETOUR, offsetof(struct snap_rule, action.status), 200},
     {RULE, ROUTE_LABELS, offsetof(struct snap_rule, path.block.off), FAR},
     {RULE, ROUTE_LABELS, offsetof(struct snap_rule, path.block.len), 8},
@@ -195,6 +198,27 @@ static const struct change refused[] = {
     {SERVER, 0, offsetof(struct snap_server, authority.len), 9}, /* a longer host could follow */
     {SERVER, 0, offsetof(struct snap_server, url.len), 3},
     {SERVER, 0, offsetof(struct snap_server, slot), 65536},
+    {HEADER, 0, offsetof(struct snapshot, origins.count), 0},
+    {HEADER, 0, offsetof(struct snapshot, origins.off), FAR},
+    {RULE, SECOND_DEFAULT, offsetof(struct snap_rule, action.origin), 1},
+    {RULE, SECOND_DEFAULT, offsetof(struct snap_rule, action.kind), SNAP_ACTION_ORIGIN + 1},
+    {ORIGIN, 0, offsetof(struct snap_origin, name.off), FAR},
+    {ORIGIN, 0, offsetof(struct snap_origin, url.off), FAR},
+    {ORIGIN, 0, offsetof(struct snap_origin, authority.off), FAR},
+    {ORIGIN, 0, offsetof(struct snap_origin, authority.len), 0},
+    {ORIGIN, 0, offsetof(struct snap_origin, tls_name.off), FAR},
+    {ORIGIN, 0, offsetof(struct snap_origin, tls_name.len), 0},
+    {ORIGIN, 0, offsetof(struct snap_origin, authorities.len), FAR},
+    {ORIGIN, 0, offsetof(struct snap_origin, addresses.off), FAR},
+    {ORIGIN, 0, offsetof(struct snap_origin, addresses.count), snap_addresses_max + 1},
+    {ORIGIN, 0, offsetof(struct snap_origin, flags), 8},
+    {ORIGIN, 0, offsetof(struct snap_origin, connect_timeout_ms), 0},
+    {ORIGIN, 0, offsetof(struct snap_origin, response_timeout_ms), 0},
+    {ORIGIN, 0, offsetof(struct snap_origin, idle_timeout_ms), 0},
+    {ORIGIN, 0, offsetof(struct snap_origin, tunnel_timeout_ms), 0},
+    {ORIGIN, 0, offsetof(struct snap_origin, connections_max), 0},
+    {ADDRESS, 0, offsetof(struct snap_address, port), 0},
+    {ADDRESS, 0, offsetof(struct snap_address, port), 65536},
     {REGEX, 0, offsetof(struct snap_ref, off), FAR},
     {REGEX, 0, offsetof(struct snap_ref, len), 1}, /* not the pattern's any more */
     {NODE, 0, offsetof(struct snap_node, any), 1000},
@@ -266,6 +290,8 @@ static uint32_t place_of(const struct snapshot *s, enum part part)
         [POOL] = s->pools.off,
         [SERVER] = s->servers.off,
         [PAGE] = s->pages.off,
+        [ORIGIN] = s->origins.off,
+        [ADDRESS] = snapshot_origin(s, 0)->addresses.off,
         [REGEX] = s->regexes.off,
         [NODE] = snapshot_site(s, 0)->routes.nodes.off,
         [EDGE] = first_taken_edge(s),
@@ -304,6 +330,7 @@ static void a_good_block_passes(void **state)
     assert_int_equal(snapshot_rule(f->snapshot, DETOUR)->kind, SNAP_DETOUR);
     assert_int_equal(snapshot_rule(f->snapshot, ROUTE_TEA)->action.kind, SNAP_ACTION_RESPOND);
     assert_int_equal(snapshot_rule(f->snapshot, ROUTE_POOL)->action.kind, SNAP_ACTION_POOL);
+    assert_int_equal(snapshot_rule(f->snapshot, SECOND_DEFAULT)->action.kind, SNAP_ACTION_ORIGIN);
     assert_true(snapshot_site(f->snapshot, 0)->routes.nodes.count > 1);
     fixture_free(&f);
 }
