@@ -13,17 +13,13 @@
  * add. */
 static_assert(sizeof(struct conn) <= 256, "a connection has grown");
 
-void conn_watch(struct conn *conn, int events)
+void conn_watch_anew(struct conn *conn, int events)
 {
-    if (ev_is_active(&conn->io)) {
-        if ((conn->io.events & (EV_READ | EV_WRITE)) == events) {
-            return;
-        }
-        ev_io_stop(conn_server(conn)->loop, &conn->io);
-    }
+    struct ev_loop *loop = conn_server(conn)->loop;
+    ev_io_stop(loop, &conn->io);
     if (events != 0) {
         ev_io_set(&conn->io, conn->io.fd, events);
-        ev_io_start(conn_server(conn)->loop, &conn->io);
+        ev_io_start(loop, &conn->io);
     }
 }
 

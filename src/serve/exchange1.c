@@ -132,8 +132,9 @@ static bool give_content(struct exchange *exchange, struct span *bytes)
         size_t used = 0;
         enum h1_result result = h1_body_next(&conn->body, *bytes, &used, &piece);
         *bytes = span_from(*bytes, used);
-        if (result == H1_BAD || !h1_trailers_add(&exchange->trailers, piece.trailers)) {
-            fail(exchange, result == H1_BAD ? 400 : 503);
+        bool kept = piece.trailers.len == 0 || h1_trailers_add(&exchange->trailers, piece.trailers);
+        if (result == H1_BAD || !kept) {
+            fail(exchange, kept ? 400 : 503);
             return false;
         }
         if (result == H1_DONE) {

@@ -246,8 +246,14 @@ void conn_settle(struct conn *conn, enum next next, struct span rest);
 void conn_drop_held(struct conn *conn);
 /* Keeps bytes, which may stand in the held ones, in their place. False: no memory. */
 bool conn_hold(struct conn *conn, struct span bytes);
-/* Which of EV_READ and EV_WRITE are waited for. */
-void conn_watch(struct conn *conn, int events);
+/* Which of EV_READ and EV_WRITE are waited for, if they are others than now. */
+void conn_watch_anew(struct conn *conn, int events);
+static inline void conn_watch(struct conn *conn, int events)
+{
+    if (!ev_is_active(&conn->io) || (conn->io.events & (EV_READ | EV_WRITE)) != events) {
+        conn_watch_anew(conn, events);
+    }
+}
 
 /* protocol.c */
 

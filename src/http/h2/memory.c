@@ -9,12 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { piece_bytes_max = (h2_piece_classes - 1) * h2_piece_step };
+enum {
+    piece_bytes_max = (h2_piece_classes - 1) * h2_piece_step,
+    reserve_bytes = h2_queue_bytes + h2_piece_step, /* with the header, a size that is kept */
+};
 
 static_assert(sizeof(struct h2_piece) % 16 == 0, "what follows must be aligned like malloc's");
 
+static struct h2_piece *take_fresh(size_t bytes)
+{
+    struct h2_piece *piece = malloc(bytes);
+    if (piece != NULL) {
+        piece->bytes = bytes;
+    }
+    return piece;
+}
+
+bool h2_pool_init(struct h2_pool *pool)
+{
+    pool->reserve = take_fresh(reserve_bytes);
+    return pool->reserve != NULL;
+}
+
 void h2_pool_fini(struct h2_pool *pool)
 {
+    free(pool->reserve);
+    pool->reserve = NULL;
     for (size_t i = 0; i < h2_piece_classes; i++) {
         while (pool->kept[i] != NULL) {
             struct h2_piece *piece = pool->kept[i];
@@ -37,15 +57,6 @@ static struct h2_piece *take_kept(struct h2_pool *pool, size_t bytes)
     if (piece != NULL) {
         pool->kept[bytes / h2_piece_step] = piece->next;
         pool->kept_bytes -= bytes;
-    }
-    return piece;
-}
-
-static struct h2_piece *take_fresh(size_t bytes)
-{
-    struct h2_piece *piece = malloc(bytes);
-    if (piece != NULL) {
-        piece->bytes = bytes;
     }
     return piece;
 }
@@ -112,12 +123,38 @@ void *h2_mem_calloc(size_t count, size_t size, void *account)
     return memory;
 }
 
-void *h2_mem_realloc(void *memory, size_t size, void *account)
+static void *take_reserve(struct h2_account *account)
 {
-    void *grown = h2_alloc(account, size);
+    struct h2_piece *piece = account->pool->reserve;
+    if (piece == NULL) {
+        return NULL;
+    }
+    account->pool->reserve = NULL;
+    account->used += piece->bytes;
+    return piece + 1;
+}
+
+static size_t room(const void *memory)
+{
+    return ((const struct h2_piece *)memory - 1)->bytes - sizeof(struct h2_piece);
+}
+
+void *h2_mem_realloc(void *memory, size_t size, void *account_)
+{
+    struct h2_account *account = account_;
+    bool small = size <= h2_queue_bytes;
+    if (account->pool->reserve == NULL) {
+        account->pool->reserve = take_fresh(reserve_bytes);
+    }
+    if (memory != NULL && room(memory) >= size) {
+        return memory;
+    }
+    void *grown = h2_alloc(account, small ? h2_queue_bytes : size);
+    if (grown == NULL && small) {
+        grown = take_reserve(account);
+    }
     if (grown != NULL && memory != NULL) {
-        size_t had = ((struct h2_piece *)memory - 1)->bytes - sizeof(struct h2_piece);
-        memcpy(grown, memory, had < size ? had : size);
+        memcpy(grown, memory, room(memory));
         h2_release(account, memory);
     }
     return grown;

@@ -72,7 +72,7 @@ struct h2_engine *h2_engine_new(const struct h2_options *options, h2_request_fn 
     engine->options = *options;
     engine->answer = answer;
     fill_options(&engine->options);
-    if (nghttp2_session_callbacks_new(&engine->callbacks) != 0 ||
+    if (!h2_pool_init(&engine->pool) || nghttp2_session_callbacks_new(&engine->callbacks) != 0 ||
         nghttp2_option_new(&engine->wire_options) != 0) {
         h2_engine_free(&engine);
         return NULL;

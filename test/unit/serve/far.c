@@ -12,7 +12,36 @@
 struct far fars[far_max];
 size_t far_count;
 
+unsigned far_fails;
+
 static uint8_t large[far_large_bytes];
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static bool fails(void)
+{
+    return far_fails > 0 && --far_fails == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return fails() ? NULL : __real_realloc(memory, size);
+}
 
 uint8_t far_large_octet(size_t at)
 {
@@ -103,7 +132,7 @@ static size_t on_content(void *context, struct span bytes)
     size_t len = asks(far, "/take") ? 1 : bytes.len;
     len = asks(far, "/refuse") && far->calls % 2 == 1 ? 0 : len;
     if (far->content == NULL) {
-        far->content = malloc(far_bytes_max);
+        far->content = __real_malloc(far_bytes_max);
     }
     assert_true(far->content_len + len <= far_bytes_max);
     memcpy(far->content + far->content_len, bytes.ptr, len);

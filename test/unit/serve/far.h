@@ -39,6 +39,10 @@ enum { far_large_bytes = 3 << 20 };
 extern struct far fars[far_max];
 extern size_t far_count;
 
+/* With malloc, calloc and realloc wrapped (--wrap): the allocation of this number fails; 0:
+ * none. It counts down. */
+extern unsigned far_fails;
+
 void far_reset(void);
 void far_handle(void *context, const struct serve_request *asked, struct response *response);
 /* What the large answer holds at this place. */

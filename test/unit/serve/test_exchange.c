@@ -599,6 +599,39 @@ static void test_two_interleaved(void **state)
     teardown();
 }
 
+/* Whatever allocation fails, each exchange ends, and what looks whole is. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    static const char sent[] =
+        "POST /echo/trailers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\nX-Check: 1\r\n\r\n"
+        "POST /late/count HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+        "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+    unsigned whole = 0;
+    for (unsigned number = 1; number < 60 && whole < 3; number++) {
+        setup();
+        int fd = client_open(&fixture);
+        fixture_turn(&fixture);
+        far_fails = number;
+        client_send(&fixture, fd, span_cstr(sent));
+        fixture_turn(&fixture);
+        if (far_count > 1 && fars[1].exchange != NULL) {
+            exchange_resume(fars[1].exchange);
+        }
+        struct reply *reply = read_all(fd);
+        bool failed = far_fails == 0;
+        far_fails = 0;
+        bool complete = count_text(reply->bytes, "200 OK") == 3 &&
+                        strcmp(reply->bytes + reply->len - 7, "\r\n0\r\n\r\n") == 0;
+        assert_true(complete || failed);
+        whole += complete && !failed;
+        close(fd);
+        teardown();
+    }
+    assert_int_equal(whole, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -619,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_drain_waits),
         cmocka_unit_test(test_server_ends_under_way),
         cmocka_unit_test(test_two_interleaved),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

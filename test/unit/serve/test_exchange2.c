@@ -29,6 +29,8 @@ struct stream {
     uint64_t first_octet; /* how many octets of all streams had come before its last one */
 };
 
+void *__real_realloc(void *memory, size_t size);
+
 static struct fixture fixture;
 static int client;
 static struct stream streams[streams_max];
@@ -37,6 +39,17 @@ static size_t input_len;
 static bool ended;
 static bool goaway;
 static uint64_t octets;
+
+static size_t piece; /* octets sent at once; 0: all */
+
+static void send_octets(struct span octets_)
+{
+    while (piece > 0 && octets_.len > piece) {
+        client_send(&fixture, client, span_slice(octets_, 0, piece));
+        octets_ = span_from(octets_, piece);
+    }
+    client_send(&fixture, client, octets_);
+}
 
 static void send_frame(uint8_t type, uint8_t flags, uint32_t id, struct span payload)
 {
@@ -52,7 +65,7 @@ static void send_frame(uint8_t type, uint8_t flags, uint32_t id, struct span pay
     if (payload.len > 0) {
         memcpy(out + 9, payload.ptr, payload.len);
     }
-    client_send(&fixture, client, span_of(out, 9 + payload.len));
+    send_octets(span_of(out, 9 + payload.len));
 }
 
 static void send_word(uint8_t type, uint32_t id, uint32_t word)
@@ -99,7 +112,7 @@ static uint32_t word_at(const uint8_t *at)
 
 static void take_data(struct stream *stream, const uint8_t *at, size_t len)
 {
-    stream->bytes = realloc(stream->bytes, stream->len + len + 1);
+    stream->bytes = __real_realloc(stream->bytes, stream->len + len + 1);
     memcpy(stream->bytes + stream->len, at, len);
     stream->len += len;
     stream->bytes[stream->len] = 0;
@@ -489,6 +502,58 @@ static void test_server_ends_under_way(void **state)
     teardown();
 }
 
+static void test_pieces(void **state)
+{
+    for (piece = 1; piece < 12; piece += 5) {
+        test_answers(state);
+        test_interim_answers_and_trailers(state);
+    }
+    piece = 0;
+}
+
+/* Whatever allocation fails, each exchange ends, and what looks whole is. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    unsigned whole = 0;
+    for (unsigned number = 1; number < 200 && whole < 3; number++) {
+        setup();
+        uint8_t block[128];
+        uint8_t *at = put_field(block, "x-check", "1");
+        send_word(WINDOW_UPDATE, 0, 1 << 20);
+        far_fails = number;
+        ask(1, "POST", "/late/count/trailers/continue", false, "expect", "100-continue");
+        send_frame(DATA, 0, 1, SPAN("ab"));
+        send_frame(HEADERS, WHOLE, 1, span_of(block, (size_t)(at - block)));
+        ask(3, "GET", "/large", true, NULL, NULL);
+        ask(5, "GET", "/answer", true, NULL, NULL);
+        for (int i = 0; i < 5000 && far_count < 3 && far_fails > 0; i++) {
+            turn();
+            usleep(far_count < 3 ? 1000 : 0);
+        }
+        turn();
+        for (size_t i = 0; i < far_count; i++) {
+            if (fars[i].exchange != NULL && strstr(fars[i].path, "/late") != NULL) {
+                exchange_resume(fars[i].exchange);
+            }
+        }
+        turn();
+        bool failed = far_fails == 0;
+        far_fails = 0;
+        bool complete = !failed || streams[1].ended;
+        if (!failed) {
+            check_body(1, "2");
+            check_body(5, "bad");
+            assert_string_equal(fars[0].trailer, "x-check=1");
+        } else if (streams[1].ended && streams[1].len > 0) {
+            assert_string_equal((char *)streams[1].bytes, "2");
+        }
+        whole += complete && !failed;
+        teardown();
+    }
+    assert_int_equal(whole, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +569,8 @@ int main(void)
         cmocka_unit_test(test_slow_client_is_the_clients_fault),
         cmocka_unit_test(test_drain_waits),
         cmocka_unit_test(test_server_ends_under_way),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
