@@ -176,12 +176,12 @@ static void add_webhooks(struct table *table, const json_t *webhooks, int64_t no
     {
         const json_t *last = json_object_get(one, "last");
         bool told = json_is_object(last);
-        add_line(table, "webhook",
-                 show_printf(arena, "%s: %lld pending%s%s%s%s", show_member(arena, one, "url"),
-                             (long long)count_of(one, "pending"), told ? "; " : "",
-                             told ? show_member(arena, last, "result") : "", told ? ", " : "",
-                             told ? show_when(arena, show_member(arena, last, "time"), now_ns)
-                                  : ""));
+        add_line(
+            table, "webhook",
+            show_printf(arena, "%s: %lld pending%s%s%s%s", show_member(arena, one, "url"),
+                        (long long)count_of(one, "pending"), told ? "; " : "",
+                        told ? show_member(arena, last, "result") : "", told ? ", " : "",
+                        told ? show_when(arena, show_member(arena, last, "time"), now_ns) : ""));
         table->last->loud = told && !show_is(last, "ok");
     }
 }
