@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Any path and query, any ticket: what is sealed opens to itself and to nothing else, what was
- * not sealed here does not open, and no target leads to another host or ends a line. Input: a
- * byte that says which, then the target or the ticket. */
+/* Any path and query, any ticket, any link for testers: what is sealed opens to itself and to
+ * nothing else, what was not sealed here does not open, and no target leads to another host or
+ * ends a line. Input: a byte that says which, then the target, or the ticket or link. */
+#include "page/link.h"
 #include "page/ticket.h"
 
 #include <assert.h>
@@ -58,6 +59,25 @@ static void open_any(struct span text)
     assert(span_eq(buffer_span(&sealed), text));
 }
 
+/* The same of links, which name their detour and their end. */
+static void open_any_link(struct span text)
+{
+    static const struct ticket_key known;
+    struct span identity = SPAN("a/detours/d");
+    uint8_t again[link_text_bytes];
+    struct buffer sealed = buffer_over(again, sizeof(again));
+    int64_t expires_s = -1;
+    if (!link_open(&known, identity, text, 1000, &expires_s)) {
+        assert(expires_s == -1);
+        return;
+    }
+    assert(expires_s > 1000 && link_names(identity, text));
+    assert(!link_open(&known, identity, text, expires_s, &expires_s));
+    assert(!link_open(&known, SPAN("b/detours/d"), text, 1000, &expires_s));
+    assert(link_seal(&known, identity, expires_s, &sealed));
+    assert(span_eq(buffer_span(&sealed), text));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) {
@@ -66,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span rest = span_of(data + 1, size - 1);
     if (data[0] & 1) {
         open_any(rest);
+        open_any_link(rest);
     } else {
         seal_and_open(rest);
     }
