@@ -71,7 +71,7 @@ void webhooks_free(struct webhooks **webhooks);
 enum err webhooks_set(struct webhooks *webhooks, const struct webhook *items, size_t count);
 
 /* Copied. ERR_NOTFOUND: nobody has that URL; ERR_MEMORY. */
-enum err webhooks_push(struct webhooks *webhooks, const struct webhook_message *message);
+enum err webhooks_push(struct webhooks *webhooks, const struct webhook_message *from);
 
 size_t webhooks_count(const struct webhooks *webhooks);
 void webhooks_view(const struct webhooks *webhooks, size_t index, struct webhook_view *out);
