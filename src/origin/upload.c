@@ -23,10 +23,22 @@ static void set_deadline(struct pass *pass)
     }
 }
 
+/* As much as the connection takes now; the rest comes again when it has room. */
+static size_t send_raw(struct pass *pass, struct span bytes)
+{
+    size_t sent = 0;
+    size_t step = 1;
+    while (step > 0 && sent < bytes.len) {
+        step = wire_send_some(pass->wire, span_from(bytes, sent));
+        sent += step;
+    }
+    return sent;
+}
+
 static size_t send_known(struct pass *pass, struct span bytes)
 {
     assert(bytes.len <= pass->content_left);
-    size_t sent = wire_send_some(pass->wire, bytes);
+    size_t sent = send_raw(pass, bytes);
     pass->content_left -= sent;
     return sent;
 }
@@ -45,17 +57,6 @@ static size_t send_chunks(struct pass *pass, struct span bytes)
         };
         wire_send(pass->wire, parts, 3);
         sent += len;
-    }
-    return sent;
-}
-
-static size_t send_raw(struct pass *pass, struct span bytes)
-{
-    size_t sent = 0;
-    size_t step = 1;
-    while (step > 0 && sent < bytes.len) {
-        step = wire_send_some(pass->wire, span_from(bytes, sent));
-        sent += step;
     }
     return sent;
 }

@@ -89,6 +89,10 @@ void tls_stream_free(struct tls_stream **owner)
     if (stream == NULL) {
         return;
     }
+    if (stream->client != NULL && stream->ssl != NULL && stream->failure == NULL) {
+        /* Else the library takes the session for one that must not be continued. */
+        SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(stream->ssl);
     tls_context_free(&stream->context);
     tls_client_free(&stream->client);

@@ -32,10 +32,15 @@ class Stream:
         return found
 
     def exactly(self, length):
-        while len(self.buffer) < length:
+        pieces, missing = [], length
+        while missing > len(self.buffer):
+            pieces.append(self.buffer)
+            missing -= len(self.buffer)
+            self.buffer = b""
             self.fill()
-        found, self.buffer = self.buffer[:length], self.buffer[length:]
-        return found
+        pieces.append(self.buffer[:missing])
+        self.buffer = self.buffer[missing:]
+        return b"".join(pieces)
 
     def digest(self, length, digest):
         """Reads so much, however much that is, and only remembers its digest."""
@@ -65,14 +70,14 @@ class Stream:
 
     def chunks(self):
         """Content of a chunked body, and the lines of its trailers."""
-        content = b""
+        content = []
         while size := int(self.until(b"\r\n").split(b";")[0], 16):
-            content += self.exactly(size)
+            content.append(self.exactly(size))
             assert self.exactly(2) == b"\r\n"
         trailers = []
         while line := self.until(b"\r\n"):
             trailers.append(line.decode("latin-1"))
-        return content, trailers
+        return b"".join(content), trailers
 
     def close(self):
         self.sock.close()
