@@ -3,7 +3,9 @@
 origin, what is redirected, and what happens when Detour is not there."""
 
 import contextlib
+import http.client
 import http.server
+import re
 import shutil
 import tempfile
 import threading
@@ -11,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from detourlib import Conn, wait_until
-from proxylib import HOST, Apache, Beside, Caddy, Haproxy, Nginx, Varnish
+from detourlib import FOREVER, ROOT, Conn, wait_until
+from proxylib import EXAMPLES, HOST, Apache, Beside, Caddy, Haproxy, Nginx, Varnish
 
 MAKES = {
     "nginx": (Nginx, "nginx.yaml"),
@@ -163,6 +165,45 @@ def test_a_detour_that_ends_between_the_two_questions_of_nginx(body):
         assert it.redirects("/cart?item=1") == f"http://{HOST}/cart?item=1"
         assert it.redirects("/cart?item=1", body=body) == f"http://{HOST}/cart?item=1"
         decider.shutdown()
+
+
+def test_switching_under_traffic(beside, body):
+    """Each request is answered by the site or by the detour, and none is lost."""
+    content = body.read_bytes()
+    seen, wrong, done = set(), [], threading.Event()
+
+    def ask(method, sent):
+        while not done.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", beside.port, timeout=FOREVER)
+            connection.request(method, "/api/x", sent, {"Host": HOST})
+            answer = connection.getresponse()
+            answer.read()
+            connection.close()
+            where = answer.getheader("Location")
+            seen.add((method, answer.status))
+            if (answer.status, where) not in ((200, None), (307, "https://new.example/api/x"), (307, f"http://{HOST}/api/x")):
+                wrong.append((method, answer.status, where))
+
+    threads = [threading.Thread(target=ask, args=args) for args in (("GET", None), ("POST", content), ("POST", content))]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            beside.tell("on", "move", "--path-prefix", "/api", "--to", "https://new.example{+path}", "--for", "1h", "--reason", "x")
+            beside.tell("off", "move")
+        beside.tell("on", "move", "--path-prefix", "/api", "--to", "https://new.example{+path}", "--for", "1h", "--reason", "x")
+        wait_until(lambda: len(seen) == 4, what="both answers to both methods")
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+        beside.tell("off", "move")
+    assert not wrong, wrong
+
+
+def test_every_example_is_shown_in_the_manual():
+    shown = {name for page in (ROOT / "doc" / "man").glob("*.7.scd") for name in re.findall(r"^@proxies/(.+)@$", page.read_text(), re.M)}
+    assert shown == {path.name for path in EXAMPLES.iterdir()}
 
 
 def test_traffic_flows_without_detour(beside, body):
