@@ -74,6 +74,18 @@ static void put_statuses(const struct metrics *m, struct buffer *out)
     }
 }
 
+static void put_origins(const struct metrics *m, struct buffer *out)
+{
+    put_help(out, "detour_origin_requests", "counter",
+             "Requests for an origin, by what became of them.");
+    for (enum origin_end end = 0; end < ORIGIN_ENDS; end++) {
+        size_t at = offsetof(struct counters_worker, origin_ends) + end * sizeof(counter);
+        put_label(out, "detour_origin_requests_total{ended", origin_end_text(end));
+        buffer_byte(out, '}');
+        put_value(out, sum_at(m, at));
+    }
+}
+
 struct family {
     const char *name;
     const char *type;
@@ -105,6 +117,17 @@ static void put_worker_families(const struct metrics *m, struct buffer *out)
          "HTTP/2 connections that were ended for an error of the client's.", OF(goaways_sent)},
         {"detour_regex_limits", "counter", "detour_regex_limits_total",
          "Requests that spent the budget of their regular expressions.", OF(regex_limits)},
+        {"detour_origin_connections", "counter", "detour_origin_connections_total",
+         "Connections to origins that were begun.", OF(origin_connections)},
+        {"detour_origin_reused", "counter", "detour_origin_reused_total",
+         "Requests that went to an origin on a kept connection.", OF(origin_reused)},
+        {"detour_origin_retries", "counter", "detour_origin_retries_total",
+         "Requests that were sent once more, since a kept connection had gone.",
+         OF(origin_retries)},
+        {"detour_origin_sent_bytes", "counter", "detour_origin_sent_bytes_total",
+         "Bytes of content that went to origins.", OF(origin_sent_bytes)},
+        {"detour_origin_received_bytes", "counter", "detour_origin_received_bytes_total",
+         "Bytes of content that came from origins.", OF(origin_received_bytes)},
         {"detour_log_dropped", "counter", "detour_log_dropped_total",
          "Access log records that found the ring full.", OF(log_dropped)},
     };
@@ -321,6 +344,7 @@ void metrics_write(const struct metrics *m, struct buffer *out)
     put_snapshot(m, out);
     put_statuses(m, out);
     put_worker_families(m, out);
+    put_origins(m, out);
     put_log_families(counters_common(m->counters), out);
     put_rules(m, out);
     put_detours(m, out);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "http/response.h"
 #include "serve/exchange.h"
+#include "shared/origin_end.h"
 #include "snapshot/snapshot.h"
 
 #include <ev.h>
@@ -23,22 +24,6 @@ enum {
     origin_informs_max = 16,   /* interim answers to one request */
 };
 
-/* Why there was no answer, or not all of one. */
-enum origin_end {
-    ORIGIN_DONE,
-    ORIGIN_GONE,       /* the client went away */
-    ORIGIN_UNREACHED,  /* 502: no connection could be made, or no TLS that can be trusted */
-    ORIGIN_BROKEN,     /* 502: it closed before there was an answer, or in the middle of one */
-    ORIGIN_BAD,        /* 502: what it sent is no answer that can be passed on */
-    ORIGIN_LATE,       /* 504 */
-    ORIGIN_BUSY,       /* 503: too many requests wait already, or this one has for too long */
-    ORIGIN_UNRESOLVED, /* 503: it has no address yet */
-    ORIGIN_REQUEST,    /* the request cannot be passed on: see status */
-    ORIGIN_NO_MEMORY,  /* 503 */
-    ORIGIN_ENDS,
-};
-/* "unreached", …; for logs. */
-struct span origin_end_text(enum origin_end end);
 /* The status of an answer that is ours; 0 where there is none. */
 uint16_t origin_end_status(enum origin_end end);
 

@@ -7,30 +7,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static const struct {
-    const char *text;
-    uint16_t status;
-} ends[ORIGIN_ENDS] = {
-    [ORIGIN_DONE] = {"done", 0},
-    [ORIGIN_GONE] = {"client gone", 0},
-    [ORIGIN_UNREACHED] = {"unreached", 502},
-    [ORIGIN_BROKEN] = {"broken off", 502},
-    [ORIGIN_BAD] = {"bad answer", 502},
-    [ORIGIN_LATE] = {"late", 504},
-    [ORIGIN_BUSY] = {"busy", 503},
-    [ORIGIN_UNRESOLVED] = {"no address", 503},
-    [ORIGIN_REQUEST] = {"not passed on", 0},
-    [ORIGIN_NO_MEMORY] = {"no memory", 503},
-};
-
-struct span origin_end_text(enum origin_end end)
-{
-    return span_cstr(ends[end].text);
-}
-
 uint16_t origin_end_status(enum origin_end end)
 {
-    return ends[end].status;
+    static const uint16_t statuses[ORIGIN_ENDS] = {
+        [ORIGIN_UNREACHED] = 502, [ORIGIN_BROKEN] = 502, [ORIGIN_BAD] = 502,
+        [ORIGIN_LATE] = 504,      [ORIGIN_BUSY] = 503,   [ORIGIN_UNRESOLVED] = 503,
+        [ORIGIN_NO_MEMORY] = 503,
+    };
+    return statuses[end];
 }
 
 static uint16_t status_of_refusal(enum encode_result result)
@@ -51,7 +35,6 @@ static uint16_t status_of_refusal(enum encode_result result)
 
 static void count_end(struct origin *origin, enum origin_end end)
 {
-    static_assert((int)ORIGIN_ENDS <= (int)counters_origin_ends, "each has a place");
     counter_add(&origin->set->counters->origin_ends[end], 1);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "shared/origin_end.h"
 
 #include <stdatomic.h>
 
@@ -19,7 +20,6 @@ enum {
                          still finishes what it has; w and w + workers */
     counters_rules_max = 1 << 20,
     counters_statuses = 600,    /* by status code */
-    counters_origin_ends = 16,
     counters_slot_overflow = 0, /* shared by the rules that found no slot any more */
 };
 
@@ -55,7 +55,7 @@ struct counters_worker {
     counter origin_retries;     /* … and once more on another, since that one had gone */
     counter origin_sent_bytes;  /* of content */
     counter origin_received_bytes;
-    counter origin_ends[counters_origin_ends]; /* what became of them, by enum origin_end */
+    counter origin_ends[ORIGIN_ENDS]; /* what became of them */
     counter statuses[counters_statuses];
 };
 

@@ -196,6 +196,11 @@ def test_an_answer_that_is_none(pair):
             assert b'"status":502' in answer.body
     assert origin.connections == len(BAD)
     assert {line["origin_ended"] for line in server.wait_log(len(BAD))} == {"bad answer"}
+    metrics = server.metrics()
+    assert metrics.sum("detour_origin_requests_total", ended="bad answer") == len(BAD)
+    assert metrics.sum("detour_origin_requests_total") == len(BAD)
+    assert metrics.sum("detour_origin_connections_total") == len(BAD)
+    assert metrics.sum("detour_requests_total", status="502") == len(BAD)
 
 
 @pytest.mark.parametrize("raw", [
