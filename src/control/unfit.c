@@ -145,7 +145,7 @@ static void take_in(struct trial *trial, size_t from, size_t to)
     }
 }
 
-/* Nobody is named: one clashes with another, or with the file. */
+/* Nobody is named, such as one whose name is cut off. */
 static bool find_by_halves(struct trial *trial)
 {
     for (size_t i = 0; i < trial->all->count; i++) {

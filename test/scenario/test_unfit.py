@@ -124,8 +124,19 @@ def test_a_target_that_is_not_allowed_any_more(admin):
     assert admin.good("GET", "/v1/status").json["detours"]["unfit"] == 0
 
 
+def test_those_whose_names_messages_cut_off(admin):
+    """They are found by trying halves, among others that fit."""
+    names = ["x" * 100 + str(i) for i in range(2)]
+    for i, name in enumerate(["a", names[0], "b", names[1], "c"]):
+        admin.on(name, admin.detour(f"/{i}"), "shop" if len(name) == 1 else "blog")
+    start_with(admin, WITHOUT_BLOG)
+    assert set(unfit(admin)) == {f"blog/{name}" for name in names}
+    assert all("blog" in why for why in unfit(admin).values())
+    assert [admin.where(f"/{i}") for i in (0, 2, 4)] == ["live.example/"] * 3
+
+
 def test_one_that_clashes_with_the_file(admin):
-    """No problem names it: the name is taken on another site by now."""
+    """Its name is taken on another site by now."""
     admin.on("twin", admin.detour(), "blog")
     admin.on("stays", admin.detour("/stays"))
     start_with(admin, with_stanzas(("twin", "r")))
