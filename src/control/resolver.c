@@ -190,6 +190,9 @@ static void go_on(struct resolver *resolver)
     ev_tstamp now = ev_now(resolver->loop);
     ev_tstamp next = now + 3600;
     for (struct name *name = resolver->names; name != NULL; name = name->next) {
+        if (!name->wanted) {
+            continue; /* one that is only remembered, or about to be forgotten */
+        }
         bool due = !name->asking && name->due_at <= now;
         if (due && resolver->asking_count < resolver_lookups_max) {
             name->asking = start_lookup(resolver, name);
@@ -424,7 +427,7 @@ void resolver_end(struct resolver *resolver)
 bool resolver_settled(const struct resolver *resolver)
 {
     for (const struct name *name = resolver->names; name != NULL; name = name->next) {
-        if (!name->settled) {
+        if (name->wanted && !name->settled) {
             return false;
         }
     }

@@ -2,10 +2,11 @@
 """A configuration with other ports of origins: workers are replaced by others that may connect
 there, and no client notices."""
 
+import socket
 import time
 
 import pytest
-from detourlib import SANDBOX, Probe, request_bytes, wait_until
+from detourlib import FOREVER, SANDBOX, Probe, request_bytes, wait_until
 
 CONFIG = """
 sites:
@@ -92,3 +93,37 @@ def test_a_successor_that_dies_is_replaced(detour):
     wait_until(lambda: len(server.worker_pids()) == server.workers and ports(server) == {"1001"},
                what="another one")
     assert server.get("/x").status == 307
+
+
+SLOW = """
+sites:
+  - {name: a, hosts: [a.example], default: {origin: "http://127.0.0.1:$ORIGIN"}$MORE}
+"""
+
+
+@confined
+def test_an_answer_that_flows_is_not_cut(detour):
+    """The worker that passes it on is replaced in the middle of it."""
+    with socket.create_server(("127.0.0.1", 0)) as origin:
+        server = detour(SLOW, workers=1, ORIGIN=origin.getsockname()[1], MORE="")
+        before = server.worker_pids()
+        with server.connect() as conn:
+            conn.send(request_bytes("GET", "/large"))
+            upstream, _ = origin.accept()
+            with upstream:
+                while b"\r\n\r\n" not in upstream.recv(65536):
+                    pass
+                upstream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234")
+                wait_until(lambda: b"01234" in (conn.buffer or peek(conn)), what="its first half")
+                server.values["MORE"] = ', routes: [{path: /far, origin: "http://127.0.0.1:1001"}]'
+                server.reload(SLOW)
+                wait_until(lambda: "goes on as process" in server.stderr(), what="the hand-over")
+                upstream.sendall(b"56789")
+                answer = conn.response()
+        assert (answer.status, answer.body) == (200, b"0123456789")
+        replaced(server, before, ",".join(sorted(["1001", str(origin.getsockname()[1])], key=int)))
+
+
+def peek(conn):
+    conn.sock.settimeout(FOREVER)
+    return conn.sock.recv(65536, socket.MSG_PEEK)

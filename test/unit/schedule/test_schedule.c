@@ -209,10 +209,36 @@ static void windows_that_a_gap_brings_together_are_one(void **state)
     assert_true(schedule_views_equal(&before, &view));
 }
 
+/* The clock has no say in it. */
+static void a_trigger_opens_and_closes(void **state)
+{
+    struct schedule_trigger trigger = {0};
+    const struct schedule s = {
+        .trigger = &trigger, .from_ns = SCHEDULE_EVER, .until_ns = SCHEDULE_NEVER};
+    static const struct row waiting[] = {
+        {SCHEDULE_EVER, SCHEDULE_PLANNED, 0, NEVER, NEVER, NEVER},
+        {5000, SCHEDULE_PLANNED, 0, NEVER, NEVER, NEVER},
+    };
+    static const struct row pulled[] = {
+        {1500, SCHEDULE_ACTIVE, 100, NEVER, NEVER, NEVER},
+        {NEVER - 1, SCHEDULE_ACTIVE, 100, NEVER, NEVER, NEVER},
+    };
+    struct schedule_view view;
+    CHECK(&s, waiting);
+    trigger = (struct schedule_trigger){.pulled = true, .since_ns = 1000};
+    CHECK(&s, pulled);
+    schedule_at(&s, 1500, &view);
+    assert_int_equal(view.opened_ns, 1000);
+    assert_true(view.gone_ns == NEVER);
+    trigger.pulled = false;
+    CHECK(&s, waiting);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_window),
+        cmocka_unit_test(a_trigger_opens_and_closes),
         cmocka_unit_test(windows_without_an_end_or_a_beginning),
         cmocka_unit_test(held_is_past_its_end),
         cmocka_unit_test(a_ramp_grows_and_shrinks_in_steps),
