@@ -9,7 +9,11 @@
  *   client ◀── near ◀─ exchange_begin, _write, _end ── far    writable asks for more
  *
  * Nothing is kept that the other side does not want yet: what a side does not take is held
- * once, bounded, and then no more is read from where it came. One thread. */
+ * once, bounded, and then no more is read from where it came.
+ *
+ * The far side may call at any time: in the handler, in what it is told, or in an event of its
+ * own. Its calls take note and gather; nothing of its own is called before they return, and what
+ * follows of them happens before the loop sleeps. One thread. doc/internals/pass-through.md */
 #pragma once
 
 #include "serve/serve.h"
@@ -20,8 +24,12 @@
 struct exchange;
 
 enum {
-    exchange_content_held_max = 65536, /* of a request, for a far side that takes no more */
-    exchange_answer_held_max = 65536,  /* of an answer, for a client that reads no more */
+    /* Of a request, for a far side that takes no more. Over HTTP/1.1 what came together with
+     * the head may be 32 KiB more, over HTTP/2 the content of a far side that has kept up four
+     * times as much. */
+    exchange_content_held_max = 65536,
+    /* Of an answer, for a client that reads no more; half of it over HTTP/2. */
+    exchange_answer_held_max = 65536,
 };
 
 /* What the far side is told. None of them is called from within a call of the far side's
@@ -31,12 +39,14 @@ struct exchange_far {
      * many were taken: with fewer than all, the rest comes again after exchange_resume, and
      * the client is not read from until then. */
     size_t (*content)(void *far, struct span bytes);
-    /* All of it has come. Trailers (RFC 9110, 6.5) live as long as the call. Of a tunnel: the
-     * client has ended its half. */
+    /* All of it has come; not called where the request says that there is none (BODY_NONE).
+     * Trailers (RFC 9110, 6.5) live as long as the call; those that may not be trailers are left
+     * out. Of a tunnel, once more: the client has ended its half. */
     void (*content_end)(void *far, const struct field *trailers, size_t count);
     /* After exchange_write took less than all: there is room again. */
     void (*writable)(void *far);
-    /* The client has gone, reset its stream, or did not make the least progress. */
+    /* The client has gone, reset its stream, sent what is no content, or did not make the least
+     * progress. Until it is called the other calls do no harm, and exchange_write takes all. */
     void (*gone)(void *far);
 };
 
@@ -63,7 +73,8 @@ void exchange_inform(struct exchange *exchange, uint16_t status, const struct fi
 /* The head of the answer. Fields are end to end ones, at most request_fields_max; Date among
  * them, else it is added. Content-Length is not among them. */
 struct exchange_head {
-    uint16_t status; /* 200 to 599, or 101: then both sides are a tunnel from here on */
+    uint16_t status; /* 200 to 599; or 101, when all content has come and not over HTTP/2: then
+                        both sides are a tunnel from here on. Else the client is cut off */
     const struct field *fields;
     size_t field_count;
     struct span upgrade;     /* of 101: the protocol's name (RFC 9110, 7.8) */
@@ -72,8 +83,11 @@ struct exchange_head {
 };
 
 /* Once. With 204, 304 and to HEAD no exchange_write follows, only exchange_end. Of a known
- * length as much must be written; else the near side chooses the framing that the client
- * understands: chunks, frames, or the end of the connection. */
+ * length no more may be written, and exchange_end after less breaks off as exchange_abort; else
+ * the near side chooses the framing that the client understands: chunks, frames, or the end of
+ * the connection. Over HTTP/2 a head of more than 16 KiB breaks off. With a status of 300 or more
+ * while content is coming, content that is not taken may be thrown away there, and content_end
+ * then never comes: some clients look for no window any more. */
 void exchange_begin(struct exchange *exchange, const struct exchange_head *head);
 
 /* Gives how many bytes were taken; fewer than all: writable says when to go on. */
@@ -93,5 +107,6 @@ void exchange_end(struct exchange *exchange, const struct field *trailers, size_
 void exchange_answer(struct exchange *exchange, const struct response *response);
 
 /* The answer breaks off after exchange_begin, so that the client cannot take it for whole:
- * the connection closes (RFC 9112, 8), the stream is reset with INTERNAL_ERROR. */
+ * the connection closes (RFC 9112, 8), by a reset where its end would end the answer; the stream
+ * is reset with INTERNAL_ERROR. */
 void exchange_abort(struct exchange *exchange);

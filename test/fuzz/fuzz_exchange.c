@@ -120,10 +120,8 @@ static void handle(void *context, const struct serve_request *asked, struct resp
     far_count++;
     far->exchange = server_pass(asked, &side, far);
     assert(far->exchange != NULL);
-    if ((far->script & EARLY) != 0) {
-        answer(far);
-    } else if (asked->request->body == BODY_NONE) {
-        far->ended = true;
+    far->ended = asked->request->body == BODY_NONE;
+    if (far->ended || (far->script & EARLY) != 0) {
         answer(far);
     }
     if (far->exchange != NULL) {
