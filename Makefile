@@ -69,7 +69,7 @@ test-slow: ## runs the scenarios that take more than some seconds each
 bench: ## measures Detour beside a floor, nginx, HAProxy and h2o
 	@sh tools/deps.sh build test bench
 	@$(MAKE) --no-print-directory build
-	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader)
+	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader policy)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(if $(QUICK),--quick) $(PARTS)
 
 fuzz: ## fuzzes each target, or TARGET, for SECONDS with libFuzzer

@@ -21,12 +21,13 @@ import contestants as c  # noqa: E402
 import decision  # noqa: E402
 import measure  # noqa: E402
 import passing  # noqa: E402
+import policy  # noqa: E402
 import uploads  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
          "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions",
-         "detours", "changes", "decision", "origin"]
+         "detours", "changes", "decision", "origin", "policy"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -302,6 +303,9 @@ class Bench:
                          self.report.verdict(count / nginx, 0.5) if ours else ""])
         self.report.table("User instructions for a keep-alive request (callgrind)",
                           ["server", "instructions", "× nginx", "asked", "reached"], rows)
+
+    def policy(self):
+        policy.policy(self, c.Detour.binary.parent)
 
     def head(self):
         say = self.report.say

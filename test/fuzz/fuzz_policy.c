@@ -45,7 +45,7 @@ static void check_url(const struct detour_url *url)
     struct span scheme = span_of_text(url->scheme);
     assert(span_eq(scheme, SPAN("http")) || span_eq(scheme, SPAN("https")));
     assert(url->username.ptr == NULL && url->password.ptr == NULL);
-    assert(url->host.len > 0 && url->port > 0 && url->port < 65536);
+    assert(url->host.len > 0 && url->port >= 0 && url->port < 65536);
     assert(url->href.len <= DETOUR_URL_BYTES_MAX);
     struct span target = span_of_text(url->target);
     assert(span_find(target, 0, '#') == target.len);
