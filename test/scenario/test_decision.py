@@ -3,9 +3,10 @@
 client can change, and what hostile questions get."""
 
 import json
+import subprocess
 
 import pytest
-from detourlib import Closed, free_port, request_bytes, wait_until
+from detourlib import FOREVER, Closed, Conn, free_port, request_bytes, wait_until
 
 CONFIG = """
 listen:
@@ -29,6 +30,12 @@ sites:
       - {path: /cookie, cookies: {team: a}, to: "https://new.example/a"}
   - name: silent
     hosts: [silent.example]
+  - name: lives
+    hosts: [lives.example]
+    default: {origin: "http://127.0.0.1:9"}
+    routes:
+      - {path: /app, origin: "http://127.0.0.1:9"}
+      - {path: /a, to: "https://new.example/a"}
   - name: strict
     hosts: [strict.example]
     default: {status: 404}
@@ -126,6 +133,9 @@ def test_nothing_to_do(asker):
     assert asker.forwarded("OPTIONS", "*").status == 204
     assert asker.forwarded("GET", "/.well-known/detour/wait/abc").status == 204
     assert asker.forwarded("GET", "/checkout/health").status == 204
+    # Where an origin is declared, the proxy goes there by itself.
+    for path, status in ("/x", 204), ("/app", 204), ("/a", 307):
+        assert asker.forwarded("POST", path, host="lives.example").status == status
     # A default that somebody has written is meant.
     assert asker.forwarded("GET", "/x", host="strict.example").status == 404
 
@@ -318,6 +328,32 @@ def test_an_ordinary_listener_hears_no_questions(asker):
     assert answer.status == 204
     assert server.get("/.well-known/detour/active?site=silent", host="shop.example").status == 404
     assert server.get("/.well-known/detour/decide/moved/a", host="shop.example").status == 404
+
+
+def test_a_question_over_http2(asker):
+    done = subprocess.run(
+        ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_version} %{http_code} %{redirect_url}", "--http2-prior-knowledge",
+         "-H", "X-Forwarded-Method: POST", "-H", "X-Forwarded-Uri: /scheme", "-H", "X-Forwarded-Host: shop.example",
+         "-H", "X-Forwarded-Proto: https", f"http://127.0.0.1:{asker.server.values['FORWARDED']}/decide"],
+        capture_output=True, text=True, timeout=FOREVER, check=True)
+    assert done.stdout == "2 307 https://new.example/https/shop.example/443"
+
+
+def test_a_question_over_a_unix_socket(detour):
+    """Its peer has no address, and so is called ::."""
+    server = detour("""
+listen:
+  - "http://127.0.0.1:$PORT"
+  - {address: "http://unix:$DIR/decision.sock", answer: decision, original: X-Forwarded-Uri}
+trusted_proxies: ["::"]
+forwarded_header: X-Forwarded-For
+sites:
+  - {hosts: [a.example], default: pass, routes: [{path: /a, clients: [192.0.2.0/24], to: "https://b.example/"}]}
+""")
+    with Conn(server.folder / "decision.sock") as c:
+        for client, status in ("192.0.2.7", 307), ("198.51.100.7", 204):
+            c.send(request_bytes("GET", "/", {"X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/a", "X-Forwarded-For": client}))
+            assert c.response().status == status
 
 
 def test_the_log_tells_of_the_original(asker):
