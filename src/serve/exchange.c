@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Exchanges: what the far side may call, and when what follows of it is done. */
+#include "serve/exchange.h"
+
 #include "serve/passing.h"
 
 #include <assert.h>
@@ -112,6 +114,7 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int revents)
 void exchange_init(struct server *server)
 {
     ev_prepare_init(&server->prepare, on_prepare);
+    ev_set_priority(&server->prepare, EV_MAXPRI); /* others look at what this has brought about */
     server->prepare.data = server;
 }
 
