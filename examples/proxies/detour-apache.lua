@@ -66,11 +66,12 @@ end
 local function question_about(r)
     local target = r.unparsed_uri:match("^https?://[^/?]*(.*)$") or r.unparsed_uri
     local scheme = r.is_https and "https" or "http"
+    local name = r.hostname or r.server_name -- HTTP/1.0 may name no host
     local lines = {
         "GET /decide HTTP/1.1",
         "Host: " .. host,
         "X-Original-Method: " .. r.method,
-        "X-Original-URL: " .. scheme .. "://" .. r.hostname .. target,
+        "X-Original-URL: " .. scheme .. "://" .. name .. target,
         "X-Forwarded-For: " .. r.useragent_ip,
     }
     for _, name in ipairs(passed_on) do

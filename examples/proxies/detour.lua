@@ -14,10 +14,9 @@ local passed_on = { "accept", "accept-language", "cookie", "origin", "user-agent
 local dropped = { ["connection"] = true, ["content-length"] = true, ["transfer-encoding"] = true,
     ["keep-alive"] = true }
 
-local function fields_of(txn)
+local function fields_of(txn, host)
     local sent = txn.http:req_get_headers()
     local scheme = txn.f:ssl_fc() == 1 and "https" or "http"
-    local host = txn.sf:req_fhdr("host")
     local fields = {
         ["x-original-method"] = { txn.sf:method() },
         ["x-original-url"] = { scheme .. "://" .. host .. txn.sf:pathq() },
@@ -48,7 +47,11 @@ local function answer(txn, status, fields, content)
 end
 
 core.register_action("detour", { "http-req" }, function(txn)
-    local told = core.httpclient():get({ url = decision, headers = fields_of(txn), timeout = 1000 })
+    local host = txn.sf:req_fhdr("host")
+    if host == "" then -- HTTP/1.0: nobody knows whose site that is
+        return
+    end
+    local told = core.httpclient():get({ url = decision, headers = fields_of(txn, host), timeout = 1000 })
     -- HAProxy makes a 503 of its own when it cannot connect. It has no Date.
     local told_by_detour = told and told.headers and told.headers["date"]
     if told_by_detour and told.status == 204 then

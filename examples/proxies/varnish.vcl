@@ -39,7 +39,7 @@ sub vcl_recv {
 
     # First Detour is asked; then, when it has nothing to do, the request begins anew. What it
     # holds must be kept meanwhile, in the storage that is called Transient.
-    if (req.restarts == 0) {
+    if (req.restarts == 0 && req.http.Host) {
         if (req.method != "GET" && req.method != "HEAD" && !std.cache_req_body(64MB)) {
             return (synth(413));
         }

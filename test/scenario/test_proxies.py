@@ -5,6 +5,7 @@ origin, what is redirected, and what happens when Detour is not there."""
 import contextlib
 import http.client
 import http.server
+import json
 import re
 import shutil
 import tempfile
@@ -165,6 +166,29 @@ def test_a_detour_that_ends_between_the_two_questions_of_nginx(body):
         assert it.redirects("/cart?item=1") == f"http://{HOST}/cart?item=1"
         assert it.redirects("/cart?item=1", body=body) == f"http://{HOST}/cart?item=1"
         decider.shutdown()
+
+
+def test_head(beside):
+    """The same fields without content, and the connection goes on where the proxy lets it."""
+    beside.tell("on", "move", "--path-prefix", "/api", "--to", "https://new.example{+path}", "--for", "1h", "--reason", "x")
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", beside.port, timeout=FOREVER)
+        for _ in range(3):
+            connection.request("HEAD", "/api/x", headers={"Host": HOST})
+            answer = connection.getresponse()
+            assert (answer.status, answer.getheader("Location"), answer.read()) == (307, "https://new.example/api/x", b"")
+            connection.request("GET", "/cart", headers={"Host": HOST})
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["path"]) == (200, "/cart")
+        connection.close()
+    finally:
+        beside.tell("off", "move")
+
+
+def test_a_request_without_host_goes_where_it_always_went(beside):
+    with Conn(("127.0.0.1", beside.port)) as c:
+        c.send("GET /old HTTP/1.0\r\n\r\n")
+        assert b" 200 " in c.rest().split(b"\r\n")[0]
 
 
 def test_switching_under_traffic(beside, body):
