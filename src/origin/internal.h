@@ -53,6 +53,7 @@ struct wire {
     struct stash *unsent;
     uint64_t deadline_ms; /* while idle */
     uint32_t address;     /* of the origin's, by its place */
+    uint32_t moves;       /* origin.moves when it was opened */
     uint8_t state;        /* enum wire_state */
     bool ended;           /* the origin has ended its half */
     bool full;            /* the socket did not take all, and nothing is kept of the rest */
@@ -74,7 +75,8 @@ struct origin {
     uint32_t keep_alive_ms;
     uint32_t connections_max;
     uint32_t address_count;
-    uint32_t good; /* the address that answered last */
+    uint32_t good;  /* the address that answered last */
+    uint32_t moves; /* how often the addresses have changed: older connections are not kept */
     struct snap_address addresses[snap_addresses_max];
     struct span own_host; /* to be sent; empty: the client's is */
     struct span authority;

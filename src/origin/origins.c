@@ -173,6 +173,7 @@ static void update(struct origin *origin, const struct snapshot *snapshot,
         memcpy(origin->addresses, addresses, bytes);
         origin->address_count = count;
         origin->good = 0;
+        origin->moves++;
         pool_drop_idle(origin);
     }
     origin->connect_timeout_ms = from->connect_timeout_ms;

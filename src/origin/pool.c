@@ -92,7 +92,8 @@ void pool_give_back(struct wire *wire, bool keep)
     wire->pass = NULL;
     origin->idle_count++;
     if (!keep || wire->ended || wire->dead || !wire_ready(wire) || !origin->listed ||
-        origin->keep_alive_ms == 0 || origin->idle_count > origin_kept_max) {
+        origin->keep_alive_ms == 0 || wire->moves != origin->moves ||
+        origin->idle_count > origin_kept_max) {
         wire_close(wire);
         return;
     }

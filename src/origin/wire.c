@@ -378,6 +378,7 @@ struct wire *wire_open(struct origin *origin, uint32_t address)
     }
     wire->origin = origin;
     wire->address = address;
+    wire->moves = origin->moves;
     chain_add(&origin->busy, &wire->chain);
     origin->wire_count++;
     sweep_add(origin->set);
