@@ -387,7 +387,7 @@ struct detour_verdict {
      * or this is no redirect. It may have userinfo, and any scheme: to be shown, not to be used. */
     struct detour_text location;
     const struct detour_url *resolved;
-    const struct detour_freshness *freshness; /* of the answer; NULL for BEGIN and INTERIM */
+    const struct detour_freshness *freshness; /* of the answer; NULL where none was judged */
     const struct detour_note *notes;
     size_t note_count;
 };

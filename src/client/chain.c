@@ -22,11 +22,6 @@ static const struct detour_options options_default = {
     .follow_unsafe = true,
 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 void detour_options_init(struct detour_options *options, size_t size)
 {
     memcpy(options, &options_default, smaller(size, sizeof(options_default)));

@@ -16,6 +16,11 @@ static inline struct detour_text text_of_span(struct span bytes)
     return (struct detour_text){.ptr = (const char *)bytes.ptr, .len = bytes.len};
 }
 
+static inline size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Beyond this no clock goes; sums of it and a lifetime hold in 64 bits. */
 #define TIME_MAX_S (INT64_C(1) << 53)
 
