@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The list `servers` of a pool. */
+#include "config/pool.h"
+
+#include "uri/url.h"
+
+enum server_key { SERVER_NAME, SERVER_URL, SERVER_WEIGHT, SERVER_PRIORITY, SERVER_KEYS };
+static const char *const server_keys[SERVER_KEYS] = {"name", "url", "weight", "priority"};
+
+static const char *url_fault(const struct url *url)
+{
+    if (!span_eq(url->scheme, SPAN("http")) && !span_eq(url->scheme, SPAN("https"))) {
+        return "its scheme must be http or https";
+    }
+    if (url->host.len == 0) {
+        return "it names no host";
+    }
+    if (url->username.len > 0 || url->password.len > 0) {
+        return "it holds a user name or password, which everybody would be shown; take it away";
+    }
+    if (url->query.ptr != NULL || url->fragment.ptr != NULL) {
+        return "a query or fragment cannot stand here, since the request's path is appended; take "
+               "it away";
+    }
+    return NULL;
+}
+
+static bool read_server_url(struct load *load, const struct node *node, struct url *url,
+                            struct span *out)
+{
+    struct span text;
+    if (!read_string(load, node, &text)) {
+        return false;
+    }
+    if (url_parse(text, NULL, load->arena, url) != ERR_NONE) {
+        return read_refuse(load, node, "the URL of a server, like https://eu1.example.net");
+    }
+    const char *fault = url_fault(url);
+    if (fault != NULL) {
+        problems_error(load->problems, node->place, "the URL \"%.*s\" cannot be a server's: %s",
+                       SHOW(text), fault);
+        return false;
+    }
+    struct span href;
+    if (url_serialise(url, load->arena, &href) != ERR_NONE) {
+        load->no_memory = true;
+        return false;
+    }
+    while (href.len > 0 && href.ptr[href.len - 1] == '/') {
+        href.len--;
+    }
+    *out = href;
+    struct origin origin = {.scheme = url->scheme, .host = url->host, .port = url->port};
+    return target_allowed(load, node->place, &origin);
+}
+
+/* Two servers of one host differ by their ports, so the port is part of the name. */
+static struct span name_from(struct load *load, const struct url *url)
+{
+    return url->port < 0 ? load_copy(load, url->host)
+                         : load_printf(load, "%.*s:%d", SPAN_ARG(url->host), (int)url->port);
+}
+
+static bool read_server(struct load *load, const struct node *node, const struct model_pool *pool,
+                        struct model_server *out)
+{
+    const struct node *at[SERVER_KEYS] = {[SERVER_URL] = node};
+    struct url url;
+    *out = (struct model_server){.place = node->place, .weight = 1, .priority = 1};
+    if (node->kind != NODE_SCALAR &&
+        !read_map(load, node, "a server", server_keys, SERVER_KEYS, at)) {
+        return false;
+    }
+    if (at[SERVER_URL] == NULL) {
+        problems_error(load->problems, node->place,
+                       "a server needs a `url`, like `url: https://eu1.example.net`");
+        return false;
+    }
+    bool good = read_server_url(load, at[SERVER_URL], &url, &out->url);
+    good = read_number(load, at[SERVER_WEIGHT], 0, weight_max, &out->weight) && good;
+    good = read_number(load, at[SERVER_PRIORITY], 1, priority_max, &out->priority) && good;
+    if (at[SERVER_NAME] != NULL) {
+        good = read_name(load, at[SERVER_NAME], &out->name) && good;
+    } else if (out->url.len > 0) {
+        out->name = name_from(load, &url);
+    }
+    out->identity = load_printf(load, "%.*s/%.*s", SPAN_ARG(pool->name), SPAN_ARG(out->name));
+    return good;
+}
+
+static bool server_is_new(struct load *load, const struct model_server *server, struct names *names,
+                          struct names *urls)
+{
+    uint32_t line;
+    enum err by_url = names_add(urls, server->url, server->place.line, &line);
+    if (by_url == ERR_RANGE) {
+        problems_error(load->problems, server->place,
+                       "the server %.*s stands twice, first in line %u; take one away, or give it "
+                       "more `weight`",
+                       SHOW(server->url), line);
+        return false;
+    }
+    enum err by_name = names_add(names, server->name, server->place.line, &line);
+    if (by_name == ERR_RANGE) {
+        problems_error(load->problems, server->place,
+                       "the name `%.*s` of this server is taken by the one in line %u; give it "
+                       "another `name`",
+                       SHOW(server->name), line);
+        return false;
+    }
+    load->no_memory = load->no_memory || by_url != ERR_NONE || by_name != ERR_NONE;
+    return true;
+}
+
+bool read_servers(struct load *load, const struct node *node, struct model_pool *pool)
+{
+    bool good = true;
+    uint64_t weights = 0;
+    size_t count = 0;
+    struct names names = {.arena = load->scratch};
+    struct names urls = {.arena = load->scratch};
+    if (list_count(node) == 0) {
+        problems_error(load->problems, pool->place,
+                       "the pool `%.*s` has no servers; add `servers: [https://eu1.example.net]`",
+                       SHOW(pool->name));
+        return false;
+    }
+    if (list_count(node) > servers_of_pool_max) {
+        return read_refuse(load, node, "a list of at most 65536 servers");
+    }
+    struct model_server *servers = load_alloc(load, list_count(node), sizeof(*servers));
+    if (servers == NULL) {
+        return false;
+    }
+    for (const struct node *item = list_first(node); item != NULL; item = list_next(node, item)) {
+        if (read_server(load, item, pool, &servers[count]) &&
+            server_is_new(load, &servers[count], &names, &urls)) {
+            weights += servers[count++].weight;
+        } else {
+            good = false;
+        }
+    }
+    pool->servers = servers;
+    pool->server_count = count;
+    if (good && weights == 0) {
+        problems_warning(load->problems, node->place,
+                         "all servers of the pool `%.*s` have weight 0, so everybody gets its "
+                         "`fallback`; give one a weight",
+                         SHOW(pool->name));
+    }
+    return good;
+}
