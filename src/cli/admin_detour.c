@@ -38,7 +38,11 @@ const char *detour_where(struct arena *arena, const json_t *stanza)
     static const struct {
         const char *key;
         const char *before;
-    } actions[] = {{"to", ""}, {"pool", "pool "}, {"page", "page "}, {"respond", "respond "}};
+    } actions[] = {{"to", ""},
+                   {"pool", "pool "},
+                   {"page", "page "},
+                   {"origin", "origin "},
+                   {"respond", "respond "}};
     for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
         const char *text = show_member(arena, stanza, actions[i].key);
         if (text[0] != 0) {

@@ -11,6 +11,7 @@ struct on_options {
     const char *path_prefix;
     const char *to;
     const char *pool;
+    const char *origin;
     const char *page;
     const char *duration; /* --for */
     const char *until;

@@ -8,7 +8,7 @@
 
 static const char usage[] =
     "usage: detour on NAME [--site SITE] [--path PATTERN | --path-prefix PATH]\n"
-    "                 (--to TEMPLATE | --pool POOL | --page PAGE)\n"
+    "                 (--to TEMPLATE | --pool POOL | --page PAGE | --origin ORIGIN)\n"
     "                 (--for DURATION | --until TIME | --until-off) --reason TEXT [OPTION]...\n"
     "\n"
     "Switches a detour on, and returns when no worker gives the old answer any more. It ends by\n"
@@ -27,6 +27,7 @@ static const char usage[] =
     "      --to TEMPLATE    a place that can serve what it gets: https://b.example.com{+path}\n"
     "      --pool POOL      a server of a pool\n"
     "      --page PAGE      people to a page of `pages`, or a URL; everybody else gets 503\n"
+    "      --origin ORIGIN  passed on to another of `origins`, instead of where it lives\n"
     "      --max-age TIME   how long caches may keep the redirect; it is cut at the end\n"
     "      --retry-after TIME\n"
     "                       what the 503 of a page says instead of the time that is left\n"
@@ -83,6 +84,7 @@ bool on_read(int argc, char **argv, struct on_options *o, int *status_out)
         {"to", .text = &o->to},
         {"pool", .text = &o->pool},
         {"page", .text = &o->page},
+        {"origin", .text = &o->origin},
         {"for", .text = &o->duration},
         {"until", .text = &o->until},
         {"until-off", .flag = &o->until_off},
@@ -200,6 +202,7 @@ json_t *on_content(const struct on_options *o)
     put_list(object, "methods", &o->methods);
     put_text(object, "to", o->to);
     put_text(object, "pool", o->pool);
+    put_text(object, "origin", o->origin);
     put_text(object, "page", o->page);
     put_text(object, "max_age", o->max_age);
     put_text(object, "retry_after", o->retry_after);

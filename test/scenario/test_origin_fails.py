@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from detourlib import BINARY, FOREVER, Probe, children, environment, free_port, wait_until
+from detourlib import BINARY, FOREVER, Probe, Target, children, environment, free_port, wait_until
 from originlib import NGINX, Nginx
 
 CONFIG = """
@@ -117,3 +117,30 @@ def test_one_that_was_never_there(detour, folder):
     (folder / "state").mkdir()
     server = detour(CONFIG, ORIGIN=free_port(), TAKES="page: down")
     wait_until(lambda: server.get("/page", HTML).status == 307, what="the page")
+
+
+STANDBY = """
+origins: {shop: "http://127.0.0.1:$SHOP", spare: "http://127.0.0.1:$SPARE"}
+admin: {listen: "unix:$DIR/admin.sock"}
+state: $DIR/state
+sites:
+  - {name: a, hosts: [a.example], default: {origin: shop}}
+"""
+
+
+def test_another_origin_for_a_while(detour, folder):
+    (folder / "state").mkdir()
+    shop, spare = Target(), Target()
+    try:
+        server = detour(STANDBY, SHOP=shop.port, SPARE=spare.port)
+        assert server.post("/cart", body=b"one").status == 200
+        said = cli(server, "on", "move", "--origin", "spare", "--for", "1h", "--reason", "a new machine")
+        assert "everything -> origin spare" in said
+        assert server.post("/cart", body=b"two").status == 200
+        cli(server, "off", "move")
+        assert server.post("/cart", body=b"three").status == 200
+        assert [body for _, _, body, _ in shop.seen] == [b"one", b"three"]
+        assert [body for _, _, body, _ in spare.seen] == [b"two"]
+    finally:
+        shop.close()
+        spare.close()
