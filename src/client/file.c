@@ -6,7 +6,7 @@
 #include "client/file.h"
 
 #include "client/keep.h"
-#include "client/record.h"
+#include "client/memo.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct file {
     MDB_env *env;
     MDB_dbi table;
     bool changed;
-    uint8_t value[file_number_bytes + record_bytes_max];
+    uint8_t value[file_number_bytes + memo_bytes_max];
 };
 
 static struct file *file_of(struct keep *keep)

@@ -4,7 +4,7 @@
  *   'm'                    the meta record: format, sums, the next number, a checksum
  *   'o' number             the key of the record that was put with that number, big-endian, so that
  *                          the first one is the oldest
- *   'u' hash of the URL    that number, little-endian, and a record (client/record.h)
+ *   'u' hash of the URL    that number, little-endian, and a record (client/memo.h)
  */
 #pragma once
 

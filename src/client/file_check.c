@@ -5,7 +5,7 @@
  * down. Then LMDB finds nothing that could lead it astray. */
 #include "client/file.h"
 
-#include "client/record.h"
+#include "client/memo.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ struct check {
     struct meta meta;
     uint8_t *used;              /* a bit for each page */
     uint8_t *pages[depth_most]; /* one for each level of a tree */
-    uint8_t value[file_number_bytes + record_bytes_max];
+    uint8_t value[file_number_bytes + memo_bytes_max];
     bool is_free_tree;
     struct tree seen;
     uint8_t last_key[key_bytes_most];
@@ -308,11 +308,11 @@ static bool order_value(struct check *check, struct span key, struct span value)
 
 static bool record_value(struct check *check, struct span key, struct span value)
 {
-    static_assert(sizeof(struct record) < 32768, "on the stack");
-    struct record record;
+    static_assert(sizeof(struct memo) < 32768, "on the stack");
+    struct memo record;
     uint8_t wanted[file_key_bytes];
     if (value.len < file_number_bytes ||
-        !record_decode(span_from(value, file_number_bytes), &record)) {
+        !memo_decode(span_from(value, file_number_bytes), &record)) {
         return bad(check, "a record is damaged");
     }
     file_key(record.url, wanted);

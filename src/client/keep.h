@@ -15,7 +15,7 @@ struct keep;
 struct keep_methods {
     /* Appends the record to out; found tells whether there is one. */
     enum detour_error (*find)(struct keep *keep, struct span url, struct buffer *out, bool *found);
-    /* record: at most record_bytes_max. */
+    /* record: at most memo_bytes_max. */
     enum detour_error (*put)(struct keep *keep, struct span url, struct span record);
     /* No error when there is none. */
     enum detour_error (*remove)(struct keep *keep, struct span url);

@@ -13,12 +13,12 @@ static bool is_kept(enum known known)
            known == KNOWN_DATE || known == KNOWN_VARY || known == KNOWN_REFERRER_POLICY;
 }
 
-static bool field_add(struct record_fields *fields, struct span name, struct span value)
+static bool field_add(struct memo_fields *fields, struct span name, struct span value)
 {
-    if (fields->count == record_fields_max) {
+    if (fields->count == memo_fields_max) {
         return false;
     }
-    fields->items[fields->count++] = (struct record_field){name, value};
+    fields->items[fields->count++] = (struct memo_field){name, value};
     return true;
 }
 
@@ -61,7 +61,7 @@ static bool variant_make(struct detour_store *store, const struct detour_request
     return true;
 }
 
-static void variant_remove(struct record *record, size_t index)
+static void variant_remove(struct memo *record, size_t index)
 {
     record->count--;
     memmove(&record->variants[index], &record->variants[index + 1],
@@ -70,7 +70,7 @@ static void variant_remove(struct record *record, size_t index)
 
 /* What a new answer replaces: what was for such a request, and what is over. */
 static void make_room(struct detour_store *store, const struct detour_request *request,
-                      int64_t now_s, struct record *record, bool *failed)
+                      int64_t now_s, struct memo *record, bool *failed)
 {
     for (size_t i = record->count; i > 0; i--) {
         const struct variant *variant = &record->variants[i - 1];
@@ -84,11 +84,11 @@ static void make_room(struct detour_store *store, const struct detour_request *r
 }
 
 /* The oldest variants go until the rest fits. */
-static bool encode(struct detour_store *store, struct record *record, struct span *out)
+static bool encode(struct detour_store *store, struct memo *record, struct span *out)
 {
     while (record->count > 0) {
         struct buffer bytes = buffer_over(store->new, sizeof(store->new));
-        record_encode(record, &bytes);
+        memo_encode(record, &bytes);
         if (!bytes.full) {
             *out = buffer_span(&bytes);
             return true;
@@ -104,7 +104,7 @@ static enum detour_error learn_redirect(struct detour_store *store, struct span 
                                         const struct detour_freshness *freshness,
                                         enum detour_learnt *learnt)
 {
-    struct record record;
+    struct memo record;
     struct span bytes;
     struct variant variant;
     bool failed = false;
@@ -118,7 +118,7 @@ static enum detour_error learn_redirect(struct detour_store *store, struct span 
         return error;
     }
     if (error == DETOUR_ERROR_DAMAGED || !found) {
-        record = (struct record){.url = key};
+        record = (struct memo){.url = key};
     }
     make_room(store, request, answer->received_s, &record, &failed);
     record.variants[record.count++] = variant;

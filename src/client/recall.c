@@ -11,7 +11,7 @@
 struct hit {
     struct detour_hit hit;
     struct detour_answer answer;
-    struct detour_field fields[record_fields_max + 1]; /* with Age */
+    struct detour_field fields[memo_fields_max + 1]; /* with Age */
     char age[24];
     uint8_t bytes[];
 };
@@ -41,7 +41,7 @@ static struct detour_text hit_copy(struct buffer *bytes, struct span text)
 static enum detour_error hit_make(const struct variant *variant, int64_t now_s,
                                   struct detour_hit **out)
 {
-    const struct record_fields *fields = &variant->answer;
+    const struct memo_fields *fields = &variant->answer;
     size_t size = 0;
     for (size_t i = 0; i < fields->count; i++) {
         size += fields->items[i].name.len + fields->items[i].value.len;
@@ -75,7 +75,7 @@ static enum detour_error find(struct detour_store *store, const struct detour_re
                               const struct directives *asked, int64_t now_s,
                               struct detour_hit **out)
 {
-    struct record record;
+    struct memo record;
     struct span key;
     struct url url;
     bool failed = false;

@@ -55,7 +55,7 @@ bool stock_fits(struct detour_store *store, const struct variant *variant,
                 const struct detour_request *request, bool *failed)
 {
     for (size_t i = 0; i < variant->asked.count; i++) {
-        const struct record_field *asked = &variant->asked.items[i];
+        const struct memo_field *asked = &variant->asked.items[i];
         struct span value = stock_value(&store->arena, request, asked->name, failed);
         if ((value.ptr == NULL) != (asked->value.ptr == NULL) || !span_eq(value, asked->value)) {
             return false;
@@ -64,7 +64,7 @@ bool stock_fits(struct detour_store *store, const struct variant *variant,
     return true;
 }
 
-enum detour_error stock_find(struct detour_store *store, struct span key, struct record *out,
+enum detour_error stock_find(struct detour_store *store, struct span key, struct memo *out,
                              bool *found)
 {
     struct buffer bytes = buffer_over(store->old, sizeof(store->old));
@@ -72,7 +72,7 @@ enum detour_error stock_find(struct detour_store *store, struct span key, struct
     if (error != DETOUR_OK || !*found) {
         return error;
     }
-    if (bytes.full || !record_decode(buffer_span(&bytes), out)) {
+    if (bytes.full || !memo_decode(buffer_span(&bytes), out)) {
         return DETOUR_ERROR_DAMAGED;
     }
     *found = span_eq(out->url, key); /* or another URL has the same hash */

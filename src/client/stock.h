@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "client/keep.h"
-#include "client/record.h"
+#include "client/memo.h"
 #include "client/text.h"
 #include "uri/url.h"
 
@@ -17,8 +17,8 @@ struct detour_store {
     bool shared;
     struct keep *keep;
     struct arena arena; /* of a call */
-    uint8_t old[record_bytes_max];
-    uint8_t new[record_bytes_max];
+    uint8_t old[memo_bytes_max];
+    uint8_t new[memo_bytes_max];
 };
 
 /* ---- store.c ---- */
@@ -43,7 +43,7 @@ struct span stock_value(struct arena *arena, const struct detour_request *reques
 bool stock_fits(struct detour_store *store, const struct variant *variant,
                 const struct detour_request *request, bool *failed);
 /* The record of a URL, decoded out of store->old. */
-enum detour_error stock_find(struct detour_store *store, struct span key, struct record *out,
+enum detour_error stock_find(struct detour_store *store, struct span key, struct memo *out,
                              bool *found);
 /* No error when there is none. */
 enum detour_error stock_forget(struct detour_store *store, struct span key);

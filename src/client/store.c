@@ -38,7 +38,7 @@ static bool options_take(const struct detour_store_options *options,
     }
     memcpy(out, options, smaller(options->size, sizeof(*out)));
     return out->entries_max > 0 && out->entries_max <= entries_max_most &&
-           out->bytes_max >= record_bytes_max && out->bytes_max <= BYTES_MAX_MOST;
+           out->bytes_max >= memo_bytes_max && out->bytes_max <= BYTES_MAX_MOST;
 }
 
 static enum detour_error store_around(struct keep *keep, bool shared, struct detour_store **out)
@@ -132,8 +132,8 @@ enum detour_error detour_store_clear(struct detour_store *store)
 static enum keep_answer sweep(void *context, struct span bytes)
 {
     const int64_t *now_s = context;
-    struct record record;
-    if (!record_decode(bytes, &record)) {
+    struct memo record;
+    if (!memo_decode(bytes, &record)) {
         return KEEP_REMOVE;
     }
     for (size_t i = 0; i < record.count; i++) {
@@ -181,8 +181,8 @@ static struct detour_text kept_value(const struct variant *variant, enum known k
 static enum keep_answer show(void *context, struct span bytes)
 {
     struct visit *visit = context;
-    struct record record;
-    if (!record_decode(bytes, &record)) {
+    struct memo record;
+    if (!memo_decode(bytes, &record)) {
         visit->damaged = true;
         return KEEP_STOP;
     }

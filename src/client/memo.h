@@ -11,18 +11,18 @@
 #include "base/error.h"
 
 enum {
-    record_bytes_max = 65536,
-    record_fields_max = 16, /* that are kept of an answer, and that Vary names */
+    memo_bytes_max = 65536,
+    memo_fields_max = 16, /* that are kept of an answer, and that Vary names */
 };
 
-struct record_field {
+struct memo_field {
     struct span name;
     struct span value;
 };
 
-struct record_fields {
+struct memo_fields {
     size_t count;
-    struct record_field items[record_fields_max];
+    struct memo_field items[memo_fields_max];
 };
 
 struct variant {
@@ -30,17 +30,17 @@ struct variant {
     int64_t stored_s;      /* when the answer came */
     int64_t age_s;         /* then */
     int64_t fresh_until_s; /* INT64_MAX: no end */
-    struct record_fields answer;
-    struct record_fields asked; /* of the request, by the names in Vary; no value: ptr NULL */
+    struct memo_fields answer;
+    struct memo_fields asked; /* of the request, by the names in Vary; no value: ptr NULL */
 };
 
-struct record {
+struct memo {
     struct span url; /* the target URI */
     size_t count;
     struct variant variants[DETOUR_VARIANTS_MAX]; /* the oldest first */
 };
 
 /* full is set on out where it does not fit. */
-void record_encode(const struct record *record, struct buffer *out);
+void memo_encode(const struct memo *record, struct buffer *out);
 /* Texts point into bytes. False: it is none, or was damaged. */
-bool record_decode(struct span bytes, struct record *out);
+bool memo_decode(struct span bytes, struct memo *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Records to bytes and back. */
-#include "client/record.h"
+#include "client/memo.h"
 
 #include "client/hash.h"
 
@@ -22,7 +22,7 @@ static void put_text(struct buffer *out, struct span text)
     buffer_put(out, text);
 }
 
-static void put_fields(struct buffer *out, const struct record_fields *fields)
+static void put_fields(struct buffer *out, const struct memo_fields *fields)
 {
     buffer_byte(out, (uint8_t)fields->count);
     for (size_t i = 0; i < fields->count; i++) {
@@ -31,7 +31,7 @@ static void put_fields(struct buffer *out, const struct record_fields *fields)
     }
 }
 
-void record_encode(const struct record *record, struct buffer *out)
+void memo_encode(const struct memo *record, struct buffer *out)
 {
     size_t from = out->len;
     put_text(out, record->url);
@@ -93,11 +93,11 @@ static struct span take_text(struct reader *reader)
     return len == UINT32_MAX ? span_of(NULL, 0) : take(reader, len);
 }
 
-static void take_fields(struct reader *reader, struct record_fields *out)
+static void take_fields(struct reader *reader, struct memo_fields *out)
 {
     size_t count = take_number(reader, 1);
     out->count = 0;
-    if (count > record_fields_max) {
+    if (count > memo_fields_max) {
         reader->bad = true;
         return;
     }
@@ -108,9 +108,9 @@ static void take_fields(struct reader *reader, struct record_fields *out)
     }
 }
 
-bool record_decode(struct span bytes, struct record *out)
+bool memo_decode(struct span bytes, struct memo *out)
 {
-    if (bytes.len < seal_bytes || bytes.len > record_bytes_max) {
+    if (bytes.len < seal_bytes || bytes.len > memo_bytes_max) {
         return false;
     }
     struct span sealed = span_slice(bytes, 0, bytes.len - seal_bytes);
