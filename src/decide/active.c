@@ -17,7 +17,7 @@ static struct span decode(struct span value, uint8_t *room, size_t cap)
         buffer_byte(&out, escaped ? escape_value(value, i) : value.ptr[i]);
         i += escaped ? 2 : 0;
     }
-    return out.full ? (struct span){0} : buffer_span(&out);
+    return out.full ? span_of(NULL, 0) : buffer_span(&out);
 }
 
 static const struct snap_site *site_named(const struct snapshot *snapshot, struct span name)

@@ -24,7 +24,7 @@ struct peers {
 };
 
 static const struct {
-    char letter;
+    uint8_t letter;
     const char *name;
 } names[] = {{'m', "X-Forwarded-Method"}, {'u', "X-Forwarded-Uri"},   {'h', "X-Forwarded-Host"},
              {'p', "X-Forwarded-Proto"},  {'n', "X-Forwarded-Port"},  {'x', "X-Forwarded-For"},
