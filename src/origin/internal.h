@@ -161,6 +161,8 @@ struct origins {
     ev_timer sweep;
     uint64_t now_ms; /* monotonic, as of the last sweep */
     uint32_t tick_ms;
+    size_t wire_count; /* of all origins */
+    size_t wires_max;
     size_t alive; /* wires and passes: the sweep runs while there are any */
     struct h1_answer answer;
     struct buffer out; /* what is encoded */
@@ -266,6 +268,8 @@ void pool_seek(struct pass *pass, bool fresh);
 void pool_give_back(struct wire *wire, bool keep);
 /* Whoever waits gets what is free. */
 void pool_serve(struct origin *origin);
+/* Whether somebody waits for what is free. */
+bool pool_can_serve(const struct origin *origin);
 /* Closes idle wires. */
 void pool_drop_idle(struct origin *origin);
 

@@ -60,17 +60,20 @@ struct origins;
 
 enum err origins_new(struct ev_loop *loop, struct counters_worker *counters, struct origins **out);
 /* Ends everything at once; of exchanges under way the server must be gone already. */
-void origins_free(struct origins **origins);
+void origins_free(struct origins **owner);
+
+/* How many connections may be open to all of them together: each takes a descriptor. As long as
+ * nobody says, any number. */
+void origins_set_limit(struct origins *set, uint32_t connections_max);
 
 /* Gets ready for the origins of a snapshot, which is not kept. Those in use stay. ERR_MEMORY. */
-enum err origins_prepare(struct origins *origins, const struct snapshot *snapshot);
+enum err origins_prepare(struct origins *set, const struct snapshot *snapshot);
 /* From now on they are those of this snapshot, for which all has been prepared. */
-void origins_adopt(struct origins *origins, const struct snapshot *snapshot);
+void origins_adopt(struct origins *set, const struct snapshot *snapshot);
 
 /* Passes on the request that the handler has before it; the handler leaves response->status at
  * 0. index: of the snapshot adopted last. ORIGIN_DONE: it is under way, and owner hears of the
  * rest. Otherwise nothing has happened, owner->done will not be called, and the handler answers
  * with *status. */
-enum origin_end origin_pass(struct origins *origins, uint32_t index,
-                            const struct origin_asked *asked, const struct origin_owner *owner,
-                            void *context, uint16_t *status);
+enum origin_end origin_pass(struct origins *set, uint32_t index, const struct origin_asked *asked,
+                            const struct origin_owner *owner, void *context, uint16_t *status);

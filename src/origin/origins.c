@@ -22,9 +22,15 @@ enum err origins_new(struct ev_loop *loop, struct counters_worker *counters, str
     set->loop = loop;
     set->counters = counters;
     set->out = buffer_over(room, encode_bytes_max);
+    set->wires_max = SIZE_MAX;
     sweep_init(set);
     *out = set;
     return ERR_NONE;
+}
+
+void origins_set_limit(struct origins *set, uint32_t connections_max)
+{
+    set->wires_max = connections_max;
 }
 
 void origin_tell(struct origin *origin, const char *what, const char *why)

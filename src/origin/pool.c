@@ -57,6 +57,32 @@ static void open_next(struct pass *pass)
     pass_fail(pass, pass->late ? ORIGIN_LATE : ORIGIN_UNREACHED);
 }
 
+static struct wire *any_idle(const struct origins *set)
+{
+    for (const struct origin *origin = set->first; origin != NULL; origin = origin->next) {
+        if (!chain_empty(&origin->idle)) {
+            return wire_of_chain(origin->idle.prev);
+        }
+    }
+    return NULL;
+}
+
+static bool may_open(const struct origin *origin)
+{
+    const struct origins *set = origin->set;
+    return origin->wire_count < origin->connections_max &&
+           (set->wire_count < set->wires_max || any_idle(set) != NULL);
+}
+
+/* An idle one of another origin gives way where there are as many as may be. */
+static void make_room(struct origins *set)
+{
+    struct wire *idle = set->wire_count >= set->wires_max ? any_idle(set) : NULL;
+    if (idle != NULL) {
+        wire_close(idle);
+    }
+}
+
 static void wait_for_one(struct pass *pass)
 {
     struct origin *origin = pass->origin;
@@ -79,7 +105,8 @@ void pool_seek(struct pass *pass, bool fresh)
         pass->reused = true;
         take(pass, wire);
         pass_connected(pass);
-    } else if (fresh || origin->wire_count < origin->connections_max) {
+    } else if (fresh || may_open(origin)) {
+        make_room(origin->set);
         open_next(pass);
     } else {
         wait_for_one(pass);
@@ -103,6 +130,11 @@ void pool_give_back(struct wire *wire, bool keep)
     wire_watch(wire, true);
 }
 
+bool pool_can_serve(const struct origin *origin)
+{
+    return !chain_empty(&origin->waiting) && (!chain_empty(&origin->idle) || may_open(origin));
+}
+
 /* One that fails may end the next one too, and so on: in a row, not one within the other. */
 void pool_serve(struct origin *origin)
 {
@@ -110,8 +142,7 @@ void pool_serve(struct origin *origin)
         return;
     }
     origin->serving = true;
-    while (!chain_empty(&origin->waiting) &&
-           (!chain_empty(&origin->idle) || origin->wire_count < origin->connections_max)) {
+    while (pool_can_serve(origin)) {
         struct pass *pass = pass_of_chain(origin->waiting.next);
         chain_remove(&pass->chain);
         chain_add(&origin->passes, &pass->chain);

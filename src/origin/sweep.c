@@ -67,12 +67,24 @@ static void expire_idle(struct origins *set)
     }
 }
 
+/* Room that another origin has left is noticed here. False: nobody waits for it. */
+static bool serve_one(struct origins *set)
+{
+    for (struct origin *origin = set->first; origin != NULL; origin = origin->next) {
+        if (pool_can_serve(origin)) {
+            pool_serve(origin);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct origins *set = timer->data;
     read_clock(set);
     expire_idle(set);
-    while (expire_one(set)) {
+    while (expire_one(set) || serve_one(set)) {
     }
     if (set->alive == 0) {
         ev_timer_stop(loop, timer);

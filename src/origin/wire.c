@@ -381,6 +381,7 @@ struct wire *wire_open(struct origin *origin, uint32_t address)
     wire->moves = origin->moves;
     chain_add(&origin->busy, &wire->chain);
     origin->wire_count++;
+    origin->set->wire_count++;
     sweep_add(origin->set);
     ev_io_init(&wire->io, on_wire, fd, EV_WRITE);
     ev_io_start(origin->set->loop, &wire->io);
@@ -397,6 +398,7 @@ void wire_close(struct wire *wire)
     chain_remove(&wire->chain);
     origin->idle_count -= wire->pass == NULL;
     origin->wire_count--;
+    origin->set->wire_count--;
     sweep_remove(origin->set);
     free(wire);
 }

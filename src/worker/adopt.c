@@ -107,20 +107,24 @@ static enum err load_snapshot(struct worker *worker, int fd, struct worker_snaps
 }
 
 /* Without a descriptor to receive it with, a message of the supervisor is lost; so some are
- * kept from connections: for listeners, those that replace them, and the worker itself. */
-static uint32_t connections_room(uint32_t wanted)
+ * kept from connections: for listeners, those that replace them, and the worker itself. What
+ * remains clients and origins share. */
+static uint32_t connections_room(const struct snapshot *snapshot)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return wanted;
+        return UINT32_MAX;
     }
     rlim_t kept = 2 * listeners_max + own_fds;
     rlim_t room = kept < limit.rlim_cur / 2 ? limit.rlim_cur - kept : limit.rlim_cur / 2;
-    return room < wanted ? (uint32_t)room : wanted;
+    room = snapshot->origins.count > 0 ? room / 2 : room;
+    return room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
 }
 
-static struct serve_limits serve_limits_of(const struct snap_limits *limits)
+static struct serve_limits serve_limits_of(const struct snapshot *snapshot)
 {
+    const struct snap_limits *limits = &snapshot->limits;
+    uint32_t room = connections_room(snapshot);
     return (struct serve_limits){
         .header_timeout_ms = limits->header_timeout_ms,
         .idle_timeout_ms = limits->idle_timeout_ms,
@@ -128,14 +132,14 @@ static struct serve_limits serve_limits_of(const struct snap_limits *limits)
         .linger_bytes = limits->lingering_bytes,
         .linger_idle_ms = limits->lingering_idle_ms,
         .linger_time_ms = limits->lingering_time_ms,
-        .connections_max = connections_room(limits->connections_max),
+        .connections_max = room < limits->connections_max ? room : limits->connections_max,
     };
 }
 
 /* The server of the first snapshot stays; later ones only change its limits. */
-static enum err set_up_server(struct worker *worker, const struct snap_limits *wanted)
+static enum err set_up_server(struct worker *worker, const struct snapshot *snapshot)
 {
-    struct serve_limits limits = serve_limits_of(wanted);
+    struct serve_limits limits = serve_limits_of(snapshot);
     if (worker->server != NULL) {
         server_set_limits(worker->server, &limits);
         return ERR_NONE;
@@ -154,6 +158,7 @@ static void swap_in(struct worker *worker, struct worker_snapshot *made)
     struct worker_snapshot old = worker->current;
     worker->current = *made;
     origins_adopt(worker->origins, made->snapshot);
+    origins_set_limit(worker->origins, connections_room(made->snapshot));
     worker->decide.snapshot = made->snapshot;
     worker->decide.regexes = made->regexes;
     worker->decide.pool_turns = made->pool_turns;
@@ -180,7 +185,7 @@ static enum err adopt(struct worker *worker, struct message *message)
     if (err != ERR_NONE) {
         return err;
     }
-    err = set_up_server(worker, &made.snapshot->limits);
+    err = set_up_server(worker, made.snapshot);
     if (err != ERR_NONE) {
         drop_snapshot(&made);
         return err;

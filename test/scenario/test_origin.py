@@ -3,12 +3,14 @@
 piece, both ways, with nothing left of how it came."""
 
 import hashlib
+import resource
 import socket
 import time
 
 import pytest
 from detourlib import SLACK, Closed, fill, free_port, wait_until
 from originlib import Answer, Client, Origin, answering
+from test_origin_names import Names
 
 CONFIG = """
 origins:
@@ -331,6 +333,68 @@ def test_too_many_wait_their_turn(pair):
     assert origin.connections == 2
     for c in clients:
         c.close()
+
+
+def test_few_descriptors(detour):
+    """Idle connections to one origin give way to those that another one needs."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))  # of which clients and origins get ten each
+
+    def serve(origin, stream):
+        while True:
+            origin.head(stream)
+            wait_until(lambda: len(origin.heads) % 8 == 0)  # all at the same time
+            stream.send(OK)
+
+    here, there = Origin(serve), Origin(serve)
+    server = detour("sites: [{name: a, hosts: [a.example], routes: "
+                    "[{path: /a, origin: 'http://127.0.0.1:$HERE'}], default: {origin: 'http://127.0.0.1:$THERE'}}]\n",
+                    HERE=here.port, THERE=there.port, workers=1, prepare=limit)
+    clients = [Client(server) for _ in range(8)]
+    for target in ("/a", "/b", "/a"):
+        for c in clients:
+            c.send(f"GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        assert [Answer(c).body for c in clients] == [b"ok"] * 8
+    for one in (*clients, here, there):
+        one.close()
+
+
+def test_another_address(detour, folder):
+    """Nobody listens at the others; from then on the good one is asked at once."""
+    names = Names(folder)
+    names.say("127.0.0.8", "127.0.0.1", "127.0.0.9")
+    origin = Origin(answering(OK.replace("OK", "OK\r\nConnection: close")))
+    server = detour("sites: [{name: a, hosts: [a.example], default: {origin: 'http://shop.internal:$FAR'}}]\n",
+                    FAR=origin.port, workers=1, metrics=True, prepare=names.mount)
+    with Client(server) as c:
+        for _ in range(3):
+            assert c.ask().body == b"ok"
+    assert server.metrics().sum("detour_origin_connections_total") in (3, 4, 5), "at most two in vain"
+    assert origin.heads[0].get("Host") == "a.example"
+    origin.close()
+
+
+def test_an_exchange_ends_where_it_began(pair):
+    """Its origin is no longer in the configuration when its answer comes."""
+    go = []
+
+    def serve(origin, stream):
+        origin.head(stream)
+        stream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
+        wait_until(lambda: go)
+        stream.send("world")
+        assert stream.everything() == b""
+
+    server, origin = pair(serve)
+    with Client(server) as c:
+        c.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        assert c.until(b"\r\n\r\n")
+        server.reload("sites: [{name: a, hosts: [a.example], default: {to: 'https://b.example/'}}]\n")
+        wait_until(lambda: "generation 2 is in use by all workers" in server.stderr())
+        assert server.get("/").status == 307
+        go.append(True)
+        assert c.exactly(10) == b"helloworld"
+    assert origin.connections == 1
 
 
 def test_a_tunnel(pair):

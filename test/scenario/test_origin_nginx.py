@@ -2,6 +2,7 @@
 """A real nginx behind a Detour: large contents both ways, what a smuggler tries, detours that
 come and go under load, and a thousand who read slowly."""
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -45,6 +46,20 @@ def test_50_megabytes_up_and_down(detour, nginx, folder, how):
     assert (nginx.www / "copy").read_bytes() == big.read_bytes()
     curl("-o", folder / "back", *url(server, "/copy"))
     assert (folder / "back").read_bytes() == big.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [[], ["-H", "Transfer-Encoding: chunked"]], ids=["length", "chunked"])
+def test_a_gibibyte_up_and_down(detour, nginx, folder, how):
+    big = folder / "big"
+    with open(big, "wb") as file:
+        for i in range(64):
+            file.write(hashlib.sha256(bytes([i])).digest() * (1 << 19))
+    server = detour(CONFIG, ORIGIN=nginx.port)
+    curl("-T", big, "-f", *how, *url(server, "/copy"))
+    assert subprocess.run(["cmp", big, nginx.www / "copy"]).returncode == 0
+    curl("-o", folder / "back", *url(server, "/copy"))
+    assert subprocess.run(["cmp", big, folder / "back"]).returncode == 0
 
 
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n"
