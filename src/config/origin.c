@@ -282,7 +282,7 @@ static bool read_secure(struct load *load, const struct node *const *at,
     good = (at[ORIGIN_CA] == NULL || read_ca(load, at[ORIGIN_CA], origin)) && good;
     good =
         (at[ORIGIN_VERIFY] == NULL || read_bool(load, at[ORIGIN_VERIFY], &origin->verify)) && good;
-    if (good && !origin->verify) {
+    if (good && !origin->verify && at[ORIGIN_VERIFY] != NULL) {
         problems_warning(load->problems, at[ORIGIN_VERIFY]->key->place,
                          "with `verify: false` whoever stands between Detour and this origin can "
                          "read and change everything; name its authority with `ca: FILE` instead");

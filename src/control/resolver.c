@@ -179,7 +179,8 @@ static bool start_lookup(struct resolver *resolver, const struct name *name)
         return true;
     }
     pthread_mutex_lock(&handover->lock);
-    let_go(handover);
+    handover->owners--; /* never the last: the resolver has it */
+    pthread_mutex_unlock(&handover->lock);
     free(lookup);
     return false;
 }

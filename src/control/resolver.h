@@ -28,14 +28,14 @@ void resolver_free(struct resolver **resolver);
  * more. Without resolver_begin a name is added to those that there are. A name that is new is
  * asked for at once. ERR_MEMORY; ERR_LIMIT: too many names. */
 void resolver_begin(struct resolver *resolver);
-enum err resolver_want(struct resolver *resolver, struct span name, uint32_t interval_ms);
+enum err resolver_want(struct resolver *resolver, struct span text, uint32_t interval_ms);
 void resolver_end(struct resolver *resolver);
 /* Addresses that a name had, until it is looked up. ERR_MEMORY; ERR_LIMIT. */
-enum err resolver_remember(struct resolver *resolver, struct span name,
+enum err resolver_remember(struct resolver *resolver, struct span text,
                            const struct origin_address *addresses, size_t count);
 
 /* Whether each name has been answered once, be it with a failure. */
 bool resolver_settled(const struct resolver *resolver);
 /* Gives how many addresses are known, in the order to try them; 0: none, or no such name. */
-size_t resolver_find(const struct resolver *resolver, struct span name,
+size_t resolver_find(const struct resolver *resolver, struct span text,
                      struct origin_address out[origin_addresses_max]);
