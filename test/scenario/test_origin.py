@@ -347,8 +347,10 @@ def test_few_descriptors(detour):
             stream.send(OK)
 
     here, there = Origin(serve), Origin(serve)
-    server = detour("sites: [{name: a, hosts: [a.example], routes: "
-                    "[{path: /a, origin: 'http://127.0.0.1:$HERE'}], default: {origin: 'http://127.0.0.1:$THERE'}}]\n",
+    server = detour("origins:\n"
+                    "  here: {url: 'http://127.0.0.1:$HERE', keep_alive: 60s, connect_timeout: 1s}\n"
+                    "  there: {url: 'http://127.0.0.1:$THERE', keep_alive: 60s, connect_timeout: 1s}\n"
+                    "sites: [{name: a, hosts: [a.example], routes: [{path: /a, origin: here}], default: {origin: there}}]\n",
                     HERE=here.port, THERE=there.port, workers=1, prepare=limit)
     clients = [Client(server) for _ in range(8)]
     for target in ("/a", "/b", "/a"):
