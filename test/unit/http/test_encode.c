@@ -172,12 +172,100 @@ static void what_does_not_fit_leaves_nothing(void **state)
     assert_int_equal(out.len, len + 2);
 }
 
+static const struct field flow_fields[] = {
+    {S("Server"), S("origin")}, {S("Location"), S("/there")},
+    {S("Connection"), S("X")},  {S("Content-Length"), S("9")},
+    {S("Upgrade"), S("h2c")},   {S("Transfer-Encoding"), S("gzip")},
+    {S("Bad name"), S("1")},    {S("Bad-Value"), S("a\r\nX: y")},
+};
+
+struct flow_row {
+    const char *name;
+    struct h1_flow_head head;
+    const char *bytes;
+};
+
+#define FLOW_FIELDS .fields = flow_fields, .field_count = 8, .version_minor = 1
+#define FLOW_LINES "Server: origin\r\nLocation: /there\r\n"
+
+static const struct flow_row flow_rows[] = {
+    {"chunks",
+     {.status = 200, .framing = H1_FRAMING_CHUNKED, FLOW_FIELDS},
+     "HTTP/1.1 200 OK\r\n" FLOW_LINES DATE "Transfer-Encoding: chunked\r\n\r\n"},
+    {"a length",
+     {.status = 404, .framing = H1_FRAMING_LENGTH, .content_length = 5000000000, FLOW_FIELDS},
+     "HTTP/1.1 404 Not Found\r\n" FLOW_LINES DATE "Content-Length: 5000000000\r\n\r\n"},
+    {"its own date",
+     {.status = 200,
+      .framing = H1_FRAMING_CLOSE,
+      .close = true,
+      .version_minor = 0,
+      .fields = &(const struct field){S("date"), S("now")},
+      .field_count = 1},
+     "HTTP/1.1 200 OK\r\ndate: now\r\nConnection: close\r\n\r\n"},
+    {"HTTP/1.0 stays",
+     {.status = 200, .framing = H1_FRAMING_LENGTH, .version_minor = 0},
+     "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 0\r\nConnection: keep-alive\r\n\r\n"},
+    {"an interim answer",
+     {.status = 103, .framing = H1_FRAMING_NONE, .close = true, FLOW_FIELDS},
+     "HTTP/1.1 103 Early Hints\r\n" FLOW_LINES "\r\n"},
+    {"a tunnel",
+     {.status = 101,
+      .framing = H1_FRAMING_NONE,
+      .upgrade = S("websocket"),
+      .close = true,
+      FLOW_FIELDS},
+     "HTTP/1.1 101 Switching Protocols\r\n" FLOW_LINES
+     "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"},
+};
+
+static void test_flow_heads(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(flow_rows) / sizeof(flow_rows[0]); i++) {
+        char bytes[512];
+        struct h1_flow_head head = flow_rows[i].head;
+        size_t len = strlen(flow_rows[i].bytes);
+        head.date = date;
+        struct buffer out = buffer_over(bytes, sizeof(bytes));
+        h1_encode_flow_head(&head, &out);
+        if (out.full || out.len != len || memcmp(bytes, flow_rows[i].bytes, len) != 0) {
+            fail_msg("%s: '%.*s'", flow_rows[i].name, (int)out.len, bytes);
+        }
+        for (size_t cap = 0; cap < len; cap++) { /* all or nothing */
+            struct buffer small = buffer_over(bytes, cap);
+            h1_encode_flow_head(&head, &small);
+            assert_true(small.full && small.len == 0);
+        }
+    }
+}
+
+static void test_chunks(void **state)
+{
+    (void)state;
+    char bytes[256];
+    struct buffer out = buffer_over(bytes, sizeof(bytes));
+    h1_encode_chunk_head(10, &out);
+    h1_encode_chunk_head(65536, &out);
+    h1_encode_chunk_head(SIZE_MAX, &out);
+    const char *heads = "a\r\n10000\r\nffffffffffffffff\r\n";
+    assert_int_equal(out.len, strlen(heads));
+    assert_memory_equal(bytes, heads, out.len);
+    out = buffer_over(bytes, sizeof(bytes));
+    h1_encode_last_chunk(flow_fields, 8, &out);
+    const char *last = "0\r\nServer: origin\r\nUpgrade: h2c\r\n\r\n";
+    assert_int_equal(out.len, strlen(last));
+    assert_memory_equal(bytes, last, out.len);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_these),
         cmocka_unit_test(a_bad_location_is_a_500),
         cmocka_unit_test(what_does_not_fit_leaves_nothing),
+        cmocka_unit_test(test_flow_heads),
+        cmocka_unit_test(test_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
