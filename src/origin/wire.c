@@ -272,7 +272,8 @@ static void begin_tls(struct wire *wire)
     struct tls_client *client = wire->origin->tls;
     wire->tls = client != NULL ? tls_stream_connect(client) : NULL;
     if (wire->tls == NULL) {
-        origin_tell(wire->origin, "no TLS with", "there are no authorities to verify it by");
+        origin_tell(wire->origin, "no TLS with",
+                    client != NULL ? "out of memory" : "there are no authorities to verify it by");
         pass_unconnected(wire->pass, false);
         return;
     }
