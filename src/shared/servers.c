@@ -14,6 +14,7 @@ static const uint64_t magic = UINT64_C(0x3156525352544544); /* "DETRSRV1" */
 struct servers_head {
     uint64_t magic;
     struct directory_head servers;
+    _Atomic uint64_t epoch;
 };
 
 struct servers_map {
@@ -92,6 +93,11 @@ struct server_live *servers_live(struct servers_map *map)
     return (struct server_live *)(void *)(map->memory + live_at());
 }
 
+const _Atomic uint64_t *servers_epoch(const struct servers_map *map)
+{
+    return &((const struct servers_head *)(const void *)map->memory)->epoch;
+}
+
 /* The next free slot is made ready before it is given, so that a control that dies in
  * between leaves none behind that has no weight. */
 enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out)
@@ -109,4 +115,6 @@ void servers_set(struct servers_map *map, uint32_t slot, enum server_state state
     assert(slot < servers_max);
     struct server_live *server = &servers_live(map)[slot];
     atomic_store_explicit(&server->word, server_live_word(state, weight_ppm), memory_order_release);
+    struct servers_head *head = (void *)map->memory;
+    atomic_fetch_add_explicit(&head->epoch, 1, memory_order_release);
 }

@@ -45,10 +45,14 @@ enum err servers_create(int *fd_out);
 enum err servers_open(int fd, bool writable, struct servers_map **out);
 void servers_close(struct servers_map **map);
 
+/* Moves whenever a word has: who keeps what follows from the words looks at this first. */
+const _Atomic uint64_t *servers_epoch(const struct servers_map *map);
+
 /* servers_max slots. A new slot is SERVER_UP with a weight of a million. */
 struct server_live *servers_live(struct servers_map *map);
 
 /* Control only; never slot 0. ERR_LIMIT: all are taken, and servers_slot_overflow must do. */
 enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out);
+/* Changes a word, and then the epoch. */
 void servers_set(struct servers_map *map, uint32_t slot, enum server_state state,
                  uint32_t weight_ppm);
