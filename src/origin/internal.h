@@ -249,6 +249,8 @@ static inline bool wire_ready(const struct wire *wire)
 {
     return wire->unsent == NULL && !wire->full;
 }
+/* It cannot go on: the origin sees the end, and so do we with the next event. */
+void wire_break(struct wire *wire);
 /* Ends our half. */
 void wire_end(struct wire *wire);
 /* Reads at most max bytes behind the held_len that stand in set->in already. Gives how many

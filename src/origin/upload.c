@@ -116,7 +116,7 @@ static void send_end(struct pass *pass, const struct field *trailers, size_t cou
     buffer_put(out, SPAN("0\r\n"));
     trailers_encode(trailers, count, out);
     if (out->full) {
-        pass->wire->dead = true; /* they cannot be told whole, so the origin must not believe it */
+        wire_break(pass->wire); /* they cannot be told whole, so the origin must not believe it */
         return;
     }
     struct span end = buffer_span(out);

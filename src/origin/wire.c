@@ -44,13 +44,19 @@ static bool is_reading(const struct wire *wire)
     return ev_is_active(&wire->io) && (wire->io.events & EV_READ) != 0;
 }
 
+void wire_break(struct wire *wire)
+{
+    wire->dead = true;
+    shutdown(wire->io.fd, SHUT_RDWR);
+}
+
 /* Behind what is kept already. */
 static void keep(struct wire *wire, struct span bytes)
 {
     struct span left = stash_left(wire->unsent);
     struct stash *stash = malloc(sizeof(*stash) + left.len + bytes.len);
     if (stash == NULL) {
-        wire->dead = true;
+        wire_break(wire);
     } else {
         stash->len = left.len + bytes.len;
         stash->used = 0;
@@ -93,7 +99,7 @@ static void send_sealed(struct wire *wire, struct span plain)
     struct origins *set = wire->origin->set;
     struct buffer out = buffer_over(set->sealed, sizeof(set->sealed));
     if (tls_failure(wire->tls) != NULL || tls_send(wire->tls, plain, &out) != TLS_OK) {
-        wire->dead = true;
+        wire_break(wire);
         return;
     }
     send_raw(wire, buffer_span(&out));
@@ -227,7 +233,8 @@ size_t wire_read(struct wire *wire, size_t held_len, size_t max, bool *again)
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 0;
     }
-    if (got <= 0) {
+    bool failed = wire->tls != NULL && tls_failure(wire->tls) != NULL; /* when it sent */
+    if (got <= 0 || failed) {
         wire->ended = true;
         wire->cut = got < 0 || wire->tls != NULL;
         return 0;

@@ -102,7 +102,8 @@ void tls_stream_free(struct tls_stream **owner)
 /* Of a server's certificate the library knows more than its error says. */
 static const char *reason_of(const struct tls_stream *stream)
 {
-    long verdict = stream->client != NULL ? SSL_get_verify_result(stream->ssl) : X509_V_OK;
+    bool verifies = stream->client != NULL && SSL_get_verify_mode(stream->ssl) != SSL_VERIFY_NONE;
+    long verdict = verifies ? SSL_get_verify_result(stream->ssl) : X509_V_OK;
     return verdict != X509_V_OK ? X509_verify_cert_error_string(verdict)
                                 : ERR_reason_error_string(ERR_peek_error());
 }
