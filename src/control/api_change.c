@@ -93,6 +93,14 @@ static struct configuration *try_out(struct turn *t, const struct store_change *
     return trial;
 }
 
+/* The hash of what the file says now of a detour; 0: nothing. What an override remembers may be
+ * older: one that was made of the history is. */
+static uint64_t stanza_now(const struct model_detour *detour, const struct store_override *override)
+{
+    bool off = override != NULL && override->value.kind == STORE_OFF;
+    return detour != NULL ? detour->stanza : off ? override->value.stanza : 0;
+}
+
 /* What the answer shows of a detour after the change, or as it would be; before the change
  * is in force. */
 static json_t *shown(struct turn *t, const struct model *model, const struct store_change *made)
@@ -261,21 +269,16 @@ void api_put_detour(struct turn *t)
     if (!preconditions_hold(t, exists, override) || !settle_times(t, call->content)) {
         return;
     }
-    uint64_t stanza = override != NULL ? override->value.stanza
-                      : detour != NULL ? detour->stanza
-                                       : 0;
-    put_value(t, dumped(t, call->content), stanza, detour != NULL ? 200 : 201);
+    put_value(t, dumped(t, call->content), stanza_now(detour, override),
+              detour != NULL ? 200 : 201);
 }
 
 /* What takes a detour away: a mark above the file's stanza, or the end of what was said.
  * detour: NULL where the file does not fit what was said. */
 static struct store_change switch_off(struct turn *t, struct span key,
-                                      const struct model_detour *detour,
-                                      const struct store_override *override)
+                                      const struct model_detour *detour)
 {
-    uint64_t stanza = detour == NULL     ? 0
-                      : override != NULL ? override->value.stanza
-                                         : detour->stanza;
+    uint64_t stanza = detour != NULL ? detour->stanza : 0;
     struct store_value after = {.kind = stanza != 0 ? STORE_OFF : STORE_NONE, .stanza = stanza};
     if (stanza != 0) {
         after.json = detour->json;
@@ -291,7 +294,7 @@ void api_delete_detour(struct turn *t)
     if (detour == NULL && turn_unfit(t, key) == NULL) {
         turn_not_found(t);
     } else if (preconditions_hold(t, true, override)) {
-        struct store_change one = switch_off(t, key, detour, override);
+        struct store_change one = switch_off(t, key, detour);
         change(t, &one, 1, 200, NULL);
     }
 }
@@ -310,12 +313,12 @@ void api_delete_all(struct turn *t)
     for (size_t i = 0; i < count; i++) {
         const struct model_detour *detour = &model->detours[i];
         struct span key = turn_key(t, model->sites[detour->site].name, detour->rule.name);
-        changes[i] = switch_off(t, key, detour, turn_override(t, key));
+        changes[i] = switch_off(t, key, detour);
     }
     for (size_t i = 0; i < unfit->count; i++) {
         struct span key = unfit->items[i].key;
         if (turn_detour_of(t, key) == NULL) {
-            changes[count++] = switch_off(t, key, NULL, turn_override(t, key));
+            changes[count++] = switch_off(t, key, NULL);
         }
     }
     if (count == 0) {
@@ -368,10 +371,43 @@ void api_extend_detour(struct turn *t)
     json_object_set_new(json, "name", view_text(t->call->name));
     struct span text = dumped(t, json);
     json_decref(json);
-    put_value(t, text, override != NULL ? override->value.stanza : detour->stanza, 200);
+    put_value(t, text, detour->stanza, 200);
 }
 
-/* Puts back what was before a change, if nothing has happened to it since. */
+/* Of one page of the history; 0: none. *below_inout: where the next page begins, 0 at its end. */
+static uint64_t newest_of_page(const struct turn *t, const struct store_change *since,
+                               uint64_t *below_inout)
+{
+    struct arena arena;
+    struct store_change *items;
+    size_t count = 0;
+    uint64_t found = 0;
+    arena_init(&arena, 0);
+    enum err err =
+        store_history(t->api->store, *below_inout, store_page_max, &arena, &items, &count);
+    *below_inout = 0;
+    for (size_t i = 0; err == ERR_NONE && i < count && found == 0; i++) {
+        bool same = items[i].subject == since->subject && span_eq(items[i].key, since->key);
+        found = same ? items[i].number : 0;
+        *below_inout = items[i].number;
+    }
+    arena_fini(&arena);
+    return found;
+}
+
+/* The number of the newest change of the same detour; 0: the history cannot be read. */
+static uint64_t newest_change(const struct turn *t, const struct store_change *since)
+{
+    uint64_t below = 0;
+    uint64_t found;
+    do {
+        found = newest_of_page(t, since, &below);
+    } while (found == 0 && below > since->number);
+    return found;
+}
+
+/* Puts back what was before a change, if nothing has happened to it since. It stands above what the
+ * file says now, or a reload would take it away again. */
 void api_revert_change(struct turn *t)
 {
     struct store_change reverted;
@@ -382,16 +418,22 @@ void api_revert_change(struct turn *t)
         admin_refuse(t->result, 409, "that change was of a token, which cannot be taken back");
         return;
     }
-    const struct store_override *now = turn_override(t, reverted.key);
-    uint64_t number = now != NULL ? now->number : 0;
-    bool gone = reverted.after.kind == STORE_NONE;
-    if (gone ? number != 0 : number != reverted.number) {
+    uint64_t newest = newest_change(t, &reverted);
+    if (newest != reverted.number) {
         admin_refuse(t->result, 409,
                      "it was changed again since (change %llu): revert that one first",
-                     (unsigned long long)number);
+                     (unsigned long long)newest);
         return;
     }
-    struct store_change one = turn_change_of(t, reverted.key, &reverted.before);
+    struct store_value after = reverted.before;
+    after.stanza = after.kind != STORE_NONE
+                       ? stanza_now(turn_detour_of(t, reverted.key), turn_override(t, reverted.key))
+                       : 0;
+    if (after.kind == STORE_OFF && after.stanza == 0) {
+        admin_refuse(t->result, 409, "the file does not have it any more: it is off already");
+        return;
+    }
+    struct store_change one = turn_change_of(t, reverted.key, &after);
     one.cause = STORE_BY_REVERT;
     one.reverts = reverted.number;
     change(t, &one, 1, 200, NULL);

@@ -163,6 +163,49 @@ def test_revert(filed):
         filed.bad(404, "POST", f"/v1/changes/{number}/revert")
 
 
+def test_revert_of_what_gave_way_to_the_file(admin):
+    """It stands above what the file says now, and can be switched off again."""
+    admin.server.write(with_stanzas(("one", "first")))
+    admin.reload()
+    for change, where in (("on", "live.example/"), ("off", "home.example/one")):
+        if change == "on":
+            admin.on("one", admin.detour("/one"), tag="*")
+        else:
+            admin.off("one")
+        admin.server.write(with_stanzas(("one", f"edited after {change}")))
+        admin.reload()
+        newest = admin.changes()[0]
+        assert newest["cause"] == "file" and admin.where("/one") == "file.example/"
+        r = admin.good("POST", f"/v1/changes/{newest['number']}/revert")
+        assert r.json["state"] == ("active" if change == "on" else "off") and r.json["source"] == "live"
+        assert admin.where("/one") == where
+        assert admin.states() == {"shop/one": r.json["state"]}
+        admin.reload()
+        assert admin.where("/one") == where
+        admin.server.write(with_stanzas(("one", "another")))
+        admin.reload()
+    # What the file has no more cannot be held off.
+    admin.off("one")
+    admin.server.write(CONFIG)
+    admin.reload()
+    admin.bad(409, "POST", f"/v1/changes/{admin.changes()[0]['number']}/revert")
+
+
+def test_revert_of_the_newest_change_only(admin):
+    first = admin.on("d").json["change"]
+    admin.on("e", admin.detour("/e"))
+    admin.off("d")
+    r = admin.bad(409, "POST", f"/v1/changes/{first}/revert")
+    assert "change 3" in r.text
+    admin.on("d", admin.detour(to="https://other.example/"))
+    admin.off("d")
+    # As it is now it was after change 3, too; but not since.
+    r = admin.bad(409, "POST", "/v1/changes/3/revert")
+    assert "change 5" in r.text
+    admin.good("POST", "/v1/changes/5/revert")
+    assert admin.where() == "other.example/"
+
+
 def test_history_in_pages(admin):
     tag = admin.on("d").etag
     for _ in range(6):
