@@ -52,6 +52,13 @@ void alarm_set(struct alarm *alarm, int64_t at_ns)
     }
 }
 
+void alarm_yield(struct alarm *alarm)
+{
+    ev_io_stop(alarm->loop, &alarm->watcher);
+    ev_set_priority(&alarm->watcher, EV_MINPRI);
+    ev_io_start(alarm->loop, &alarm->watcher);
+}
+
 void alarm_fini(struct alarm *alarm)
 {
     if (alarm->fd >= 0) {

@@ -22,4 +22,6 @@ enum err alarm_init(struct alarm *alarm, struct ev_loop *loop, void (*fired)(voi
 /* at_ns: wall clock; one that is over fires at once. INT64_MAX: only when the clock is
  * set. To be set anew after it fired. */
 void alarm_set(struct alarm *alarm, int64_t at_ns);
+/* Of several that go off at the same instant the others come first. Once, before it is set. */
+void alarm_yield(struct alarm *alarm);
 void alarm_fini(struct alarm *alarm);

@@ -19,7 +19,12 @@ enum {
     id_random_bytes = 16,
     refused_max = 30, /* in … */
     refused_pause_s = 60,
+    heard_first = 64, /* room for numbers, to begin with */
 };
+
+/* Several that are heard or dropped at once are one transaction. Whoever dies meanwhile tells them
+ * once more. */
+static const double forget_pause_s = 0.05;
 
 static_assert((int)webhooks_max == (int)model_webhooks_max, "what may be named is told");
 static_assert((int)store_content_bytes_max == (int)webhook_content_bytes_max,
@@ -59,6 +64,10 @@ struct announce {
     struct told_list told;
     int64_t looked_ns; /* by this process */
     uint64_t next_unkept;
+    uint64_t *heard; /* numbers that the store still has */
+    size_t heard_count;
+    size_t heard_room;
+    ev_timer forget;
     uint64_t counts[WEBHOOK_OUTCOMES];
     int64_t refused_since_ns;
     uint32_t refused;
@@ -503,6 +512,30 @@ void announce_begin(struct announce *a, struct store *store, struct live *live)
 
 /* ---- life ---- */
 
+static void forget_heard(struct announce *a, const uint64_t *numbers, size_t count)
+{
+    enum err err = count > 0 ? store_messages_forget(a->store, numbers, count) : ERR_NONE;
+    if (err != ERR_NONE) {
+        log_error("cannot store that a webhook was told, so it is told again at the next start: %s",
+                  err == ERR_IO ? strerror(errno) : err_text(err));
+    }
+}
+
+static bool make_heard_room(struct announce *a)
+{
+    if (a->heard_count < a->heard_room) {
+        return true;
+    }
+    size_t room = a->heard_room > 0 ? 2 * a->heard_room : heard_first;
+    uint64_t *grown = realloc(a->heard, room * sizeof(*grown));
+    if (grown == NULL) {
+        return false;
+    }
+    a->heard = grown;
+    a->heard_room = room;
+    return true;
+}
+
 static void on_outcome(void *context, uint64_t number, enum webhook_outcome outcome)
 {
     struct announce *a = context;
@@ -510,11 +543,27 @@ static void on_outcome(void *context, uint64_t number, enum webhook_outcome outc
     if (outcome == WEBHOOK_FAILED || number >= first_unkept || a->store == NULL) {
         return;
     }
-    enum err err = store_messages_forget(a->store, &number, 1);
-    if (err != ERR_NONE) {
-        log_error("cannot store that a webhook was told, so it is told again at the next start: %s",
-                  err == ERR_IO ? strerror(errno) : err_text(err));
+    if (!make_heard_room(a)) {
+        forget_heard(a, &number, 1);
+        return;
     }
+    a->heard[a->heard_count++] = number;
+    if (!ev_is_active(&a->forget)) {
+        ev_timer_set(&a->forget, forget_pause_s, 0);
+        ev_timer_start(a->loop, &a->forget);
+    }
+}
+
+static void forget_all_heard(struct announce *a)
+{
+    ev_timer_stop(a->loop, &a->forget);
+    forget_heard(a, a->heard, a->heard_count);
+    a->heard_count = 0;
+}
+
+static void on_forget(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    forget_all_heard(timer->data);
 }
 
 static void on_alarm(void *context)
@@ -534,9 +583,12 @@ enum err announce_new(struct ev_loop *loop, struct configuration *const *current
     a->looked_ns = INT64_MIN;
     a->next_unkept = first_unkept;
     a->alarm.fd = -1;
+    ev_timer_init(&a->forget, on_forget, 0, 0);
+    a->forget.data = a;
     arena_init(&a->told.arena, 0);
     enum err err = alarm_init(&a->alarm, loop, on_alarm, a);
     if (err == ERR_NONE) {
+        alarm_yield(&a->alarm);
         err = webhooks_new(loop, on_outcome, a, &a->webhooks);
     }
     if (err != ERR_NONE) {
@@ -552,6 +604,8 @@ void announce_free(struct announce **announce)
     struct announce *a = *announce;
     if (a != NULL) {
         webhooks_free(&a->webhooks);
+        forget_all_heard(a);
+        free(a->heard);
         alarm_fini(&a->alarm);
         arena_fini(&a->told.arena);
         free(a);
@@ -564,7 +618,8 @@ const uint64_t *announce_counts(const struct announce *announce)
     return announce->counts;
 }
 
-const struct webhooks *announce_webhooks(const struct announce *announce)
+const struct webhooks *announce_webhooks(struct announce *announce)
 {
+    forget_all_heard(announce);
     return announce->webhooks;
 }

@@ -174,14 +174,15 @@ static void look_at_windows(struct control *c)
     control_publish_again(c);
 }
 
-/* A window opens or closes, a ramp makes a step, or the clock was set. */
+/* A window opens or closes, a ramp makes a step, or the clock was set. Workers do not wait for the
+ * disk. */
 static void on_alarm(void *context)
 {
     struct control *c = context;
     give_sign(c, heartbeat_patience_work_s);
+    look_at_windows(c);
     announce_look(c->announce);
     change_end_what_is_over(c);
-    look_at_windows(c);
     give_sign(c, heartbeat_patience_s);
 }
 

@@ -292,6 +292,24 @@ def test_a_receiver_that_was_away_and_a_control_that_died(detour):
             again.close()
 
 
+def store_commits(admin):
+    """The number of the newest transaction, which stands in one of the two header pages of LMDB."""
+    data = (admin.server.folder / "state" / "store.mdb").read_bytes()
+    return max(int.from_bytes(data[at + 144 : at + 152], "little") for at in (0, 4096))
+
+
+def test_very_many_that_start_at_once(detour):
+    """More than may wait are dropped, and that costs no write each: control is there again at once."""
+    stanza = '  - {name: d%d, site: shop, path_prefix: "/%d", to: "https://file.example/", until: off, reason: many}\n'
+    for admin in begin(detour, HOOKED, HOOK=f"http://127.0.0.1:{free_port()}/"):
+        before = store_commits(admin)
+        admin.server.write(HOOKED + "detours:\n" + "".join(stanza % (i, i) for i in range(1100)))
+        admin.reload()
+        assert status(admin)[0]["pending"] == 1000
+        assert admin.server.stderr().count("is dropped") == 100
+        assert store_commits(admin) - before < 20
+
+
 def test_what_happened_while_nobody_looked(hooked, receiver):
     hooked.on("ends", brief("2s"))
     end = datetime.datetime.fromisoformat(hooked.get("ends").json["closes"].replace("Z", "+00:00"))
