@@ -397,7 +397,7 @@ static enum detour_error clear(struct keep *keep)
 
 static enum detour_error count(struct keep *keep, size_t *out)
 {
-    struct file_meta meta;
+    struct file_meta meta = {0};
     enum detour_error error = read_work(file_of(keep), work_count, &meta);
     if (error == DETOUR_OK) {
         *out = meta.count;

@@ -375,16 +375,18 @@ static bool big_value(struct check *check, const struct node *node)
     if (node->data_len > FILE_BYTES_MOST / 8) {
         return bad(check, "its free pages are listed wrongly");
     }
-    uint8_t *value = check->is_free_tree ? malloc(node->data_len) : check->value;
-    if (value == NULL) {
-        check->error = DETOUR_ERROR_MEMORY;
-        return false;
+    uint8_t *heap = NULL;
+    if (check->is_free_tree) {
+        heap = malloc(node->data_len + 1);
+        if (heap == NULL) {
+            check->error = DETOUR_ERROR_MEMORY;
+            return false;
+        }
     }
+    uint8_t *value = heap != NULL ? heap : check->value;
     bool good = overflow_read(check, page, node->data_len, value) &&
                 value_check(check, node->key, value, node->data_len);
-    if (check->is_free_tree) {
-        free(value);
-    }
+    free(heap);
     return good;
 }
 

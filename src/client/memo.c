@@ -18,7 +18,11 @@ static void put_number(struct buffer *out, uint64_t value, size_t bytes)
 /* A text that is none has a length that no text has. */
 static void put_text(struct buffer *out, struct span text)
 {
-    put_number(out, text.ptr != NULL ? text.len : UINT32_MAX, 4);
+    if (text.ptr == NULL) {
+        put_number(out, UINT32_MAX, 4);
+        return;
+    }
+    put_number(out, text.len, 4);
     buffer_put(out, text);
 }
 

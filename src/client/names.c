@@ -2,15 +2,6 @@
 /* Values by name, for programs, and as sentences, for people. */
 #include "client/text.h"
 
-#include <assert.h>
-
-#define STRING(number) #number
-#define DOTTED(major, minor, patch) STRING(major) "." STRING(minor) "." STRING(patch)
-
-static_assert(sizeof(DETOUR_VERSION) ==
-                  sizeof(DOTTED(DETOUR_VERSION_MAJOR, DETOUR_VERSION_MINOR, DETOUR_VERSION_PATCH)),
-              "the header's version is the project's");
-
 struct name {
     const char *name;
     const char *text;

@@ -57,7 +57,9 @@ bool stock_fits(struct detour_store *store, const struct variant *variant,
     for (size_t i = 0; i < variant->asked.count; i++) {
         const struct memo_field *asked = &variant->asked.items[i];
         struct span value = stock_value(&store->arena, request, asked->name, failed);
-        if ((value.ptr == NULL) != (asked->value.ptr == NULL) || !span_eq(value, asked->value)) {
+        bool both = value.ptr != NULL && asked->value.ptr != NULL;
+        bool neither = value.ptr == NULL && asked->value.ptr == NULL;
+        if (!neither && !(both && span_eq(value, asked->value))) {
             return false;
         }
     }

@@ -190,7 +190,7 @@ static void several_threads_use_it_at_once(void **state)
 
 static uint8_t *read_whole(size_t *len_out)
 {
-    struct stat status;
+    struct stat status = {0};
     int fd = open(path, O_RDONLY);
     assert_true(fd >= 0 && fstat(fd, &status) == 0);
     uint8_t *bytes = malloc((size_t)status.st_size);
