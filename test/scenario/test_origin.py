@@ -14,7 +14,7 @@ from test_origin_names import Names
 
 CONFIG = """
 origins:
-  app: {url: "http://127.0.0.1:$ORIGIN", connect_timeout: 1s, response_timeout: $LATE, idle_timeout: $LATE}
+  app: {url: "http://127.0.0.1:$ORIGIN", connect_timeout: 1s, response_timeout: $PATIENCE, idle_timeout: $PATIENCE}
 sites:
   - {name: a, hosts: [a.example], routes: [{path: /away, to: "https://b.example/"}], default: {origin: app}}
 """
@@ -29,7 +29,7 @@ def pair(detour):
     def make(serve, config=CONFIG, late="10s", **kwargs):
         origin = Origin(serve)
         origins.append(origin)
-        return detour(config, ORIGIN=origin.port, LATE=late, workers=1, **kwargs), origin
+        return detour(config, ORIGIN=origin.port, PATIENCE=late, workers=1, **kwargs), origin
 
     yield make
     for origin in origins:
