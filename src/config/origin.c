@@ -386,7 +386,7 @@ bool read_declared_origins(struct load *load, const struct node *node)
         }
         good = read_one(load, item, origin) && good;
         enum err err =
-            names_add(&load->origin_names, item->key->text, (uint32_t)load->origin_count, &taken);
+            names_add(&load->origin_names, origin->name, (uint32_t)load->origin_count, &taken);
         load->no_memory = load->no_memory || err == ERR_MEMORY;
         load->origin_count++;
     }
