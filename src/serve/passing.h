@@ -67,7 +67,7 @@ void exchange1_run(struct exchange *exchange);
 void exchange1_continue(struct exchange *exchange);
 void exchange1_inform(struct exchange *exchange, uint16_t status, const struct field *fields,
                       size_t count);
-void exchange1_begin(struct exchange *exchange, const struct exchange_head *head);
+void exchange1_begin(struct exchange *exchange, const struct exchange_head *given);
 size_t exchange1_write(struct exchange *exchange, struct span bytes);
 void exchange1_end(struct exchange *exchange, const struct field *trailers, size_t count);
 void exchange1_answer(struct exchange *exchange, const struct response *response);

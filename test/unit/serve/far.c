@@ -55,9 +55,11 @@ void far_reset(void)
         fars[i] = (struct far){0};
     }
     far_count = 0;
-    for (size_t i = 0; i < far_large_bytes; i++) {
+    static bool filled;
+    for (size_t i = 0; !filled && i < far_large_bytes; i++) {
         large[i] = far_large_octet(i);
     }
+    filled = true;
 }
 
 static bool asks(const struct far *far, const char *what)
