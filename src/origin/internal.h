@@ -65,7 +65,8 @@ struct wire {
 struct origin {
     struct origins *set;
     uint64_t key;
-    bool listed; /* the newest snapshot has it */
+    uint32_t round; /* of set->round: a record of the snapshot that is prepared has it */
+    bool listed;    /* the newest snapshot has it */
     bool tls_wanted;
     struct tls_client *tls; /* NULL though wanted: nobody can be verified */
     uint32_t connect_timeout_ms;
@@ -157,6 +158,7 @@ struct origins {
     struct origin *first;
     size_t count; /* of by_index */
     struct origin **by_index;
+    uint32_t round;
     struct origin **prepared; /* of the snapshot that may come; NULL: none */
     ev_timer sweep;
     uint64_t now_ms; /* monotonic, as of the last sweep */

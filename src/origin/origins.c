@@ -66,10 +66,11 @@ void origin_release(struct origin *origin)
     }
 }
 
+/* Two records of one snapshot may have the same key, and other timeouts: each gets its own. */
 static struct origin *find(const struct origins *set, uint64_t key)
 {
     struct origin *origin = set->first;
-    while (origin != NULL && origin->key != key) {
+    while (origin != NULL && (origin->key != key || origin->round == set->round)) {
         origin = origin->next;
     }
     return origin;
@@ -197,11 +198,15 @@ static enum err gather(struct origins *set, const struct snapshot *snapshot,
 {
     struct trusted trusted = {0};
     enum err err = ERR_NONE;
+    set->round++;
     for (uint32_t i = 0; i < snapshot->origins.count && err == ERR_NONE; i++) {
         const struct snap_origin *from = snapshot_origin(snapshot, i);
         by_index[i] = find(set, from->key);
         if (by_index[i] == NULL) {
             err = origin_new(set, snapshot, from, &trusted, &by_index[i]);
+        }
+        if (by_index[i] != NULL) {
+            by_index[i]->round = set->round;
         }
     }
     tls_trust_free(&trusted.trust);

@@ -361,6 +361,24 @@ def test_few_descriptors(detour):
         one.close()
 
 
+def test_two_names_for_one_place(pair):
+    """Each has timeouts, and a name in the log, of its own."""
+    def serve(origin, stream):
+        if origin.head(stream).first.startswith("GET /slow"):
+            stream.everything()
+        stream.send(OK)
+
+    config = CONFIG.replace("sites:", '  other: {url: "http://127.0.0.1:$ORIGIN", response_timeout: 200ms}\nsites:')
+    server, _ = pair(serve, config.replace("routes: [", "routes: [{path: /slow, origin: other}, "), log=True)
+    for _ in range(2):
+        with Client(server) as c:
+            assert c.ask(target="/slow").status == 504
+            assert c.ask(target="/x").status == 200
+        server.reload()
+        wait_until(lambda: "generation 2 is in use by all workers" in server.stderr())
+    assert [line["origin"] for line in server.wait_log(4)] == ["other", "app"] * 2
+
+
 def test_another_address(detour, folder):
     """Nobody listens at the others; from then on the good one is asked at once."""
     names = Names(folder)
