@@ -323,6 +323,11 @@ static void end_tls(struct conn *conn)
         output_end(conn);
     }
     tls_stream_free(&conn->tls);
+    struct server *server = conn_server(conn);
+    if (server->sealing == conn) {
+        server->sealing = NULL;
+        server->sealed.len = 0; /* nobody else's, if it could not be sent */
+    }
 }
 
 void conn_close(struct conn *conn)

@@ -112,7 +112,7 @@ void output_flush(struct conn *conn)
 
 void output_sealed(struct server *server)
 {
-    if (server->sealed.len > 0) {
+    if (server->sealed.len > 0 && server->sealing != NULL) {
         send_out(server->sealing, &server->sealed);
     }
 }
