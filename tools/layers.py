@@ -48,16 +48,17 @@ MAY_INCLUDE = {
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
     "client": ["base", "uri", "http"],
+    "walk": ["base", "client"],
 }
 MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health"],
+    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health", "walk"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
-    "curl/curl.h": ["fetch", "cli"],
+    "curl/curl.h": ["fetch", "walk", "cli"],
     "jansson.h": ["admin", "cli", "config", "control"],
     "lmdb.h": ["client", "store"],
     "nghttp2/nghttp2.h": ["http"],

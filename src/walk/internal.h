@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of walk share. */
+#pragma once
+
+#include "walk/walk.h"
+
+#include "base/arena.h"
+
+#include <curl/curl.h>
+
+enum {
+    expect_bytes_min = 64 << 10, /* content that is worth asking for first */
+    host_buckets = 1024,
+};
+
+/* An origin that requests go to, and who waits for a turn there. */
+struct host {
+    struct host *next; /* of its bucket */
+    uint64_t hash;
+    uint32_t running;
+    struct walk_queue {
+        struct walk *first;
+        struct walk *last;
+    } waiting;
+    size_t len;
+    char origin[];
+};
+
+struct walker {
+    struct ev_loop *loop;
+    struct walker_options options;
+    struct detour_options policy;
+    CURLM *multi;
+    struct curl_slist *resolve;
+    struct curl_slist *connect_to;
+
+    /* Sockets that libcurl waits for, by their descriptors. */
+    struct watched *watched;
+    size_t watched_count;
+    ev_timer timer; /* libcurl's */
+    bool due;       /* it is 0 */
+
+    ev_timer turn; /* of the walks that are ready */
+    struct walk_queue ready;
+    struct walk *all; /* under way, in no order */
+    struct walk *idle;
+    size_t count;
+    struct host *hosts[host_buckets];
+};
+
+/* Where the next line of the head goes. */
+enum head_state {
+    head_none,   /* before a status line */
+    head_fields, /* behind it */
+    head_final,  /* the answer's head is whole; what comes is trailers */
+};
+
+/* What libcurl was told for the last request, so that it need not be told again. */
+enum shape { shape_none, shape_get, shape_other };
+
+struct walk {
+    struct walker *walker;
+    struct walk *next; /* of all, or of idle */
+    struct walk *before;
+    struct walk *queued; /* the next one that waits or is ready */
+    struct walk_queue *queue;
+    CURL *easy;
+    struct detour_chain *chain;
+    const struct detour_verdict *verdict; /* the newest */
+    struct walk_listener listener;
+    struct walk_source source;
+    bool source_once;   /* what was read is gone */
+    struct host *host;  /* where it has its turn, or waits for it */
+    ev_timer timeout;   /* of all of it */
+    ev_timer pause;     /* Retry-After */
+    ev_io pipe;         /* content that is not there yet */
+    bool paused_enough; /* for this request */
+    bool sending;       /* libcurl has it */
+    enum shape shape;
+    int64_t begun_us;
+
+    /* The request under way; arena is its memory. */
+    struct arena arena;
+    uint32_t number;
+    int64_t requested_s;
+    enum head_state state;
+    struct walk_head head;
+    struct detour_field *fields;
+    size_t field_capacity;
+    struct walk_head *interim;
+    size_t interim_count;
+    size_t interim_capacity;
+    size_t head_bytes;
+    int64_t content_bytes;
+    int64_t offset; /* in the source */
+    bool body_begun;
+    bool body_whole; /* all of it was handed over */
+    bool body_failed;
+    bool stopped;
+    bool cut;
+    bool refused_address;
+    bool too_long;
+    bool out_of_memory;
+    char reason[walk_reason_bytes];
+};
+
+/* ---- loop.c: libcurl's sockets and its timer on libev's loop ---- */
+
+void loop_init(struct walker *walker);
+void loop_fini(struct walker *walker);
+/* Has libcurl do what is due, and takes what is done. */
+void loop_turn(struct walker *walker);
+void loop_set_callbacks(struct walk *walk);
+
+/* ---- turns.c: how many requests an origin gets at once ---- */
+
+/* True: it has a turn. False: it waits, and gets ready when there is one. */
+bool turns_enter(struct walk *walk, struct detour_text origin);
+/* Gives the turn, or the place among those that wait, back. */
+void turns_leave(struct walk *walk);
+void queue_push(struct walk_queue *queue, struct walk *walk);
+struct walk *queue_pop(struct walk_queue *queue);
+void queue_remove(struct walk *walk);
+
+/* ---- head.c ---- */
+
+/* CURLOPT_HEADERFUNCTION. */
+size_t head_take(char *bytes, size_t size, size_t count, void *context);
+/* Hands an answer to the chain. False: no memory. */
+bool head_judge(struct walk *walk, const struct detour_answer *answer);
+
+/* ---- request.c ---- */
+
+/* Tells libcurl of a request. False: no memory, or it does not take it. */
+bool request_set(struct walk *walk, const struct detour_next *next);
+/* What is the same for all requests of all walks. */
+bool request_set_common(struct walk *walk);
+/* The request with Expect: 100-continue where it pays; its fields are in the walk's arena. False:
+ * no memory. */
+bool request_expect(struct walk *walk, const struct detour_request *request,
+                    struct detour_request *out);
+
+/* ---- upload.c ---- */
+
+void upload_set_callbacks(struct walk *walk);
+
+/* ---- failure.c ---- */
+
+enum walk_failure failure_of(const struct walk *walk, CURLcode code);
+const char *failure_text(const struct walk *walk, CURLcode code);
+
+/* ---- walk.c ---- */
+
+void walk_done(struct walk *walk, CURLcode code);
+void walk_ready(struct walk *walk);
+void walk_advance(struct walk *walk);
+/* Ends it without a word. */
+void walk_drop(struct walk *walk);
+void walk_free(struct walk *walk);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* From a request of libdetour to libcurl's options. Everything that libcurl would add or change on
+ * its own is switched off. */
+#include "walk/internal.h"
+
+#include <strings.h>
+
+static bool name_is(const struct detour_field *field, const char *name)
+{
+    return field->name.len == strlen(name) && strncasecmp(field->name.ptr, name, strlen(name)) == 0;
+}
+
+static const struct detour_field *find_field(const struct detour_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (name_is(&request->fields[i], name)) {
+            return &request->fields[i];
+        }
+    }
+    return NULL;
+}
+
+bool request_expect(struct walk *walk, const struct detour_request *request,
+                    struct detour_request *out)
+{
+    bool large = walk->source.bytes < 0 || walk->source.bytes >= expect_bytes_min;
+    *out = *request;
+    if (request->body == DETOUR_BODY_NONE || (request->body == DETOUR_BODY_REPLAYABLE && !large) ||
+        find_field(request, "expect") != NULL) {
+        return true;
+    }
+    struct detour_field *fields =
+        arena_array(&walk->arena, request->field_count + 1, sizeof(*fields));
+    if (fields == NULL) {
+        return false;
+    }
+    if (request->field_count > 0) {
+        memcpy(fields, request->fields, request->field_count * sizeof(*fields));
+    }
+    fields[out->field_count++] = (struct detour_field){.name = detour_text_of("Expect"),
+                                                       .value = detour_text_of("100-continue")};
+    out->fields = fields;
+    return true;
+}
+
+/* ---- fields ---- */
+
+/* libcurl only reads lists, so that they may live in an arena. */
+static bool add_line(struct walk *walk, struct curl_slist ***end, char *line)
+{
+    struct curl_slist *item = arena_alloc(&walk->arena, sizeof(*item));
+    if (item == NULL || line == NULL) {
+        return false;
+    }
+    item->data = line;
+    **end = item;
+    *end = &item->next;
+    return true;
+}
+
+/* "Name: value", which libcurl sends, or "Name;", which makes it send an empty value. */
+static bool add_field(struct walk *walk, struct curl_slist ***end, const struct detour_field *field)
+{
+    const char *form = field->value.len > 0 ? "%.*s: %.*s" : "%.*s;%.*s";
+    return add_line(walk, end,
+                    arena_printf(&walk->arena, form, DETOUR_TEXT_ARG(field->name),
+                                 DETOUR_TEXT_ARG(field->value)));
+}
+
+/* "Name:" keeps libcurl from adding one itself. */
+static bool add_absence(struct walk *walk, struct curl_slist ***end,
+                        const struct detour_request *request, const char *name)
+{
+    return find_field(request, name) != NULL ||
+           add_line(walk, end, arena_printf(&walk->arena, "%s:", name));
+}
+
+static bool set_fields(struct walk *walk, const struct detour_request *request)
+{
+    struct curl_slist *lines = NULL;
+    struct curl_slist **end = &lines;
+    const char *cookie = NULL;
+    for (size_t i = 0; i < request->field_count; i++) {
+        const struct detour_field *field = &request->fields[i];
+        if (name_is(field, "cookie")) {
+            /* libcurl makes one line of it and of what is in the jar. */
+            cookie = arena_printf(&walk->arena, "%.*s", DETOUR_TEXT_ARG(field->value));
+        } else if (!add_field(walk, &end, field)) {
+            return false;
+        }
+    }
+    if (!add_absence(walk, &end, request, "Accept") ||
+        !add_absence(walk, &end, request, "Expect")) {
+        return false;
+    }
+    return curl_easy_setopt(walk->easy, CURLOPT_HTTPHEADER, lines) == CURLE_OK &&
+           curl_easy_setopt(walk->easy, CURLOPT_COOKIE, cookie) == CURLE_OK;
+}
+
+/* ---- method and content ---- */
+
+static bool is_method(const struct detour_request *request, const char *name)
+{
+    return request->method.len == strlen(name) &&
+           memcmp(request->method.ptr, name, strlen(name)) == 0;
+}
+
+/* Methods whose requests say Content-Length: 0 when they have no content (RFC 9110, 8.6). */
+static bool anticipates_content(const struct detour_request *request)
+{
+    return is_method(request, "POST") || is_method(request, "PUT") || is_method(request, "PATCH");
+}
+
+static bool set_method(struct walk *walk, const struct detour_request *request)
+{
+    CURL *easy = walk->easy;
+    if (walk->shape == shape_get && is_method(request, "GET") &&
+        request->body == DETOUR_BODY_NONE) {
+        return true;
+    }
+    const char *method = arena_printf(&walk->arena, "%.*s", DETOUR_TEXT_ARG(request->method));
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    walk->shape = shape_other;
+    if (request->body != DETOUR_BODY_NONE || anticipates_content(request)) {
+        curl_off_t bytes = request->body != DETOUR_BODY_NONE ? walk->source.bytes : 0;
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, bytes);
+        walk->body_whole = bytes == 0;
+    } else if (is_method(request, "HEAD")) {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else if (is_method(request, "GET")) {
+        walk->shape = shape_get;
+    }
+    /* A method that is not idempotent goes over a connection of its own: on one that was kept and
+     * has just been closed libcurl would send it again (RFC 9110, 9.2.2). */
+    bool again = detour_method_is_idempotent(request->method);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, again ? 0L : 1L);
+    return method != NULL && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
+}
+
+bool request_set(struct walk *walk, const struct detour_next *next)
+{
+    const struct detour_request *request = next->request;
+    const char *url = arena_printf(&walk->arena, "%.*s", DETOUR_TEXT_ARG(request->url));
+    return url != NULL && curl_easy_setopt(walk->easy, CURLOPT_URL, url) == CURLE_OK &&
+           set_method(walk, request) && set_fields(walk, request);
+}
+
+/* ---- what does not change ---- */
+
+static long http_version(enum walk_protocol protocol)
+{
+    switch (protocol) {
+    case walk_protocol_1_1:
+        return CURL_HTTP_VERSION_1_1;
+    case walk_protocol_2:
+        return CURL_HTTP_VERSION_2_0;
+    case walk_protocol_2_prior:
+        return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    default:
+        return CURL_HTTP_VERSION_2TLS;
+    }
+}
+
+/* CURLOPT_WRITEFUNCTION. */
+static size_t take_content(char *bytes, size_t size, size_t count, void *context)
+{
+    struct walk *walk = context;
+    size_t len = size * count;
+    walk->content_bytes += (int64_t)len;
+    if (walk->verdict->action == DETOUR_DELIVER && walk->listener.content != NULL) {
+        walk->cut = !walk->listener.content(walk->listener.context, span_of(bytes, len));
+    } else {
+        walk->cut = (uint64_t)walk->content_bytes > walk->walker->options.content_bytes_max;
+    }
+    return walk->cut ? 0 : len;
+}
+
+static bool set_files(CURL *easy, const struct walker_options *options)
+{
+    if (options->cookies &&
+        curl_easy_setopt(easy, CURLOPT_COOKIEFILE,
+                         options->cookie_file != NULL ? options->cookie_file : "") != CURLE_OK) {
+        return false;
+    }
+    return (options->cookie_jar == NULL ||
+            curl_easy_setopt(easy, CURLOPT_COOKIEJAR, options->cookie_jar) == CURLE_OK) &&
+           (options->ca_file == NULL ||
+            curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file) == CURLE_OK) &&
+           (options->proxy == NULL ||
+            curl_easy_setopt(easy, CURLOPT_PROXY, options->proxy) == CURLE_OK);
+}
+
+static void set_answer(struct walk *walk)
+{
+    CURL *easy = walk->easy;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, walk);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, walk->reason);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, head_take);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, walk);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_content);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, walk);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+}
+
+bool request_set_common(struct walk *walk)
+{
+    CURL *easy = walk->easy;
+    const struct walker_options *options = &walk->walker->options;
+    set_answer(walk);
+    loop_set_callbacks(walk);
+    upload_set_callbacks(walk);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    /* With 0, libcurl does not repeat a request after 417 by itself either. */
+    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 0L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(options->protocol));
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->insecure ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->insecure ? 0L : 2L);
+    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, walk->walker->connect_to);
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, walk->walker->resolve);
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           set_files(easy, options);
+}
