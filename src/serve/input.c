@@ -53,22 +53,31 @@ static size_t lay_out_held(const struct conn *conn)
     return conn->held->len;
 }
 
-static void received(struct conn *conn, struct span bytes, size_t fresh)
+/* Anything but heads and frames. */
+static __attribute__((noinline)) void received_other(struct conn *conn, struct span bytes,
+                                                     size_t fresh)
 {
-    if (conn->state >= CONN_LINGER) {
-        if (conn->state == CONN_LINGER) {
-            linger(conn, bytes);
-        } else {
-            exchange1_input(conn, bytes, fresh);
+    if (conn->state == CONN_LINGER) {
+        linger(conn, bytes);
+    } else if (conn->state == CONN_EXCHANGE) {
+        exchange1_input(conn, bytes, fresh);
+    } else {
+        if (conn->state == CONN_BODY) {
+            timeout_progress(conn, WAIT_BODY, fresh);
+        } else if (conn->state == CONN_CONTENT) {
+            timeout_progress(conn, WAIT_HEADER, fresh);
         }
-        return;
+        protocol_input(conn, bytes);
     }
-    if (conn->state == CONN_BODY) {
-        timeout_progress(conn, WAIT_BODY, fresh);
-    } else if (conn->state == CONN_CONTENT) {
-        timeout_progress(conn, WAIT_HEADER, fresh);
+}
+
+static inline void received(struct conn *conn, struct span bytes, size_t fresh)
+{
+    if (conn->state == CONN_HEAD || conn->state == CONN_HTTP2) {
+        protocol_input(conn, bytes);
+    } else {
+        received_other(conn, bytes, fresh);
     }
-    protocol_input(conn, bytes);
 }
 
 static void established(struct conn *conn)
