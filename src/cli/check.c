@@ -6,8 +6,8 @@
 #include "cli/json.h"
 #include "compile/compile.h"
 #include "config/time.h"
-#include "control/announce.h"
-#include "control/certificates.h"
+#include "control/files/certificates.h"
+#include "control/tell/announce.h"
 #include "net/message.h"
 
 #include <stdio.h>

@@ -226,7 +226,7 @@ struct model_page {
     struct place file_place;
     bool in_place;     /* served at the URL that was asked for, with 503 */
     struct span *html; /* what stands in the file. Nobody in config/ reads files: it is empty
-                          until control/pages.h has filled it, and then the page is ours */
+                          until control/files/pages.h has filled it, and then the page is ours */
 };
 
 enum {

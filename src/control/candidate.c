@@ -6,10 +6,10 @@
 #include "base/clock.h"
 #include "base/exit.h"
 #include "base/log.h"
-#include "control/certificates.h"
 #include "control/confine.h"
+#include "control/files/certificates.h"
+#include "control/files/pages.h"
 #include "control/origins.h"
-#include "control/pages.h"
 #include "control/publish.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Changes at run time, on the configuration that is in force (control/api.h). */
+/* Changes at run time, on the configuration that is in force (control/api/api.h). */
 #include "control/internal.h"
 
 #include "base/clock.h"

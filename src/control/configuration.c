@@ -2,9 +2,9 @@
 /* From a file to a model, and what follows from it. */
 #include "control/configuration.h"
 
-#include "control/certificates.h"
+#include "control/files/certificates.h"
+#include "control/files/pages.h"
 #include "control/origins.h"
-#include "control/pages.h"
 #include "control/windows.h"
 #include "events/sign.h"
 #include "tls/material.h"

@@ -5,7 +5,7 @@
 
 #include "config/model.h"
 #include "control/metrics.h"
-#include "control/unfit.h"
+#include "control/runtime/unfit.h"
 
 enum { config_bytes_max = 64 << 20 };
 

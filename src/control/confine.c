@@ -3,8 +3,8 @@
  * one of the same name. */
 #include "control/confine.h"
 
-#include "control/named.h"
-#include "control/state.h"
+#include "control/files/named.h"
+#include "control/runtime/state.h"
 
 #include <errno.h>
 #include <libgen.h>

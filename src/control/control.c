@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/exit.h"
 #include "base/log.h"
-#include "control/certificates.h"
+#include "control/files/certificates.h"
 #include "control/origins.h"
 #include "control/publish.h"
 #include "shared/heartbeat.h"

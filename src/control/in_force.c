@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "control/origins.h"
 #include "control/publish.h"
-#include "control/secret.h"
+#include "control/runtime/secret.h"
 
 #include <unistd.h>
 

@@ -5,18 +5,23 @@
  *   candidate.c  a file on its way: read, checked, listened for, in force
  *   in_force.c   sends what is in force, and probes what it names
  *   change.c     what run time changes in it
- *   control.c    the process: messages, timers, signs of life */
+ *   control.c    the process: messages, timers, signs of life
+ *
+ *   files/       files that a configuration names: pages, certificates, secrets
+ *   runtime/     what was changed at run time: the store, and what it says of the file
+ *   api/         the calls of the admin API
+ *   tell/        what becomes of detours, for the log and the webhooks */
 #pragma once
 
 #include "control/control.h"
 
 #include "control/alarm.h"
-#include "control/announce.h"
-#include "control/api.h"
+#include "control/api/api.h"
 #include "control/observe.h"
 #include "control/probes.h"
 #include "control/resolver.h"
-#include "control/state.h"
+#include "control/runtime/state.h"
+#include "control/tell/announce.h"
 #include "control/windows.h"
 #include "net/channel.h"
 
@@ -57,9 +62,9 @@ struct control {
 
     uint64_t generation;
     uint64_t content; /* of the snapshot that was published last; 0: none */
-    int secret_fd;   /* the key of tickets; -1: not made yet */
-    int tls_fd;      /* what workers make their TLS contexts of; -1: none */
-    int tls_next_fd; /* the candidate's */
+    int secret_fd;    /* the key of tickets; -1: not made yet */
+    int tls_fd;       /* what workers make their TLS contexts of; -1: none */
+    int tls_next_fd;  /* the candidate's */
     struct counters_map *counters;
     struct servers_map *servers;
     int exit_status;

@@ -3,7 +3,7 @@
 #include "control/origins.h"
 
 #include "base/log.h"
-#include "control/named.h"
+#include "control/files/named.h"
 #include "sandbox/sandbox.h"
 #include "snapshot/snapshot.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Certificates from their files into sealed memfds, and the ticket keys that stay. */
-#include "control/certificates.h"
-#include "control/named.h"
+#include "control/files/certificates.h"
+#include "control/files/named.h"
 
 #include "../tls/rig.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is in force as a file that means the same, and what differs between two. */
-#include "control/export.h"
+#include "control/api/export.h"
 
 #include "base/clock.h"
 #include "config/json.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Overrides between the store and a configuration: who wins over readings of the file, what
  * is tried without being kept, and what is over. */
-#include "control/live.h"
+#include "control/runtime/live.h"
 
 #include "base/clock.h"
 

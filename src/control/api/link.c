@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The call that makes a signed link for testers (page/link.h). It changes nothing, so the
  * history does not have it; the log says who has asked for one. */
-#include "control/api_internal.h"
+#include "control/api/internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/time.h"
-#include "control/view.h"
+#include "control/api/view.h"
 #include "page/link.h"
 #include "schedule/schedule.h"
 

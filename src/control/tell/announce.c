@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks at all detours, tells what there is to tell, and remembers what it told. */
-#include "control/announce.h"
+#include "control/tell/announce.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/alarm.h"
-#include "control/named.h"
-#include "control/telling.h"
+#include "control/files/named.h"
+#include "control/tell/telling.h"
 #include "events/event.h"
 #include "tls/material.h"
 

@@ -4,7 +4,7 @@
 
 #include "admin/admin.h"
 #include "config/model.h"
-#include "control/live.h"
+#include "control/runtime/live.h"
 #include "events/event.h"
 
 /* What an event is about. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON of what is in force. Objects are built member by member; whoever runs out of memory
  * gives NULL, and jansson takes NULL members for a failure of the whole. */
-#include "control/view.h"
+#include "control/api/view.h"
 
 #include "base/clock.h"
 #include "config/time.h"

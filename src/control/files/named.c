@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads what may be anything: a pipe, a device, a file that grows. */
-#include "control/named.h"
+#include "control/files/named.h"
 
 #include "control/confine.h"
 

@@ -2,7 +2,7 @@
 /* What the files of the API share: one call on its way, and those that wait. */
 #pragma once
 
-#include "control/api.h"
+#include "control/api/api.h"
 
 #include "admin/admin.h"
 

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "control/configuration.h"
-#include "control/live.h"
+#include "control/runtime/live.h"
 #include "page/ticket.h"
 
 #include <ev.h>

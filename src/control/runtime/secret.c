@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fetches or makes the key, which stays in this process only while it is copied. */
-#include "control/secret.h"
+#include "control/runtime/secret.h"
 
 #include "base/log.h"
 #include "control/publish.h"

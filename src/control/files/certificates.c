@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading certificates, saying what is wrong with them, sealing them. */
-#include "control/certificates.h"
+#include "control/files/certificates.h"
 
 #include "base/clock.h"
-#include "control/named.h"
+#include "control/files/named.h"
 #include "control/publish.h"
 #include "tls/certificate.h"
 

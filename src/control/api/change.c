@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls that change detours: tried, made durable, published. */
-#include "control/api_internal.h"
+#include "control/api/internal.h"
 
 #include "base/clock.h"
 #include "config/time.h"
-#include "control/view.h"
+#include "control/api/view.h"
 #include "schedule/schedule.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Opens the store of run-time changes, once. */
-#include "control/state.h"
+#include "control/runtime/state.h"
 
-#include "control/named.h"
+#include "control/files/named.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages have the form of Standard Webhooks: type, timestamp, data. */
-#include "control/telling.h"
+#include "control/tell/telling.h"
 
 #include "base/log.h"
 #include "config/time.h"
-#include "control/view.h"
+#include "control/api/view.h"
 #include "events/webhook.h"
 
 #include <assert.h>

@@ -11,7 +11,7 @@
 
 #include "admin/admin.h"
 #include "control/configuration.h"
-#include "control/live.h"
+#include "control/runtime/live.h"
 #include "events/webhook.h"
 
 struct announce;

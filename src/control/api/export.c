@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Configurations as trees of JSON: written as YAML, and compared by name. */
-#include "control/export.h"
+#include "control/api/export.h"
 
 #include "base/buffer.h"
 #include "config/json.h"

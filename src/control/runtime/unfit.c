@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which of what was set at run time is at fault is told by the problems, which name it; where
  * they do not, by trying halves. */
-#include "control/unfit.h"
+#include "control/runtime/unfit.h"
 
 #include "control/configuration.h"
 

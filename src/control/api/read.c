@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls that only look. */
-#include "control/api_internal.h"
+#include "control/api/internal.h"
 
-#include "control/export.h"
-#include "control/view.h"
+#include "control/api/export.h"
+#include "control/api/view.h"
 #include "events/webhook.h"
 #include "schedule/schedule.h"
 #include "shared/servers.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls of the admin API, one function each, and those that wait. */
-#include "control/api_internal.h"
+#include "control/api/internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"

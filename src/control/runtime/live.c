@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Overrides between the store and the reader of a configuration. */
-#include "control/live.h"
+#include "control/runtime/live.h"
 
 #include "config/names.h"
 #include "schedule/schedule.h"

@@ -4,10 +4,10 @@
  * A block: the length of the text and the count of files, the length of each file, then the
  * text and the files, one after the other. It goes from one process of this program to the
  * next one of the same program, so numbers stand as they are in memory. */
-#include "control/pages.h"
+#include "control/files/pages.h"
 
 #include "base/utf8.h"
-#include "control/named.h"
+#include "control/files/named.h"
 #include "control/origins.h"
 #include "page/wait.h"
 

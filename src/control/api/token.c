@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls about tokens of the API. */
-#include "control/api_internal.h"
+#include "control/api/internal.h"
 
-#include "control/view.h"
+#include "control/api/view.h"
 
 #include <string.h>
 
