@@ -194,9 +194,10 @@ struct detour_answer {
 /* Whose rules. What is not in this table is the same in both.
  *
  *                                BROWSER (WHATWG Fetch)           RFC (RFC 9110)
- *   300, and 3xx that nobody     is delivered                     followed when it has a Location
- * and knows (15)                                                    the method is safe (15.4.1) 301
- * and 302 to a POST        becomes GET                      stays POST (15.4.2: MAY change)
+ *   300, and 3xx that nobody     is delivered                     followed when it has a
+ *   knows (15)                                                    Location and the method is
+ *                                                                 safe (15.4.1)
+ *   301 and 302 to a POST        becomes GET                      stays POST (15.4.2: MAY change)
  *   userinfo in a Location       taken away, with a note          refused (4.2.4)
  *   no host ("http:///x",        read as WHATWG does: the next    refused (4.2.1)
  *   "http:g")                    segment is the host, or the
