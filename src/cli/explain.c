@@ -221,13 +221,15 @@ static bool run_init(const struct explanation *e, const struct regex_set *regexe
     struct arena *arena = &e->configuration->arena;
     run->context.snapshot = e->snapshot;
     run->context.regexes = regexes;
-    run->context.pool_turns =
-        arena_array(arena, snapshot_pool_count(e->snapshot), sizeof(uint32_t));
+    struct pools_setting setting = {0};
+    if (pools_new(e->snapshot, &setting, NULL, &run->context.pools) != ERR_NONE) {
+        return false;
+    }
     run->context.ticket_key = &no_servers_key;
     run->context.trace = &run->trace;
     run->trace.row_max = e->snapshot->rules.count;
     run->trace.rows = arena_array(arena, run->trace.row_max, sizeof(*run->trace.rows));
-    return run->context.pool_turns != NULL && run->trace.rows != NULL;
+    return run->trace.rows != NULL;
 }
 
 static enum err make_ready(struct explanation *e, struct regex_set **regexes_out)
@@ -292,6 +294,9 @@ static int decide_and_print(struct explanation *e)
         status = complain("explain", "cannot compile %s: %s",
                           e->options.live ? "what is in force" : e->options.path, err_text(err));
     }
+    pools_free(&e->run.context.pools);
+    pools_free(&e->bare.context.pools);
+    pools_free(&e->routed.context.pools);
     regex_set_free(&regexes);
     return status;
 }

@@ -10,6 +10,9 @@
 struct compile_slots {
     uint32_t (*rule)(void *context, struct span identity);
     uint32_t (*server)(void *context, struct span identity);
+    /* Where the host of a server's URL is, on the sphere of radius 1; false: not known. NULL:
+     * nothing is. */
+    bool (*point)(void *context, struct span url, float out[3]);
     void *context;
 };
 

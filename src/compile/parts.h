@@ -62,11 +62,3 @@ struct snap_list compile_pages(struct compile *compile);
 
 /* origin.c */
 struct snap_list compile_origins(struct compile *compile);
-
-/* cycle.c */
-
-/* Gives the length slots of a cycle to count servers, turns[i] of them to server i, which is
- * all of them together; cycle[slot] is a server. Spread evenly, so that a heavy one does not
- * get its clients all at once: after any number of slots each server has had its share to
- * within less than one turn. ERR_MEMORY. */
-enum err cycle_spread(const uint64_t *turns, uint32_t count, size_t length, uint32_t *cycle);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Pools: their servers by priority, and the order of one full cycle. */
+/* Pools: their servers by priority, and where they are. */
 #include "compile/parts.h"
 
+#include "geo/geo.h"
 #include "uri/location.h"
 
 #include <xxhash.h>
 
-enum { cycle_turns_max = 65536 };
+enum { within_ppm_default = 1500000 };
 
 struct ordered {
     const struct model_server *server;
@@ -23,65 +24,34 @@ static int compare_ordered(const void *left, const void *right)
     return a->index < b->index ? -1 : 1;
 }
 
-static uint64_t gcd(uint64_t a, uint64_t b)
+static struct snap_list compile_areas(struct block *block, const struct model_server *from)
 {
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
+    struct snap_list list = block_array(block, from->area_count, sizeof(struct snap_area));
+    for (size_t i = 0; i < from->area_count; i++) {
+        const struct model_area *area = &from->areas[i];
+        struct snap_area to = {.code = {area->code[0], area->code[1]},
+                               .continent = area->continent,
+                               .exclude = area->exclude};
+        block_set(block, list, i, &to, sizeof(to));
     }
-    return a;
-}
-
-/* How many turns each server has in a cycle: its weight in lowest terms, or scaled down
- * to cycle_turns_max where that would be longer. Gives the length of the cycle. */
-static size_t count_turns(const struct model_pool *pool, const struct ordered *servers,
-                          uint64_t *turns)
-{
-    uint64_t sum = 0;
-    uint64_t divisor = 0;
-    for (size_t i = 0; i < pool->server_count; i++) {
-        bool each_once = pool->balance == BALANCE_ROUND_ROBIN;
-        turns[i] = each_once ? servers[i].server->weight > 0 : servers[i].server->weight;
-        sum += turns[i];
-        divisor = gcd(divisor, turns[i]);
-    }
-    if (sum == 0) {
-        return 0;
-    }
-    uint64_t length = sum / divisor;
-    for (size_t i = 0; i < pool->server_count; i++) {
-        bool scaled = length > cycle_turns_max;
-        uint64_t turn = scaled ? turns[i] * cycle_turns_max / sum : turns[i] / divisor;
-        turns[i] = turns[i] > 0 && turn == 0 ? 1 : turn;
-    }
-    length = 0;
-    for (size_t i = 0; i < pool->server_count; i++) {
-        length += turns[i];
-    }
-    return (size_t)length;
-}
-
-static struct snap_list compile_cycle(struct compile *compile, const struct model_pool *pool,
-                                      const struct ordered *servers)
-{
-    struct snap_list list = {0};
-    uint32_t count = (uint32_t)pool->server_count;
-    uint64_t *turns = calloc(count + 1, sizeof(*turns));
-    size_t length = turns != NULL ? count_turns(pool, servers, turns) : 0;
-    uint32_t *cycle = calloc(length + 1, sizeof(*cycle));
-    if (turns == NULL || cycle == NULL ||
-        (length > 0 && cycle_spread(turns, count, length, cycle) != ERR_NONE)) {
-        compile->block.err = ERR_MEMORY;
-    } else {
-        list = block_list(&compile->block, cycle, length, sizeof(*cycle));
-    }
-    free(turns);
-    free(cycle);
     return list;
 }
 
-static struct snap_server compile_server(struct compile *compile, const struct model_server *from)
+/* Where it is: as written, or as its address says. */
+static void place_server(const struct compile *compile, const struct model_server *from,
+                         struct snap_server *server)
+{
+    const struct compile_slots *slots = compile->slots;
+    if (from->located) {
+        server->located = 1;
+        geo_point(from->latitude, from->longitude, server->point);
+    } else if (slots != NULL && slots->point != NULL) {
+        server->located = slots->point(slots->context, from->url, server->point);
+    }
+}
+
+static struct snap_server compile_server(struct compile *compile, const struct model_pool *pool,
+                                         const struct model_server *from)
 {
     struct block *block = &compile->block;
     struct snap_server server = {
@@ -92,7 +62,16 @@ static struct snap_server compile_server(struct compile *compile, const struct m
         .weight = from->weight,
         .priority = from->priority,
         .line = from->place.line,
+        .reach = from->reach != 0 ? from->reach : SNAP_REACH_ALL,
+        .areas = compile_areas(block, from),
     };
+    if (from->plain_url.len > 0) {
+        server.plain_url = block_text(block, from->plain_url);
+        server.plain_authority = block_text(block, location_authority(from->plain_url));
+    }
+    if (pool->balance == BALANCE_NEAREST) {
+        place_server(compile, from, &server);
+    }
     if (compile->slots != NULL) {
         server.slot = compile->slots->server(compile->slots->context, from->identity);
     }
@@ -112,7 +91,12 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
         .hash_name = block_text(block, from->hash_name),
         .first_server = first,
         .server_count = (uint32_t)from->server_count,
+        .min_healthy = from->min_healthy > 0 ? from->min_healthy : 1,
+        .panic_ppm = from->panic_ppm,
+        .within_ppm = from->within_ppm > 0 ? from->within_ppm : within_ppm_default,
         .fallback_all = from->fallback_all,
+        .sticky = block_text(block, from->sticky),
+        .sticky_s = from->sticky_s,
         .fallback = compile_action(compile, &from->fallback, &nobody),
     };
     struct ordered *servers = calloc(from->server_count + 1, sizeof(*servers));
@@ -125,11 +109,8 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
     }
     qsort(servers, from->server_count, sizeof(*servers), compare_ordered);
     for (uint32_t i = 0; i < from->server_count; i++) {
-        struct snap_server server = compile_server(compile, servers[i].server);
+        struct snap_server server = compile_server(compile, from, servers[i].server);
         block_set(block, all_servers, first + i, &server, sizeof(server));
-    }
-    if (from->balance != BALANCE_HASH) {
-        pool.cycle = compile_cycle(compile, from, servers);
     }
     free(servers);
     return pool;

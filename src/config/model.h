@@ -179,8 +179,18 @@ struct model_site {
     struct model_cors cors;
 };
 
-enum balance { BALANCE_WEIGHTED, BALANCE_ROUND_ROBIN, BALANCE_HASH };
+enum balance { BALANCE_WEIGHTED, BALANCE_ROUND_ROBIN, BALANCE_HASH, BALANCE_NEAREST };
 enum hash_key { HASH_PATH, HASH_CLIENT, HASH_HEADER, HASH_COOKIE };
+
+/* Clients whom a server serves; the bits of snap_reach. */
+enum { REACH_HTTP = 1, REACH_HTTPS = 2, REACH_IPV4 = 4, REACH_IPV6 = 8, REACH_ALL = 15 };
+
+/* A country or a continent. */
+struct model_area {
+    uint8_t code[2]; /* upper case */
+    bool continent;
+    bool exclude;
+};
 
 struct model_server {
     struct place place;
@@ -189,6 +199,14 @@ struct model_server {
     struct span url;      /* serialised, no query, no fragment, no slash at the end */
     uint32_t weight;      /* 0: gets nobody */
     uint32_t priority;    /* 1 first */
+
+    struct span plain_url; /* for clients over http, where that is another; empty: url */
+    uint32_t reach;        /* bits REACH_x */
+    bool located;          /* `at` says where it is; else its address does */
+    double latitude;       /* degrees */
+    double longitude;
+    const struct model_area *areas;
+    size_t area_count;
 };
 
 struct model_health {
@@ -209,6 +227,11 @@ struct model_pool {
     bool strip;            /* `path: strip`: what the route matched literally is taken away */
     const struct model_server *servers;
     size_t server_count;
+    uint32_t min_healthy;  /* of the better priorities, or the next one serves too */
+    uint32_t panic_ppm;    /* fewer of the servers are up: health is ignored; 0: never */
+    uint32_t within_ppm;   /* `nearest`: of the nearest one's distance */
+    struct span sticky;    /* the cookie that holds clients to their servers; empty: none */
+    uint32_t sticky_s;     /* how long it does */
     struct model_health health;
     bool fallback_all;            /* ignore health when nobody is left */
     struct model_action fallback; /* when nobody is left; 503 when the file says nothing */

@@ -169,12 +169,26 @@ static struct span pool_path(const struct asked *asked, const struct snap_action
     return path_sent(&asked->path, from, asked->path.norm.len);
 }
 
+/* Whether the client's cookie says so already, or the pool has none. */
+static bool is_held(const struct asked *asked, uint32_t pool, const struct pool_client *client,
+                    const struct snap_server *server)
+{
+    uint8_t text[pool_held_bytes];
+    if (snapshot_pool(asked->snapshot, pool)->sticky.len == 0) {
+        return true;
+    }
+    pool_held_text(server, text);
+    return span_eq(client->held, span_of(text, sizeof(text)));
+}
+
 static void redirect_to_pool(struct asked *asked, const struct matched *matched,
                              const struct snap_action *action)
 {
     struct decision *out = asked->decision;
     out->depends_on_client = true;
-    uint32_t chosen = pool_choose(asked, action->pool);
+    struct pool_client client;
+    pool_client_init(asked, action->pool, &client);
+    uint32_t chosen = pool_choose(asked->context->pools, action->pool, &client);
     if (chosen == SNAP_NONE) {
         struct matched nobody;
         matched_init(&nobody, matched->rule);
@@ -186,13 +200,15 @@ static void redirect_to_pool(struct asked *asked, const struct matched *matched,
         return;
     }
     const struct snap_server *server = snapshot_server(asked->snapshot, chosen);
+    struct span authority;
+    struct span url = pool_server_url(asked->snapshot, server, client.secure, &authority);
     struct buffer built = buffer_over(asked->context->location, location_bytes_max);
     enum location_result result =
-        location_append(snapshot_text(asked->snapshot, server->url), pool_path(asked, action),
-                        kept_query(asked, matched), &built);
+        location_append(url, pool_path(asked, action), kept_query(asked, matched), &built);
     out->status = (uint16_t)action->status;
     out->server = chosen;
-    accept_location(asked, result, &built, snapshot_text(asked->snapshot, server->authority));
+    out->hold = !is_held(asked, action->pool, &client, server);
+    accept_location(asked, result, &built, authority);
 }
 
 static void respond(struct asked *asked, const struct snap_action *action)

@@ -8,7 +8,7 @@
 #include "page/link.h"
 #include "page/ticket.h"
 #include "page/wait.h"
-#include "shared/servers.h"
+#include "pool/pool.h"
 #include "snapshot/snapshot.h"
 #include "uri/location.h"
 #include "uri/path.h"
@@ -44,12 +44,12 @@ struct decide_link {
 };
 
 /* What one thread needs to decide; kept between requests, no request leaves a trace that
- * another could see, except the turn of round-robin pools. */
+ * another could see, except the turns of pools. */
 struct decide_context {
     const struct snapshot *snapshot;
     const struct regex_set *regexes;
-    const struct server_live *servers;   /* NULL: all up */
-    uint32_t *pool_turns;                /* one for each pool of the snapshot */
+    struct pools *pools;                 /* of the snapshot */
+    const struct geo_head *geo;          /* NULL: nobody knows where anybody is */
     const struct ticket_key *ticket_key; /* NULL: nobody is shown a page of ours */
     struct path_scratch path_scratch;
     uint8_t location[location_bytes_max];
@@ -111,10 +111,11 @@ struct decision {
     const struct snap_action *action; /* the action that was carried out, or NULL */
     bool pass;                        /* "nothing to do here" */
     bool problem;                     /* the body is a problem document */
-    bool html;                        /* … in HTML, for a browser's form POST */
-    bool depends_on_client;           /* share, bypass, clients or a pool had a say: private */
-    uint32_t vary;                    /* bit VARY_x: fields that had a say */
-    uint32_t vary_rule_count;         /* rules whose conditions on other fields had a say */
+    bool hold;                /* the pool's cookie is to hold the client to `server` from now on */
+    bool html;                /* … in HTML, for a browser's form POST */
+    bool depends_on_client;   /* share, bypass, clients or a pool had a say: private */
+    uint32_t vary;            /* bit VARY_x: fields that had a say */
+    uint32_t vary_rule_count; /* rules whose conditions on other fields had a say */
     uint32_t vary_rules[decision_vary_rules_max];
     int64_t max_age_s;     /* clipped; -1: none */
     int64_t retry_after_s; /* -1: none */

@@ -83,9 +83,10 @@ __attribute__((cold, noinline)) bool decide_link(struct asked *asked);
 __attribute__((cold, noinline)) bool link_bypasses(const struct asked *asked,
                                                    const struct snap_rule *rule);
 
-/* pool.c: the server for this request, an index into the snapshot's servers; SNAP_NONE:
- * nobody is left. */
-uint32_t pool_choose(struct asked *asked, uint32_t pool);
+/* pool.c */
+
+/* Who asks, for the choice of a server. */
+void pool_client_init(const struct asked *asked, uint32_t pool, struct pool_client *out);
 
 /* regex_set.c */
 const struct regex *regex_set_at(const struct regex_set *set, uint32_t regex);

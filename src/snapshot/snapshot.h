@@ -20,7 +20,7 @@
 #define SNAP_NEVER INT64_MAX
 
 enum {
-    snap_version = 6,
+    snap_version = 7,
     snap_bytes_max = 1 << 30,
     snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
     snap_server_slots_max = 1 << 16,
@@ -218,18 +218,41 @@ struct snap_host {
     uint32_t reserved;
 };
 
-enum snap_balance { SNAP_WEIGHTED, SNAP_ROUND_ROBIN, SNAP_HASH };
+enum snap_balance { SNAP_WEIGHTED, SNAP_ROUND_ROBIN, SNAP_HASH, SNAP_NEAREST };
 enum snap_hash_key { SNAP_KEY_PATH, SNAP_KEY_CLIENT, SNAP_KEY_HEADER, SNAP_KEY_COOKIE };
+/* Clients whom a server serves. */
+enum snap_reach {
+    SNAP_REACH_HTTP = 1,
+    SNAP_REACH_HTTPS = 2,
+    SNAP_REACH_IPV4 = 4,
+    SNAP_REACH_IPV6 = 8,
+    SNAP_REACH_ALL = 15,
+};
+enum { snap_weight_max = 1000000 };
+
+/* Countries and continents whose clients a server takes, or does not. */
+struct snap_area {
+    uint8_t code[2]; /* upper case */
+    uint8_t continent;
+    uint8_t exclude;
+};
 
 struct snap_server {
     struct snap_ref identity; /* "mirrors/eu1" */
     struct snap_ref url;
     struct snap_ref authority;
+    struct snap_ref plain_url; /* for clients who came over http, where that is another; or empty */
+    struct snap_ref plain_authority;
     uint64_t hash; /* of the identity: its place under `hash` */
     uint32_t slot; /* of its live state */
     uint32_t weight;
     uint32_t priority;
     uint32_t line;
+    uint32_t reach;   /* bits SNAP_REACH_x */
+    uint32_t located; /* `point` says where it is */
+    float point[3];   /* on the sphere of radius 1 */
+    uint32_t reserved;
+    struct snap_list areas; /* struct snap_area; nothing to include: from everywhere */
 };
 
 struct snap_pool {
@@ -237,11 +260,14 @@ struct snap_pool {
     uint32_t balance;
     uint32_t hash_key;
     struct snap_ref hash_name;
-    uint32_t first_server; /* servers of a pool stand together, by priority */
+    uint32_t first_server; /* servers of a pool stand together, by priority; pools in order */
     uint32_t server_count;
-    struct snap_list cycle; /* uint32_t server index within the pool, the order of one full
-                               cycle of `weighted` and `round-robin`; none under `hash` */
+    uint32_t min_healthy; /* of the better priorities, or the next one serves too; at least 1 */
+    uint32_t panic_ppm;   /* fewer of the servers are up: health is ignored; 0: never */
+    uint32_t within_ppm;  /* `nearest`: of the nearest one's distance; at least a million */
     uint32_t fallback_all;
+    struct snap_ref sticky; /* the cookie that holds clients; empty: none does */
+    uint32_t sticky_s;
     uint32_t reserved;
     struct snap_action fallback;
 };

@@ -317,18 +317,35 @@ static void check_hosts(struct check *check)
     require(check, catch_all == SNAP_NONE || catch_all < check->snapshot->sites.count);
 }
 
-static void check_pool(struct check *check, const struct snap_pool *pool)
+static void check_pool(struct check *check, const struct snap_pool *pool, uint64_t first)
 {
     check_ref(check, pool->name);
     check_ref(check, pool->hash_name);
-    require(check, pool->balance <= SNAP_HASH && pool->hash_key <= SNAP_KEY_COOKIE);
-    require(check,
-            (uint64_t)pool->first_server + pool->server_count <= check->snapshot->servers.count);
+    check_ref(check, pool->sticky);
+    require(check, pool->balance <= SNAP_NEAREST && pool->hash_key <= SNAP_KEY_COOKIE);
+    require(check, pool->first_server == first &&
+                       first + pool->server_count <= check->snapshot->servers.count);
+    require(check, pool->min_healthy > 0 && pool->within_ppm >= 1000000);
     require(check, pool->fallback.kind != SNAP_ACTION_POOL);
     check_action(check, &pool->fallback, (struct groups){0});
-    const uint32_t *cycle = check_list(check, pool->cycle, sizeof(*cycle));
-    for (uint32_t i = 0; cycle != NULL && i < pool->cycle.count; i++) {
-        require(check, cycle[i] < pool->server_count);
+}
+
+static void check_pools(struct check *check, const struct snap_pool *pools, uint32_t count)
+{
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < count && !check->bad; i++) {
+        check_pool(check, &pools[i], first);
+        first += pools[i].server_count;
+    }
+}
+
+static void check_server_authority(struct check *check, struct snap_ref url,
+                                   struct snap_ref authority)
+{
+    if (!check->bad) {
+        struct span text = snapshot_text(check->snapshot, authority);
+        require(check, text.len > 0 &&
+                           span_eq(location_authority(snapshot_text(check->snapshot, url)), text));
     }
 }
 
@@ -337,11 +354,13 @@ static void check_server(struct check *check, const struct snap_server *server)
     check_ref(check, server->identity);
     check_ref(check, server->url);
     check_ref(check, server->authority);
-    require(check, server->slot < snap_server_slots_max);
-    if (!check->bad) {
-        struct span url = snapshot_text(check->snapshot, server->url);
-        struct span authority = snapshot_text(check->snapshot, server->authority);
-        require(check, authority.len > 0 && span_eq(location_authority(url), authority));
+    check_ref(check, server->plain_url);
+    check_ref(check, server->plain_authority);
+    check_list(check, server->areas, sizeof(struct snap_area));
+    require(check, server->slot < snap_server_slots_max && server->weight <= snap_weight_max);
+    check_server_authority(check, server->url, server->authority);
+    if (server->plain_url.len > 0) {
+        check_server_authority(check, server->plain_url, server->plain_authority);
     }
 }
 
@@ -410,8 +429,8 @@ static void check_all(struct check *check)
     for (uint32_t i = 0; sites != NULL && i < snapshot->sites.count && !check->bad; i++) {
         check_site(check, &sites[i]);
     }
-    for (uint32_t i = 0; pools != NULL && i < snapshot->pools.count && !check->bad; i++) {
-        check_pool(check, &pools[i]);
+    if (pools != NULL) {
+        check_pools(check, pools, snapshot->pools.count);
     }
     for (uint32_t i = 0; servers != NULL && i < snapshot->servers.count && !check->bad; i++) {
         check_server(check, &servers[i]);

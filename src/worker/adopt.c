@@ -14,10 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-enum {
-    turn_stride = 7919, /* a prime, so that it shares no factor with a cycle */
-    own_fds = 16,
-};
+enum { own_fds = 16 };
 
 /* What a mapping must be able to rely on: that nobody changes or shortens the pages. */
 static const int seals_needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
@@ -25,7 +22,7 @@ static const int seals_needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 void drop_snapshot(struct worker_snapshot *dropped)
 {
     regex_set_free(&dropped->regexes);
-    free(dropped->pool_turns);
+    pools_free(&dropped->pools);
     if (dropped->snapshot != NULL) {
         munmap((void *)(uintptr_t)dropped->snapshot, dropped->bytes);
     }
@@ -50,15 +47,6 @@ static enum err map_sealed(int fd, struct span *out)
     return ERR_NONE;
 }
 
-/* Workers begin at different places of a cycle, or the first server of each would get the
- * first request of all of them. */
-static void spread_turns(uint32_t *turns, size_t count, uint32_t index)
-{
-    for (size_t i = 0; i < count; i++) {
-        turns[i] = index * turn_stride;
-    }
-}
-
 static enum err prepare_origins(struct worker *worker, const struct snapshot *snapshot)
 {
     enum err err = ERR_NONE;
@@ -72,13 +60,14 @@ static enum err prepare_origins(struct worker *worker, const struct snapshot *sn
  * can fail. */
 static enum err make_ready(struct worker *worker, struct worker_snapshot *made)
 {
-    size_t pools = snapshot_pool_count(made->snapshot);
-    made->pool_turns = calloc(pools > 0 ? pools : 1, sizeof(*made->pool_turns));
-    if (made->pool_turns == NULL) {
-        return ERR_MEMORY;
-    }
-    spread_turns(made->pool_turns, pools, worker->index);
     enum err err = prepare_origins(worker, made->snapshot);
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct pools_setting setting = {.live = servers_live(worker->servers),
+                                    .epoch = servers_epoch(worker->servers),
+                                    .worker = worker->index};
+    err = pools_new(made->snapshot, &setting, worker->current.pools, &made->pools);
     if (err != ERR_NONE) {
         return err;
     }
@@ -161,8 +150,7 @@ static void swap_in(struct worker *worker, struct worker_snapshot *made)
     origins_set_limit(worker->origins, connections_room(made->snapshot));
     worker->decide.snapshot = made->snapshot;
     worker->decide.regexes = made->regexes;
-    worker->decide.pool_turns = made->pool_turns;
-    worker->decide.servers = servers_live(worker->servers);
+    worker->decide.pools = made->pools;
     drop_snapshot(&old);
 }
 

@@ -20,7 +20,7 @@ struct worker_snapshot {
     const struct snapshot *snapshot; /* NULL: none yet */
     size_t bytes;                    /* of the mapping */
     struct regex_set *regexes;
-    uint32_t *pool_turns;
+    struct pools *pools;
 };
 
 struct worker {

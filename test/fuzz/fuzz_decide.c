@@ -90,7 +90,7 @@ static uint32_t next_server(void *slots, struct span identity)
 
 static void build(void)
 {
-    static uint32_t turns[8];
+    const struct pools_setting setting = {.live = live};
     static uint8_t *bytes;
     static struct regex_set *regexes;
     uint32_t given = 0;
@@ -108,11 +108,10 @@ static void build(void)
     assert(snapshot_compile(model, &slots, 1, NOW_NS, &bytes, &len) == ERR_NONE);
     arena_fini(&arena);
     context.snapshot = snapshot_open(span_of(bytes, len));
-    assert(context.snapshot != NULL && snapshot_pool_count(context.snapshot) <= 8);
+    assert(context.snapshot != NULL);
+    assert(pools_new(context.snapshot, &setting, NULL, &context.pools) == ERR_NONE);
     assert(regex_set_new(context.snapshot, NULL, &regexes) == ERR_NONE);
     context.regexes = regexes;
-    context.servers = live;
-    context.pool_turns = turns;
     context.ticket_key = &key;
 }
 

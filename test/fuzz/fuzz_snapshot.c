@@ -14,7 +14,7 @@
 
 #define NOW_NS INT64_C(1795000000000000000)
 
-enum { changes_max = 64, turns_max = 1 << 14 };
+enum { changes_max = 64 };
 
 #define HOST "Host: a.shop.example\r\n"
 static const char *const heads[] = {
@@ -35,7 +35,6 @@ static uint8_t *good;
 static size_t good_len;
 static struct decide_context context;
 static struct server_live live[65536];
-static uint32_t turns[turns_max];
 static struct answer_scratch scratch;
 static struct h1_head head;
 
@@ -52,8 +51,6 @@ static void build(void)
     }
     assert(snapshot_compile(model, NULL, 1, NOW_NS, &good, &good_len) == ERR_NONE);
     arena_fini(&arena);
-    context.servers = live;
-    context.pool_turns = turns;
 }
 
 static void ask(const char *text, bool secure)
@@ -75,16 +72,18 @@ static void ask(const char *text, bool secure)
 static void use(const struct snapshot *snapshot)
 {
     struct regex_set *regexes = NULL;
-    assert(snapshot->pools.count <= turns_max);
+    const struct pools_setting setting = {.live = live};
     if (regex_set_new(snapshot, NULL, &regexes) != ERR_NONE) {
         return;
     }
     context.snapshot = snapshot;
     context.regexes = regexes;
+    assert(pools_new(snapshot, &setting, NULL, &context.pools) == ERR_NONE);
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         ask(heads[i], i % 2 == 0);
         ask(heads[i], i % 2 != 0);
     }
+    pools_free(&context.pools);
     regex_set_free(&regexes);
 }
 

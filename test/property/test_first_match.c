@@ -105,7 +105,6 @@ static void random_rule(struct setting *s)
 
 static struct setting *setting_new(uint32_t rules)
 {
-    static uint32_t turns[1];
     struct setting *s = calloc(1, sizeof(*s));
     assert_non_null(s);
     arena_init(&s->arena, 0);
@@ -120,7 +119,6 @@ static struct setting *setting_new(uint32_t rules)
     s->model = (struct model){.sites = &s->site, .site_count = 1};
     assert_int_equal(snapshot_compile(&s->model, NULL, 1, 0, &s->bytes, &s->len), ERR_NONE);
     s->context.snapshot = snapshot_open(span_of(s->bytes, s->len));
-    s->context.pool_turns = turns;
     assert_int_equal(regex_set_new(s->context.snapshot, NULL, &s->regexes), ERR_NONE);
     s->context.regexes = s->regexes;
     return s;

@@ -35,11 +35,17 @@ void fixture_compile(struct fixture *f, int64_t now_ns)
     f->snapshot = snapshot_open(span_of(f->bytes, f->len));
     assert_non_null(f->snapshot);
     assert_int_equal(regex_set_new(f->snapshot, NULL, &f->regexes), ERR_NONE);
-    assert_true(snapshot_pool_count(f->snapshot) <= 64);
     f->context.snapshot = f->snapshot;
     f->context.regexes = f->regexes;
-    f->context.servers = f->live;
-    f->context.pool_turns = f->turns;
+    fixture_rewind(f);
+}
+
+void fixture_rewind(struct fixture *f)
+{
+    struct pools_setting setting = {.live = f->live};
+    pools_free(&f->pools);
+    assert_int_equal(pools_new(f->snapshot, &setting, NULL, &f->pools), ERR_NONE);
+    f->context.pools = f->pools;
 }
 
 struct fixture *fixture_new(const char *yaml)
@@ -60,6 +66,7 @@ struct fixture *fixture_new(const char *yaml)
 void fixture_free(struct fixture **f)
 {
     regex_set_free(&(*f)->regexes);
+    pools_free(&(*f)->pools);
     free((*f)->bytes);
     arena_fini(&(*f)->arena);
     free(*f);

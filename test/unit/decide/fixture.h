@@ -23,7 +23,7 @@ struct fixture {
     struct regex_set *regexes;
     struct server_live live[fixture_servers_max];
     uint32_t slots; /* given to servers so far */
-    uint32_t turns[64];
+    struct pools *pools;
     struct decide_context context;
     char text[request_head_bytes_max];
     struct h1_head head;
@@ -55,6 +55,8 @@ const struct response *fixture_answer(struct fixture *f, const struct ask *ask);
 /* The value of a response field, and of one only; ptr NULL: there is none. */
 struct span fixture_field(const struct fixture *f, const char *name);
 
+/* All pools begin with their first turn again. */
+void fixture_rewind(struct fixture *f);
 /* The live state of "pool/server". */
 void fixture_set(struct fixture *f, const char *identity, enum server_state state,
                  uint32_t weight_ppm);

@@ -55,7 +55,6 @@ enum part {
     VALUES,
     TESTS,
     CLIENTS, /* of the third route */
-    CYCLE,   /* of the first pool */
     NODE_RULES,
     PATH_BLOCK,
     TO_BLOCK,
@@ -172,13 +171,14 @@ static const struct change refused[] = {
     {RULE, ROUTE_TEA, offsetof(struct snap_rule, action.content_type.len), FAR},
     {RULE, ROUTE_TEA, offsetof(struct snap_rule, action.labels.count), 1},
     {POOL, 0, offsetof(struct snap_pool, name.off), FAR},
-    {POOL, 0, offsetof(struct snap_pool, balance), 3},
+    {POOL, 0, offsetof(struct snap_pool, balance), 4},
     {POOL, 0, offsetof(struct snap_pool, hash_key), 4},
     {POOL, 0, offsetof(struct snap_pool, first_server), 2},
     {POOL, 0, offsetof(struct snap_pool, server_count), 4},
-    {POOL, 0, offsetof(struct snap_pool, server_count), 1}, /* the cycle names the second */
-    {POOL, 0, offsetof(struct snap_pool, cycle.off), FAR},
-    {POOL, 0, offsetof(struct snap_pool, cycle.count), FAR},
+    {POOL, 0, offsetof(struct snap_pool, server_count), 1}, /* the next pool's begin behind */
+    {POOL, 0, offsetof(struct snap_pool, min_healthy), 0},
+    {POOL, 0, offsetof(struct snap_pool, within_ppm), 999999},
+    {POOL, 0, offsetof(struct snap_pool, sticky.len), FAR},
     {POOL, 0, offsetof(struct snap_pool, fallback.kind), SNAP_ACTION_POOL},
     {POOL, 0, offsetof(struct snap_pool, fallback.to.off), FAR},
     {POOL, 1, offsetof(struct snap_pool, hash_name.off), FAR},
@@ -198,6 +198,9 @@ static const struct change refused[] = {
     {SERVER, 0, offsetof(struct snap_server, authority.len), 9}, /* a longer host could follow */
     {SERVER, 0, offsetof(struct snap_server, url.len), 3},
     {SERVER, 0, offsetof(struct snap_server, slot), 65536},
+    {SERVER, 0, offsetof(struct snap_server, weight), 1000001},
+    {SERVER, 0, offsetof(struct snap_server, plain_url.len), 3},
+    {SERVER, 0, offsetof(struct snap_server, areas.count), FAR},
     {HEADER, 0, offsetof(struct snapshot, origins.count), 0},
     {HEADER, 0, offsetof(struct snapshot, origins.off), FAR},
     {RULE, SECOND_DEFAULT, offsetof(struct snap_rule, action.origin), 1},
@@ -238,7 +241,6 @@ static const struct change refused[] = {
     {TESTS, 0, offsetof(struct snap_test, name.off), FAR},
     {TESTS, 0, offsetof(struct snap_test, value.len), FAR},
     {CLIENTS, 0, 14, 0xFFFFFFFF},
-    {CYCLE, 0, 0, 2},
     {NODE_RULES, 0, 0, 0}, /* the detour is none of the routes */
     {PATH_BLOCK, 0, 0, 0xFFFFFFFF},
     {TO_BLOCK, 0, 0, 0xFFFFFFFF},
@@ -300,7 +302,6 @@ static uint32_t place_of(const struct snapshot *s, enum part part)
         [VALUES] = values->values.off,
         [TESTS] = snapshot_rule(s, ROUTE_TESTS)->conditions.headers.off,
         [CLIENTS] = snapshot_rule(s, ROUTE_TESTS)->conditions.clients.off,
-        [CYCLE] = snapshot_pool(s, 0)->cycle.off,
         [NODE_TAKEN] = first_taken_node(s),
         [NODE_RULES] = taken->rules.off,
         [PATH_BLOCK] = labels->path.block.off,
@@ -433,24 +434,23 @@ static void tables_have_an_empty_place(void **state)
 /* ---- every byte ---- */
 
 static struct server_live live[65536];
-static uint32_t turns[4096];
 
 /* What verify has accepted can be read: the sanitizers say whether that is so. */
 static void use(struct fixture *f, const struct snapshot *snapshot)
 {
     struct regex_set *regexes = NULL;
-    assert_true(snapshot->pools.count <= sizeof(turns) / sizeof(turns[0]));
+    struct pools_setting setting = {.live = live};
     if (regex_set_new(snapshot, NULL, &regexes) != ERR_NONE) {
         return; /* a worker refuses it */
     }
     f->context.snapshot = snapshot;
     f->context.regexes = regexes;
-    f->context.servers = live;
-    f->context.pool_turns = turns;
+    assert_int_equal(pools_new(snapshot, &setting, NULL, &f->context.pools), ERR_NONE);
     for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
         const struct response *response = fixture_answer(f, &asks[i]);
         assert_in_range(response->status, 200, 599);
     }
+    pools_free(&f->context.pools);
     regex_set_free(&regexes);
 }
 
