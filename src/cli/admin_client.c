@@ -130,11 +130,6 @@ struct arena *admin_client_arena(struct admin_client *client)
     return &client->arena;
 }
 
-const char *admin_client_shown(const struct admin_client *client)
-{
-    return client->address.shown;
-}
-
 /* ---- the question ---- */
 
 static const char *encoded(struct admin_client *client, const char *text)

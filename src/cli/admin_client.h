@@ -41,7 +41,6 @@ int admin_client_open(const char *command, const struct admin_where *where, bool
 void admin_client_close(struct admin_client **client);
 /* What a command keeps until it ends. */
 struct arena *admin_client_arena(struct admin_client *client);
-const char *admin_client_shown(const struct admin_client *client);
 
 struct admin_question {
     const char *method;      /* NULL: GET */

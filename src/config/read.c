@@ -6,7 +6,8 @@
 
 #include "base/buffer.h"
 
-const char *node_describe(struct load *load, const struct node *node)
+/* "a list", "nothing", "\"text\"", in the scratch arena. */
+static const char *described(struct load *load, const struct node *node)
 {
     switch (node->kind) {
     case NODE_NULL:
@@ -26,7 +27,7 @@ bool read_refuse(struct load *load, const struct node *node, const char *wanted)
 {
     struct span label = node->label.len > 0 ? node->label : SPAN("the file");
     problems_error(load->problems, node->place, "`%.*s` must be %s, not %s", SHOW(label), wanted,
-                   node_describe(load, node));
+                   described(load, node));
     return false;
 }
 
@@ -382,7 +383,7 @@ bool read_map(struct load *load, const struct node *node, const char *what, cons
     }
     if (node->kind != NODE_MAP) {
         problems_error(load->problems, node->place, "%s must be a map of `key: value`, not %s",
-                       what, node_describe(load, node));
+                       what, described(load, node));
         return false;
     }
     for (const struct node *item = node->first; item != NULL; item = item->next) {

@@ -9,8 +9,6 @@
 enum { show_bytes_max = 80 };
 #define SHOW(s) (int)((s).len > show_bytes_max ? show_bytes_max : (s).len), (const char *)(s).ptr
 
-/* "a list", "nothing", "\"text\"". For messages; lives in the scratch arena. */
-const char *node_describe(struct load *load, const struct node *node);
 /* "`weight` must be <wanted>, not "x"". Always false. */
 bool read_refuse(struct load *load, const struct node *node, const char *wanted);
 

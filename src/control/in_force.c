@@ -24,7 +24,7 @@ void control_send_tls(struct control *c, int fd)
 }
 
 /* Once: whoever started us again has kept it. */
-enum err control_send_secret(struct control *c)
+static enum err send_secret(struct control *c)
 {
     if (c->secret_fd >= 0) {
         return ERR_NONE;
@@ -37,7 +37,6 @@ enum err control_send_secret(struct control *c)
     return err;
 }
 
-/* Compiles and sends. text_fd: -1 when only the clock has moved on. */
 /* What holds now is published. */
 static void look_at_the_clock(struct control *c, const struct configuration *configuration,
                               int64_t now_ns)
@@ -66,7 +65,7 @@ enum err control_publish(struct control *c, struct configuration *configuration,
                                           : log_fd < 0 ? 2
                                                        : 3,
                               .fds = {-1, text_fd, log_fd}};
-    enum err err = control_send_secret(c);
+    enum err err = send_secret(c);
     if (err != ERR_NONE) {
         return err;
     }
@@ -116,7 +115,7 @@ void control_begin_probes(struct control *c)
     }
 }
 
-void control_publish_since(struct control *c, const char *why)
+static void publish_since(struct control *c, const char *why)
 {
     c->alarm_missed = c->candidate != NULL;
     if (c->current == NULL || c->alarm_missed) {
@@ -139,7 +138,7 @@ void control_publish_since(struct control *c, const char *why)
 
 void control_publish_again(struct control *c)
 {
-    control_publish_since(c, "a window opened or closed, or the clock was set");
+    publish_since(c, "a window opened or closed, or the clock was set");
 }
 
 void control_look_at_origins(struct control *c)
@@ -147,7 +146,7 @@ void control_look_at_origins(struct control *c)
     if (c->current != NULL &&
         origins_fill(c->current->model, c->resolver, c->servers, clock_wall_ns())) {
         c->quiet_generation = 0;
-        control_publish_since(c, "an origin has other addresses, fails or is well again");
+        publish_since(c, "an origin has other addresses, fails or is well again");
         announce_look(c->announce);
     }
 }

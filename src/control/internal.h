@@ -94,7 +94,6 @@ void candidate_names(struct control *c, bool enough);
 
 /* The workers have it before the snapshot whose listeners need it. */
 void control_send_tls(struct control *c, int fd);
-enum err control_send_secret(struct control *c);
 /* Compiles, and sends what is new, with a generation of its own. text_fd: -1 when the file is the
  * same. */
 enum err control_publish(struct control *c, struct configuration *configuration, int text_fd,
@@ -102,7 +101,6 @@ enum err control_publish(struct control *c, struct configuration *configuration,
 void control_begin_probes(struct control *c);
 /* The current configuration as of now. */
 void control_publish_again(struct control *c);
-void control_publish_since(struct control *c, const char *why);
 /* Publishes when the addresses or the state of an origin have changed. */
 void control_look_at_origins(struct control *c);
 /* The names of what is in force are looked up from here on, and no other. */

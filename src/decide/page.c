@@ -10,7 +10,8 @@
 static_assert((int)wait_page_bytes_max <= (int)sizeof(((struct answer_scratch *)NULL)->body),
               "a page has room");
 
-bool page_is_shown(const struct decision *decision)
+/* Whether the body is a page of ours. */
+static bool is_page(const struct decision *decision)
 {
     return decision->action != NULL && decision->action->kind == SNAP_ACTION_WAIT &&
            decision->location.len == 0 && !decision->problem;
@@ -38,7 +39,7 @@ static void add_page_fields(const struct decide_context *context, const struct r
                             const struct decision *decision, struct answer_scratch *scratch,
                             struct response *response)
 {
-    bool operators = page_is_shown(decision) && is_operators(context, decision);
+    bool operators = is_page(decision) && is_operators(context, decision);
     struct buffer policy = buffer_over(scratch->policy, sizeof(scratch->policy));
     wait_policy_write(operators, &policy);
     assert(!policy.full);
@@ -67,7 +68,7 @@ void page_add_fields(const struct decide_context *context, const struct request 
     default:
         break;
     }
-    if (page_is_shown(decision) || is_form(decision)) {
+    if (is_page(decision) || is_form(decision)) {
         add_page_fields(context, request, decision, scratch, response);
     }
 }
@@ -109,7 +110,7 @@ bool page_add_body(const struct decide_context *context, const struct request *r
     }
     if (is_form(decision)) {
         wait_sent_write(words_of(request), &body);
-    } else if (page_is_shown(decision)) {
+    } else if (is_page(decision)) {
         write_page(context, request, decision, &body);
     } else {
         return false;

@@ -8,9 +8,6 @@
  * a buffer that they shared with them would stand in memory for all. */
 #define PAGE_SELDOM __attribute__((cold, noinline))
 
-/* Whether the body is a page of ours. */
-bool page_is_shown(const struct decision *decision);
-
 /* The fields of whatever has to do with pages. */
 PAGE_SELDOM
 void page_add_fields(const struct decide_context *context, const struct request *request,

@@ -49,7 +49,7 @@ void turn_refuse_problems(struct turn *t, const struct problems *problems);
  * 0: until a reload has ended. */
 void turn_wait(struct turn *t, uint64_t generation);
 
-/* api_read.c */
+/* read.c */
 
 /* "site/name" in the turn's arena. */
 struct span turn_key(struct turn *t, struct span site, struct span name);
@@ -61,7 +61,6 @@ const struct store_override *turn_override(const struct turn *t, struct span key
 const struct model_detour *turn_detour_of(const struct turn *t, struct span key);
 /* NULL: it is not set aside. */
 const struct unfit *turn_unfit(const struct turn *t, struct span key);
-json_t *turn_view(struct turn *t, const struct model *model, const struct model_detour *detour);
 void turn_not_found(struct turn *t);
 /* False: refused. */
 bool turn_change(struct turn *t, struct store_change *out);
@@ -78,17 +77,17 @@ void api_diff(struct turn *t);
 /* A reload that changes nothing: what it would change. */
 void api_try_reload(struct turn *t);
 
-/* api_link.c */
+/* link.c */
 
 void api_link_detour(struct turn *t);
 
-/* api_token.c */
+/* token.c */
 
 void api_list_tokens(struct turn *t);
 void api_put_token(struct turn *t);
 void api_delete_token(struct turn *t);
 
-/* api_change.c */
+/* change.c */
 
 /* A change by whoever asks. */
 struct store_change turn_change_of(const struct turn *t, struct span key,

@@ -37,7 +37,7 @@ const struct store_override *turn_override(const struct turn *t, struct span key
     return t->api->live != NULL ? live_find(t->api->live, key) : NULL;
 }
 
-json_t *turn_view(struct turn *t, const struct model *model, const struct model_detour *detour)
+static json_t *view_of(struct turn *t, const struct model *model, const struct model_detour *detour)
 {
     struct span key = turn_key(t, model->sites[detour->site].name, detour->rule.name);
     const struct unfit *unfit = turn_unfit(t, key);
@@ -72,7 +72,7 @@ void api_list_detours(struct turn *t)
     const struct model *model = turn_model(t);
     json_t *list = json_array();
     for (size_t i = 0; i < model->detour_count; i++) {
-        json_array_append_new(list, turn_view(t, model, &model->detours[i]));
+        json_array_append_new(list, view_of(t, model, &model->detours[i]));
     }
     const struct model_overrides *overrides =
         t->api->live != NULL ? live_overrides(t->api->live) : NULL;
@@ -114,7 +114,7 @@ void api_get_detour(struct turn *t)
     t->result->etag = override != NULL ? override->number : 0;
     const struct unfit *unfit = turn_unfit(t, turn_key(t, t->call->site, t->call->name));
     turn_give(t, 200,
-              detour != NULL  ? turn_view(t, model, detour)
+              detour != NULL  ? view_of(t, model, detour)
               : unfit != NULL ? view_unfit(override, unfit->why)
                               : view_off(override));
 }
