@@ -183,7 +183,10 @@ static void print_history(const struct history *history, bool json)
         return;
     }
     table_print(&history->table, stdout);
-    if (history->table.first == NULL) {
+    if (history->table.first == NULL && history->name != NULL) {
+        printf("nothing of `%s` was changed at run time\n",
+               show_clean(history->table.arena, history->name));
+    } else if (history->table.first == NULL) {
         puts("nothing was changed at run time");
     }
 }

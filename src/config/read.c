@@ -73,7 +73,9 @@ bool read_name(struct load *load, const struct node *node, struct span *out)
         return read_refuse(load, node, "a name");
     }
     struct span text = node->text;
-    bool good = text.len > 0 && text.len <= name_bytes_max && text.ptr[0] != '#';
+    /* No path of the admin API has a segment of dots. */
+    bool dots = span_eq(text, SPAN(".")) || span_eq(text, SPAN(".."));
+    bool good = text.len > 0 && text.len <= name_bytes_max && text.ptr[0] != '#' && !dots;
     for (size_t i = 0; i < text.len && good; i++) {
         uint8_t c = text.ptr[i];
         good = c > 0x20 && c < 0x7f && c != '/' && c != '"' && c != '\\' && c != ',';

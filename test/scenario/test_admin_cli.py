@@ -191,6 +191,11 @@ def test_reload_with_errors(server):
     assert "is in force" in tell(server, "reload")
 
 
+def test_the_history_of_nobody(server):
+    tell(server, *ON)
+    assert tell(server, "history", "nobody") == "nothing of `nobody` was changed at run time\n"
+
+
 def test_changes_survive_a_restart(server):
     tell(server, *ON)
     before = ask(server, "history")
