@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     "shared": ["base", "uri", "http"],
     "schedule": ["base"],
     "geo": ["base"],
-    "config": ["base", "uri", "http", "net", "schedule"],
+    "config": ["base", "uri", "http", "net", "schedule", "geo"],
     "snapshot": ["base", "uri", "http", "net"],
     "compile": ["base", "uri", "http", "net", "page", "schedule", "geo", "config",
                 "snapshot"],

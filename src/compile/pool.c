@@ -54,10 +54,13 @@ static struct snap_server compile_server(struct compile *compile, const struct m
                                          const struct model_server *from)
 {
     struct block *block = &compile->block;
+    bool plain_first = from->other_url.len > 0 && span_starts(from->url, SPAN("http:"));
+    struct span url = plain_first ? from->other_url : from->url;
+    struct span plain = plain_first ? from->url : from->other_url;
     struct snap_server server = {
         .identity = block_text(block, from->identity),
-        .url = block_text(block, from->url),
-        .authority = block_text(block, location_authority(from->url)),
+        .url = block_text(block, url),
+        .authority = block_text(block, location_authority(url)),
         .hash = XXH3_64bits(from->identity.ptr, from->identity.len),
         .weight = from->weight,
         .priority = from->priority,
@@ -65,9 +68,9 @@ static struct snap_server compile_server(struct compile *compile, const struct m
         .reach = from->reach != 0 ? from->reach : SNAP_REACH_ALL,
         .areas = compile_areas(block, from),
     };
-    if (from->plain_url.len > 0) {
-        server.plain_url = block_text(block, from->plain_url);
-        server.plain_authority = block_text(block, location_authority(from->plain_url));
+    if (plain.len > 0) {
+        server.plain_url = block_text(block, plain);
+        server.plain_authority = block_text(block, location_authority(plain));
     }
     if (pool->balance == BALANCE_NEAREST) {
         place_server(compile, from, &server);

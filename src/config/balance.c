@@ -4,6 +4,8 @@
 
 #include "http/field.h"
 
+enum { day_ms = 86400000, ttl_max_ms = 14 * day_ms };
+
 static bool read_hash_map(struct load *load, const struct node *node, struct model_pool *pool)
 {
     static const char *const keys[] = {"header", "cookie"};
@@ -23,14 +25,8 @@ static bool read_hash_map(struct load *load, const struct node *node, struct mod
     return true;
 }
 
-static bool read_hash(struct load *load, const struct node *node, struct model_pool *pool)
+static bool read_key(struct load *load, const struct node *node, struct model_pool *pool)
 {
-    if (pool->balance != BALANCE_HASH) {
-        problems_error(load->problems, node->key->place,
-                       "`hash` says what is hashed, but the balance is another; write `balance: "
-                       "hash`");
-        return false;
-    }
     if (node->kind == NODE_MAP) {
         return read_hash_map(load, node, pool);
     }
@@ -45,24 +41,107 @@ static bool read_hash(struct load *load, const struct node *node, struct model_p
     return read_refuse(load, node, "path, client, {header: NAME} or {cookie: NAME}");
 }
 
-bool read_balance(struct load *load, const struct node *const *at, struct model_pool *pool)
+static bool read_hash(struct load *load, const struct node *node, struct model_pool *pool)
+{
+    if (pool->balance != BALANCE_HASH) {
+        problems_error(load->problems, node->key->place,
+                       "`hash` says what is hashed, but the balance is another; write `balance: "
+                       "hash`");
+        return false;
+    }
+    return read_key(load, node, pool);
+}
+
+static bool read_nearest(struct load *load, const struct node *node, struct model_pool *pool)
+{
+    static const char *const keys[] = {"within"};
+    const struct node *at[1];
+    int64_t within;
+    if (pool->balance != BALANCE_NEAREST) {
+        problems_error(load->problems, node->key->place,
+                       "`nearest` says how near is near, but the balance is another; write "
+                       "`balance: nearest`");
+        return false;
+    }
+    if (!read_map(load, node, "`nearest`", keys, 1, at)) {
+        return false;
+    }
+    if (at[0] == NULL) {
+        return true;
+    }
+    if (!read_millionths(load, at[0], 1000000, 1000000000,
+                         "how many times as far as the nearest is near enough, like 1.5, from 1 to "
+                         "1000",
+                         &within)) {
+        return false;
+    }
+    pool->within_ppm = (uint32_t)within;
+    return true;
+}
+
+static bool read_balance_word(struct load *load, const struct node *node, struct model_pool *pool)
 {
     static const struct {
         const char *word;
         enum balance balance;
     } words[] = {{"weighted", BALANCE_WEIGHTED},
                  {"round-robin", BALANCE_ROUND_ROBIN},
-                 {"hash", BALANCE_HASH}};
-    const struct node *node = at[POOL_BALANCE];
-    bool good = node == NULL;
-    for (size_t i = 0; i < 3 && node != NULL; i++) {
+                 {"hash", BALANCE_HASH},
+                 {"nearest", BALANCE_NEAREST}};
+    static const char *const keys[] = {"hash"};
+    const struct node *at[1];
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
         if (node_is_word(node, words[i].word)) {
             pool->balance = words[i].balance;
-            good = true;
+            return true;
         }
     }
-    if (!good) {
-        return read_refuse(load, node, "weighted, round-robin or hash");
+    if (node->kind != NODE_MAP || node->count != 1) {
+        return read_refuse(load, node, "weighted, round-robin, hash, {hash: KEY} or nearest");
     }
-    return at[POOL_HASH] == NULL || read_hash(load, at[POOL_HASH], pool);
+    pool->balance = BALANCE_HASH;
+    return read_map(load, node, "`balance`", keys, 1, at) && at[0] != NULL &&
+           read_key(load, at[0], pool);
+}
+
+static bool read_sticky(struct load *load, const struct node *node, struct model_pool *pool)
+{
+    static const char *const keys[] = {"cookie", "ttl"};
+    const struct node *at[2];
+    uint32_t ms = day_ms;
+    if (!read_map(load, node, "`sticky`", keys, 2, at)) {
+        return false;
+    }
+    if (at[0] == NULL || at[0]->kind != NODE_SCALAR || !token_valid(at[0]->text)) {
+        problems_error(load->problems, at[0] != NULL ? at[0]->place : node->place,
+                       "`sticky` needs the name of a cookie, like {cookie: mirror, ttl: 1h}");
+        return false;
+    }
+    if (at[1] != NULL && !read_duration_ms(load, at[1], 1000, ttl_max_ms, &ms)) {
+        return false;
+    }
+    pool->sticky = load_copy(load, at[0]->text);
+    pool->sticky_s = ms / 1000;
+    return true;
+}
+
+bool read_balance(struct load *load, const struct node *const *at, struct model_pool *pool)
+{
+    const struct node *balance = at[POOL_BALANCE];
+    bool good = balance == NULL || read_balance_word(load, balance, pool);
+    if (good && pool->balance == BALANCE_NEAREST && load->model->geo.len == 0) {
+        problems_error(load->problems, balance->place,
+                       "`nearest` needs to know where clients are; add `geo: {file: "
+                       "/var/lib/GeoIP/GeoLite2-City.mmdb}` to the file");
+        good = false;
+    }
+    if (good && at[POOL_HASH] != NULL) {
+        good = read_hash(load, at[POOL_HASH], pool);
+    }
+    if (good && at[POOL_NEAREST] != NULL) {
+        good = read_nearest(load, at[POOL_NEAREST], pool);
+    }
+    good = (at[POOL_STICKY] == NULL || read_sticky(load, at[POOL_STICKY], pool)) && good;
+    return read_number(load, at[POOL_MIN_HEALTHY], 1, servers_of_pool_max, &pool->min_healthy) &&
+           good;
 }

@@ -200,7 +200,7 @@ struct model_server {
     uint32_t weight;      /* 0: gets nobody */
     uint32_t priority;    /* 1 first */
 
-    struct span plain_url; /* for clients over http, where that is another; empty: url */
+    struct span other_url; /* the same of the other scheme, for clients of that; empty: none */
     uint32_t reach;        /* bits REACH_x */
     bool located;          /* `at` says where it is; else its address does */
     double latitude;       /* degrees */
@@ -365,6 +365,8 @@ struct model {
     struct model_limits limits;
     const struct model_site *sites;
     size_t site_count;
+    struct span geo; /* the MMDB file that says where addresses are; empty: none */
+    struct place geo_place;
     const struct model_pool *pools;
     size_t pool_count;
     const struct model_page *pages;

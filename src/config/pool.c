@@ -3,8 +3,9 @@
 #include "config/pool.h"
 
 static const char *const pool_keys[POOL_KEYS] = {
-    [POOL_BALANCE] = "balance", [POOL_HASH] = "hash",     [POOL_SERVERS] = "servers",
-    [POOL_PATH] = "path",       [POOL_HEALTH] = "health", [POOL_FALLBACK] = "fallback",
+    [POOL_BALANCE] = "balance", [POOL_NEAREST] = "nearest", [POOL_MIN_HEALTHY] = "min_healthy",
+    [POOL_STICKY] = "sticky",   [POOL_HASH] = "hash",       [POOL_SERVERS] = "servers",
+    [POOL_PATH] = "path",       [POOL_HEALTH] = "health",   [POOL_FALLBACK] = "fallback",
 };
 
 bool read_number(struct load *load, const struct node *node, uint64_t min, uint64_t max,
@@ -79,6 +80,8 @@ static void pool_defaults(struct model_pool *pool, const struct node *item)
     *pool = (struct model_pool){
         .place = item->key->place,
         .balance = BALANCE_WEIGHTED,
+        .min_healthy = 1,
+        .within_ppm = 1500000,
         .health = {.interval_ms = 2000, .timeout_ms = 1000, .fall = 3, .rise = 2},
         .fallback = {.kind = ACTION_RESPOND,
                      .place = item->key->place,

@@ -7,6 +7,9 @@
 enum pool_key {
     POOL_BALANCE,
     POOL_HASH,
+    POOL_NEAREST,
+    POOL_MIN_HEALTHY,
+    POOL_STICKY,
     POOL_SERVERS,
     POOL_PATH,
     POOL_HEALTH,
@@ -21,6 +24,18 @@ bool read_servers(struct load *load, const struct node *node, struct model_pool 
 
 /* balance.c: who of them is chosen. at: by enum pool_key. */
 bool read_balance(struct load *load, const struct node *const *at, struct model_pool *pool);
+
+/* place.c: where a server is and whom it serves. A number with at most six digits behind its
+ * point, in millionths. */
+bool read_millionths(struct load *load, const struct node *node, int64_t min, int64_t max,
+                     const char *wanted, int64_t *out);
+bool read_at(struct load *load, const struct node *node, struct model_server *out);
+bool read_schemes(struct load *load, const struct node *node, struct span scheme,
+                  struct model_server *out);
+bool read_family(struct load *load, const struct node *node, struct model_server *out);
+/* countries, continents and exclude; any may be NULL. */
+bool read_areas(struct load *load, const struct node *countries, const struct node *continents,
+                const struct node *exclude, struct model_server *out);
 
 /* pool.c: NULL is nothing to read, and good. */
 bool read_number(struct load *load, const struct node *node, uint64_t min, uint64_t max,

@@ -147,6 +147,7 @@ bool read_default(struct load *load, const struct node *node, struct scope *scop
                   struct model_rule *rule);
 
 /* sections */
+bool read_geo(struct load *load, const struct node *node); /* place.c */
 bool read_pools(struct load *load, const struct node *node);
 bool read_sites(struct load *load, const struct node *node);
 /* One of the list `detours`, whoever says it. */

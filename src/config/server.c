@@ -4,8 +4,23 @@
 
 #include "uri/url.h"
 
-enum server_key { SERVER_NAME, SERVER_URL, SERVER_WEIGHT, SERVER_PRIORITY, SERVER_KEYS };
-static const char *const server_keys[SERVER_KEYS] = {"name", "url", "weight", "priority"};
+enum server_key {
+    SERVER_NAME,
+    SERVER_URL,
+    SERVER_WEIGHT,
+    SERVER_PRIORITY,
+    SERVER_AT,
+    SERVER_SCHEMES,
+    SERVER_FAMILY,
+    SERVER_COUNTRIES,
+    SERVER_CONTINENTS,
+    SERVER_EXCLUDE,
+    SERVER_KEYS
+};
+static const char *const server_keys[SERVER_KEYS] = {
+    "name",    "url",    "weight",    "priority",   "at",
+    "schemes", "family", "countries", "continents", "exclude",
+};
 
 static const char *url_fault(const struct url *url)
 {
@@ -21,6 +36,9 @@ static const char *url_fault(const struct url *url)
     if (url->query.ptr != NULL || url->fragment.ptr != NULL) {
         return "a query or fragment cannot stand here, since the request's path is appended; take "
                "it away";
+    }
+    if (memmem(url->path.ptr, url->path.len, "//", 2) != NULL) {
+        return "two slashes stand in a row in its path; take one away";
     }
     return NULL;
 }
@@ -61,12 +79,44 @@ static struct span name_from(struct load *load, const struct url *url)
                          : load_printf(load, "%.*s:%d", SPAN_ARG(url->host), (int)url->port);
 }
 
+/* Whom it serves, and where it is. */
+static bool read_reach(struct load *load, const struct node *const *at,
+                       const struct model_pool *pool, const struct url *url,
+                       struct model_server *out)
+{
+    bool good = at[SERVER_AT] == NULL || read_at(load, at[SERVER_AT], out);
+    good = (at[SERVER_FAMILY] == NULL || read_family(load, at[SERVER_FAMILY], out)) && good;
+    if (at[SERVER_SCHEMES] != NULL && out->url.len > 0) {
+        good = read_schemes(load, at[SERVER_SCHEMES], url->scheme, out) && good;
+    }
+    if (out->other_url.len > 0) {
+        struct origin other = {.scheme = span_eq(url->scheme, SPAN("https")) ? SPAN("http")
+                                                                             : SPAN("https"),
+                               .host = url->host,
+                               .port = -1};
+        good = target_allowed(load, at[SERVER_SCHEMES]->place, &other) && good;
+    }
+    const struct node *areas = NULL;
+    for (int key = SERVER_COUNTRIES; key <= SERVER_EXCLUDE && areas == NULL; key++) {
+        areas = at[key];
+    }
+    if (areas != NULL && pool->balance != BALANCE_NEAREST) {
+        problems_error(load->problems, areas->key->place,
+                       "where clients are is looked up under `balance: nearest` alone; say that of "
+                       "the pool, or take this away");
+        return false;
+    }
+    return read_areas(load, at[SERVER_COUNTRIES], at[SERVER_CONTINENTS], at[SERVER_EXCLUDE], out) &&
+           good;
+}
+
 static bool read_server(struct load *load, const struct node *node, const struct model_pool *pool,
                         struct model_server *out)
 {
     const struct node *at[SERVER_KEYS] = {[SERVER_URL] = node};
     struct url url;
-    *out = (struct model_server){.place = node->place, .weight = 1, .priority = 1};
+    *out =
+        (struct model_server){.place = node->place, .weight = 1, .priority = 1, .reach = REACH_ALL};
     if (node->kind != NODE_SCALAR &&
         !read_map(load, node, "a server", server_keys, SERVER_KEYS, at)) {
         return false;
@@ -79,6 +129,7 @@ static bool read_server(struct load *load, const struct node *node, const struct
     bool good = read_server_url(load, at[SERVER_URL], &url, &out->url);
     good = read_number(load, at[SERVER_WEIGHT], 0, weight_max, &out->weight) && good;
     good = read_number(load, at[SERVER_PRIORITY], 1, priority_max, &out->priority) && good;
+    good = read_reach(load, at, pool, &url, out) && good;
     if (at[SERVER_NAME] != NULL) {
         good = read_name(load, at[SERVER_NAME], &out->name) && good;
     } else if (out->url.len > 0) {
@@ -143,10 +194,11 @@ bool read_servers(struct load *load, const struct node *node, struct model_pool 
     pool->servers = servers;
     pool->server_count = count;
     if (good && weights == 0) {
-        problems_warning(load->problems, node->place,
-                         "all servers of the pool `%.*s` have weight 0, so everybody gets its "
-                         "`fallback`; give one a weight",
-                         SHOW(pool->name));
+        problems_error(load->problems, node->place,
+                       "all servers of the pool `%.*s` have weight 0, so nobody would ever be sent "
+                       "to one; give one a weight",
+                       SHOW(pool->name));
+        good = false;
     }
     return good;
 }

@@ -25,13 +25,28 @@ enum top_key {
     TOP_EVENTS,
     TOP_BY,
     TOP_LIMITS,
+    TOP_GEO,
     TOP_KEYS
 };
-static const char *const top_keys[TOP_KEYS] = {
-    "listen",          "tls",         "workers", "sites",           "pools",
-    "pages",           "origins",     "detours", "trusted_proxies", "forwarded_header",
-    "allowed_targets", "access_log",  "state",   "metrics",         "admin",
-    "events",          "redirect_by", "limits"};
+static const char *const top_keys[TOP_KEYS] = {"listen",
+                                               "tls",
+                                               "workers",
+                                               "sites",
+                                               "pools",
+                                               "pages",
+                                               "origins",
+                                               "detours",
+                                               "trusted_proxies",
+                                               "forwarded_header",
+                                               "allowed_targets",
+                                               "access_log",
+                                               "state",
+                                               "metrics",
+                                               "admin",
+                                               "events",
+                                               "redirect_by",
+                                               "limits",
+                                               "geo"};
 
 enum limit_key {
     LIMIT_HEADER,
@@ -289,10 +304,15 @@ void read_top(struct load *load, const struct node *root, const struct node **de
     const struct {
         enum top_key key;
         bool (*read)(struct load *load, const struct node *node);
-    } parts[] = {{TOP_LOG, read_log},       {TOP_METRICS, read_metrics},
-                 {TOP_ADMIN, read_admin},   {TOP_EVENTS, read_events},
-                 {TOP_LIMITS, read_limits}, {TOP_PAGES, read_pages},
-                 {TOP_POOLS, read_pools},   {TOP_ORIGINS, read_declared_origins},
+    } parts[] = {{TOP_LOG, read_log},
+                 {TOP_METRICS, read_metrics},
+                 {TOP_ADMIN, read_admin},
+                 {TOP_EVENTS, read_events},
+                 {TOP_LIMITS, read_limits},
+                 {TOP_PAGES, read_pages},
+                 {TOP_GEO, read_geo},
+                 {TOP_POOLS, read_pools},
+                 {TOP_ORIGINS, read_declared_origins},
                  {TOP_SITES, read_sites}};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (at[parts[i].key] != NULL) {
