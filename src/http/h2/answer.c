@@ -12,25 +12,23 @@
 
 #include <assert.h>
 
-enum {
-    digits_max = 20,
-    block_bytes_max = 16384 - h2_prefix_max, /* one frame (RFC 9113, 4.2) */
-    spare_bytes = 16384, /* of the account, beside a head: nghttp2 goes on with these */
+enum { spare_bytes = 16384 }; /* of the account, beside a head: nghttp2 goes on with these */
+
+const nghttp2_nv h2_stand_in = {
+    .name = (uint8_t *)":status",
+    .value = (uint8_t *)"200",
+    .namelen = 7,
+    .valuelen = 3,
+    .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
 };
 
-/* Whether the name is written from a place of its own, or belongs to the connection (RFC
- * 9113, 8.2.2). */
-static bool is_reserved(struct span name)
+bool h2_is_connections(struct span name)
 {
     switch (name.len) {
     case 2:
         return span_eq_ci(name, SPAN("te"));
-    case 4:
-        return scan_is(name.ptr, "date", 4);
     case 7:
         return scan_is(name.ptr, "upgrade", 7);
-    case 8:
-        return scan_is(name.ptr, "location", 8);
     case 10:
         return scan_is(name.ptr, "connection", 10) || scan_is(name.ptr, "keep-alive", 10);
     case 14:
@@ -44,20 +42,22 @@ static bool is_reserved(struct span name)
     }
 }
 
+/* Date and Location, too, have a place of their own in a response. */
+static bool is_reserved(struct span name)
+{
+    switch (name.len) {
+    case 4:
+        return scan_is(name.ptr, "date", 4);
+    case 8:
+        return scan_is(name.ptr, "location", 8);
+    default:
+        return h2_is_connections(name);
+    }
+}
+
 static bool field_usable(const struct field *field)
 {
     return token_valid(field->name) && !is_reserved(field->name) && field_value_valid(field->value);
-}
-
-static uint8_t *put_decimal(uint8_t *at, enum hpack_name name, size_t number)
-{
-    uint8_t digits[digits_max];
-    size_t from = sizeof(digits);
-    do {
-        digits[--from] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return hpack_line(at, name, span_of(digits + from, sizeof(digits) - from));
 }
 
 /* The names of usual fields that the static table holds. */
@@ -94,14 +94,14 @@ static uint8_t *put_content(uint8_t *at, const struct response *response)
         if (response->content_type.len > 0 && field_value_valid(response->content_type)) {
             at = hpack_line(at, HPACK_CONTENT_TYPE, response->content_type);
         }
-        return put_decimal(at, HPACK_CONTENT_LENGTH, response->body.len);
+        return hpack_decimal_line(at, HPACK_CONTENT_LENGTH, response->body.len);
     }
-    return response->status == 205 ? put_decimal(at, HPACK_CONTENT_LENGTH, 0) : at;
+    return response->status == 205 ? hpack_decimal_line(at, HPACK_CONTENT_LENGTH, 0) : at;
 }
 
 static uint8_t *put_block(uint8_t *at, const struct response *response, const uint8_t *date)
 {
-    at = put_decimal(at, HPACK_STATUS, response->status);
+    at = hpack_decimal_line(at, HPACK_STATUS, response->status);
     if (date != NULL) {
         at = hpack_line(at, HPACK_DATE, span_of(date, date_bytes));
     }
@@ -116,7 +116,7 @@ static uint8_t *put_block(uint8_t *at, const struct response *response, const ui
 
 static size_t block_bytes(const struct response *response)
 {
-    size_t bytes = 2 * hpack_line_max(0, digits_max) + hpack_line_max(0, date_bytes) +
+    size_t bytes = 2 * hpack_line_max(0, hpack_digits_max) + hpack_line_max(0, date_bytes) +
                    hpack_line_max(0, response->location.len) +
                    hpack_line_max(0, response->content_type.len);
     for (size_t i = 0; i < response->field_count; i++) {
@@ -173,16 +173,9 @@ struct h2_stream *h2_new_stream(struct h2_session *session, const struct h2_head
 /* nghttp2 has no memory, or the client has reset the stream: the end of the connection. */
 static int submit(struct h2_session *session, struct h2_stream *stream)
 {
-    static const nghttp2_nv status = {
-        .name = (uint8_t *)":status",
-        .value = (uint8_t *)"200",
-        .namelen = 7,
-        .valuelen = 3,
-        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
-    };
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_body};
     h2_open_window(session, stream);
-    int error = nghttp2_submit_response(session->wire, stream->id, &status, 1,
+    int error = nghttp2_submit_response(session->wire, stream->id, &h2_stand_in, 1,
                                         stream->body.len > 0 ? &provider : NULL);
     if (error == 0) {
         error = nghttp2_session_set_stream_user_data(session->wire, stream->id, stream);
@@ -253,7 +246,7 @@ int h2_answer(struct h2_session *session, uint16_t bad_status, bool last)
         h2_shutdown(session, session->now_ms);
     }
     size_t bytes = block_bytes(response);
-    if (!scan_all_usual(response->location, 0x21) || bytes > block_bytes_max) {
+    if (!scan_all_usual(response->location, 0x21) || bytes > h2_sent_block_max) {
         static const struct response broken = {.status = 500};
         return send_response(session, &broken, block_bytes(&broken), last);
     }

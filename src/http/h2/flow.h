@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What a stream that flows through has beside the others, and what the other files tell
- * flow.c. Private to h2/. */
+/* What a stream that flows through has beside the others. Private to h2/.
+ *
+ *   flow.c         the stream, and its content
+ *   flow_answer.c  its answer
+ *   block.c        header blocks of answers */
 #pragma once
 
 #include "http/h2/internal.h"
@@ -60,6 +63,17 @@ void h2_flow_content(struct h2_stream *stream, struct span bytes);
 void h2_flow_trailers(const struct h2_stream *stream, const struct h2_head *head);
 void h2_flow_content_end(struct h2_stream *stream);
 
+/* What is held of the content is nobody's any more. */
+void h2_flow_drop_content(struct h2_stream *stream);
+
+/* The head of the answer, or all of one without content, goes to nghttp2. */
+void h2_flow_submit(struct h2_stream *stream);
+
+/* NULL: no memory, or more than fits into a frame. */
+struct h2_block *h2_make_block(const struct h2_session *session, const struct h2_said *said);
+void h2_queue_block(struct h2_passing *passing, struct h2_block *block);
+/* This one and all that follow it. */
+void h2_drop_blocks(struct h2_block *blocks);
 /* The block for the frame of HEADERS under way; lives until the next one. */
 struct span h2_next_block(struct h2_passing *passing);
 

@@ -20,7 +20,7 @@ enum hpack_name {
     HPACK_VARY = 59,
 };
 
-enum { hpack_integer_max = 6 };
+enum { hpack_integer_max = 6, hpack_digits_max = 20 };
 
 static inline size_t hpack_line_max(size_t name_len, size_t value_len)
 {
@@ -57,6 +57,17 @@ static inline uint8_t *hpack_string(uint8_t *at, struct span octets)
 static inline uint8_t *hpack_line(uint8_t *at, enum hpack_name name, struct span value)
 {
     return hpack_string(hpack_integer(at, 0, 15, (uint32_t)name), value);
+}
+
+static inline uint8_t *hpack_decimal_line(uint8_t *at, enum hpack_name name, uint64_t number)
+{
+    uint8_t digits[hpack_digits_max];
+    size_t from = sizeof(digits);
+    do {
+        digits[--from] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return hpack_line(at, name, span_of(digits + from, sizeof(digits) - from));
 }
 
 /* A name that the static table does not hold, made lower case. */

@@ -33,6 +33,7 @@ enum {
     h2_goaway_bytes = 8,     /* of the payload, without debug data */
     h2_dependency_bytes = 4, /* the first of PRIORITY's payload */
     h2_prefix_max = 32,      /* before a header block: its frame's head, changes of table size */
+    h2_sent_block_max = 16384 - h2_prefix_max, /* of ours: one frame (RFC 9113, 4.2) */
 };
 
 enum h2_stream_state {
@@ -146,6 +147,12 @@ struct h2_stream *h2_new_stream(struct h2_session *session, const struct h2_head
                                 size_t text_len);
 /* The client may send all of its body, even if it looks for no window any more. */
 void h2_open_window(struct h2_session *session, struct h2_stream *stream);
+
+/* What nghttp2 is given in place of each header block of ours: see answer.c. */
+extern const nghttp2_nv h2_stand_in;
+/* Whether a field of an answer belongs to the connection (RFC 9113, 8.2.2), or is
+ * Content-Length, which is written from a place of its own. */
+bool h2_is_connections(struct span name);
 
 /* Answers the request in the session's head. last: no body follows. What h2_fail gives, or
  * 0. */
