@@ -261,8 +261,9 @@ void wire_end(struct wire *wire);
 size_t wire_read(struct wire *wire, size_t held_len, size_t max, bool *again);
 /* Whether to be woken by what comes, and while something is to be sent. */
 void wire_watch(struct wire *wire, bool reading);
-/* Whether an idle one is still open on the other side, as far as the kernel knows. */
-bool wire_alive(const struct wire *wire);
+/* Whether an idle one can be used: it is open on the other side, as far as the kernel knows, and
+ * nothing has come that nobody asked for. */
+bool wire_silent(struct wire *wire);
 
 /* pool.c */
 

@@ -17,14 +17,14 @@ static void take(struct pass *pass, struct wire *wire)
     wire->pass = pass;
 }
 
-/* The one used last is the likeliest to be open. A request that could not be repeated has a
- * closer look taken. */
+/* The one used last is the likeliest to be open. What came on it unasked would be taken for the
+ * answer, and its event may stand behind the one that brought the request. */
 static struct wire *take_idle(struct pass *pass)
 {
     struct origin *origin = pass->origin;
     while (!chain_empty(&origin->idle)) {
         struct wire *wire = wire_of_chain(origin->idle.next);
-        if (!is_idempotent(pass->method) && wire->tls == NULL && !wire_alive(wire)) {
+        if (!wire_silent(wire)) {
             wire_close(wire);
             continue;
         }

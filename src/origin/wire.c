@@ -242,9 +242,14 @@ size_t wire_read(struct wire *wire, size_t held_len, size_t max, bool *again)
     return wire->tls != NULL ? open_sealed(wire, held_len, span_of(to, (size_t)got)) : (size_t)got;
 }
 
-bool wire_alive(const struct wire *wire)
+/* Over TLS a ticket may come late. */
+bool wire_silent(struct wire *wire)
 {
     uint8_t byte;
+    bool again = false;
+    if (wire->tls != NULL) {
+        return wire_read(wire, 0, read_bytes, &again) == 0 && !again && !wire->ended && !wire->dead;
+    }
     return recv(wire->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EINTR);
 }
@@ -324,12 +329,9 @@ static void on_handshake(struct wire *wire, int events)
     }
 }
 
-/* Over TLS a ticket may come late; whatever else comes unasked is no answer to anything. */
 static void on_idle(struct wire *wire)
 {
-    bool again = false;
-    size_t len = wire->tls != NULL ? wire_read(wire, 0, read_bytes, &again) : 1;
-    if (len > 0 || wire->ended) {
+    if (!wire_silent(wire)) {
         wire_close(wire);
     }
 }

@@ -3,12 +3,14 @@
 piece, both ways, with nothing left of how it came."""
 
 import hashlib
+import os
 import resource
+import signal
 import socket
 import time
 
 import pytest
-from detourlib import SLACK, Closed, fill, free_port, wait_until
+from detourlib import SLACK, Closed, fill, free_port, process_stat, wait_until
 from originlib import Answer, Client, Origin, answering
 from test_origin_names import Names
 
@@ -290,6 +292,25 @@ def test_bytes_that_nobody_asked_for(pair):
         for _ in range(3):
             assert c.ask().body == b"ok"
     assert origin.connections == 3
+
+
+def test_an_answer_before_its_question(pair):
+    """Both are there when the worker looks: it may well look at the question first."""
+    server, origin = pair(answering(OK))
+    worker = server.worker_pids()[0]
+    with Client(server) as c:
+        for _ in range(5):
+            assert c.ask().body == b"ok"
+            kept = next(stream for stream in origin.streams if stream.sock.fileno() >= 0)
+            os.kill(worker, signal.SIGSTOP)
+            try:
+                wait_until(lambda: process_stat(worker)[0] == "T", what="the worker to stop")
+                kept.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+                c.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            finally:
+                os.kill(worker, signal.SIGCONT)
+            assert Answer(c).body == b"ok"
+            wait_until(lambda: kept.sock.fileno() < 0, what="the end of that connection")
 
 
 def test_a_client_that_goes(pair):
