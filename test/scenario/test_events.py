@@ -308,6 +308,12 @@ def test_very_many_that_start_at_once(detour):
         assert status(admin)[0]["pending"] == 1000
         assert admin.server.stderr().count("is dropped") == 100
         assert store_commits(admin) - before < 20
+        # Nor when nobody wants them any more, which the next program notices.
+        admin.server.write(CONFIG)
+        before = store_commits(admin)
+        restart(admin)
+        assert "1000 messages to webhooks from before" in admin.server.stderr() and status(admin) == []
+        assert store_commits(admin) - before < 20
 
 
 def test_what_happened_while_nobody_looked(hooked, receiver):

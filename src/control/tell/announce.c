@@ -376,6 +376,46 @@ void announce_refused(struct announce *a, const struct admin_call *call,
     arena_fini(&look.fresh.arena);
 }
 
+/* ---- what need not be told any more ---- */
+
+static void forget_heard(struct announce *a, const uint64_t *numbers, size_t count)
+{
+    enum err err = count > 0 ? store_messages_forget(a->store, numbers, count) : ERR_NONE;
+    if (err != ERR_NONE) {
+        log_error("cannot store that a webhook was told, so it is told again at the next start: %s",
+                  err == ERR_IO ? strerror(errno) : err_text(err));
+    }
+}
+
+static bool make_heard_room(struct announce *a)
+{
+    if (a->heard_count < a->heard_room) {
+        return true;
+    }
+    size_t room = a->heard_room > 0 ? 2 * a->heard_room : heard_first;
+    uint64_t *grown = realloc(a->heard, room * sizeof(*grown));
+    if (grown == NULL) {
+        return false;
+    }
+    a->heard = grown;
+    a->heard_room = room;
+    return true;
+}
+
+/* The store is to forget it, soon. */
+static void note_heard(struct announce *a, uint64_t number)
+{
+    if (!make_heard_room(a)) {
+        forget_heard(a, &number, 1);
+        return;
+    }
+    a->heard[a->heard_count++] = number;
+    if (!ev_is_active(&a->forget)) {
+        ev_timer_set(&a->forget, forget_pause_s, 0);
+        ev_timer_start(a->loop, &a->forget);
+    }
+}
+
 /* ---- beginning ---- */
 
 bool announce_load(struct configuration *c)
@@ -447,7 +487,8 @@ static enum err read_messages(struct announce *a)
                                                 .created_ns = items[i].created_ns};
         err = webhooks_push(a->webhooks, &message);
         if (err == ERR_NOTFOUND) { /* its webhook was taken out meanwhile */
-            err = store_messages_forget(a->store, &message.number, 1);
+            note_heard(a, message.number);
+            err = ERR_NONE;
         }
     }
     if (count > 0) {
@@ -512,30 +553,6 @@ void announce_begin(struct announce *a, struct store *store, struct live *live)
 
 /* ---- life ---- */
 
-static void forget_heard(struct announce *a, const uint64_t *numbers, size_t count)
-{
-    enum err err = count > 0 ? store_messages_forget(a->store, numbers, count) : ERR_NONE;
-    if (err != ERR_NONE) {
-        log_error("cannot store that a webhook was told, so it is told again at the next start: %s",
-                  err == ERR_IO ? strerror(errno) : err_text(err));
-    }
-}
-
-static bool make_heard_room(struct announce *a)
-{
-    if (a->heard_count < a->heard_room) {
-        return true;
-    }
-    size_t room = a->heard_room > 0 ? 2 * a->heard_room : heard_first;
-    uint64_t *grown = realloc(a->heard, room * sizeof(*grown));
-    if (grown == NULL) {
-        return false;
-    }
-    a->heard = grown;
-    a->heard_room = room;
-    return true;
-}
-
 static void on_outcome(void *context, uint64_t number, enum webhook_outcome outcome)
 {
     struct announce *a = context;
@@ -543,15 +560,7 @@ static void on_outcome(void *context, uint64_t number, enum webhook_outcome outc
     if (outcome == WEBHOOK_FAILED || number >= first_unkept || a->store == NULL) {
         return;
     }
-    if (!make_heard_room(a)) {
-        forget_heard(a, &number, 1);
-        return;
-    }
-    a->heard[a->heard_count++] = number;
-    if (!ev_is_active(&a->forget)) {
-        ev_timer_set(&a->forget, forget_pause_s, 0);
-        ev_timer_start(a->loop, &a->forget);
-    }
+    note_heard(a, number);
 }
 
 static void forget_all_heard(struct announce *a)
