@@ -52,17 +52,18 @@ MAY_INCLUDE = {
     "supervisor": ["base", "net", "sandbox", "shared"],
     "client": ["base", "uri", "http"],
     "walk": ["base", "client"],
+    "audit": ["base", "http", "client", "walk"],
 }
 MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health", "walk"],
+    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health", "walk", "audit"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
     "curl/curl.h": ["fetch", "walk", "cli"],
-    "jansson.h": ["admin", "cli", "config", "control"],
+    "jansson.h": ["admin", "audit", "cli", "config", "control"],
     "lmdb.h": ["client", "store"],
     "maxminddb.h": ["geo"],
     "nghttp2/nghttp2.h": ["http"],

@@ -14,6 +14,7 @@ int cli_serve(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_trace(int argc, char **argv);
+int cli_audit(int argc, char **argv);
 int cli_uri(int argc, char **argv);
 int cli_on(int argc, char **argv);
 int cli_off(int argc, char **argv);

@@ -69,6 +69,7 @@ static const struct command commands[] = {
     {"reload", "has the server read its file again", cli_reload},
     {"token", "says who may ask the admin API over TCP", cli_token},
     {"trace", "follows redirects as the standards say, every hop shown", cli_trace},
+    {"audit", "checks a list of redirects against the world", cli_audit},
     {"uri", "tries a pattern, a template or a reference by hand", cli_uri},
     {"help", "this text, or that of a command", run_help},
     {"_control", NULL, run_control},

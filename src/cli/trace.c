@@ -2,7 +2,7 @@
 /* detour trace URL: one chain of redirects, every hop shown. */
 #include "cli/trace.h"
 
-#include "cli/options.h"
+#include "cli/field_list.h"
 #include "cli/show.h"
 
 #include <errno.h>
@@ -101,9 +101,7 @@ struct trace {
     struct walker_options options;
     struct detour_store *store;
     struct trace_body body;
-    struct detour_field *fields;
-    size_t field_count;
-    size_t field_capacity;
+    struct field_list fields;
     int output; /* -1: none */
     bool output_failed;
 
@@ -161,21 +159,6 @@ static bool read_command_line(int argc, char **argv, struct given *g, int *statu
     return command_line_read(argc, argv, &line, status_out);
 }
 
-/* "2.5" seconds as milliseconds. */
-static int read_seconds(const char *option, const char *text, uint32_t *ms_out)
-{
-    char *end = NULL;
-    if (text == NULL) {
-        return exit_ok;
-    }
-    double seconds = strtod(text, &end);
-    if (end == text || *end != 0 || !(seconds >= 0 && seconds <= 86400)) {
-        return complain(command, "%s wants seconds, 0 to 86400", option);
-    }
-    *ms_out = (uint32_t)(seconds * 1000 + 0.5);
-    return exit_ok;
-}
-
 static int read_policy(struct trace *trace)
 {
     const struct given *given = &trace->given;
@@ -186,73 +169,15 @@ static int read_policy(struct trace *trace)
     } else if (given->mode != NULL && strcmp(given->mode, "browser") != 0) {
         return complain(command, "--mode is browser or rfc");
     }
-    if (given->redirects != NULL) {
-        char *end = NULL;
-        long number = strtol(given->redirects, &end, 10);
-        if (end == given->redirects || *end != 0 || number < 0 || number > DETOUR_REDIRECTS_MAX) {
-            return complain(command, "--max-redirs wants a number, 0 to %d", DETOUR_REDIRECTS_MAX);
-        }
-        policy->redirects_max = (uint32_t)number;
+    if (option_number(command, "--max-redirs", given->redirects, 0, DETOUR_REDIRECTS_MAX,
+                      &policy->redirects_max) != exit_ok) {
+        return exit_could_not_run;
     }
     policy->location_trusted = given->trusted;
     return exit_ok;
 }
 
 /* ---- fields ---- */
-
-static void add_field(struct trace *trace, struct detour_text name, struct detour_text value)
-{
-    struct detour_field *fields = show_need(arena_grow(
-        &trace->arena, trace->fields, trace->field_count, &trace->field_capacity, sizeof(*fields)));
-    trace->fields = fields;
-    fields[trace->field_count++] = (struct detour_field){.name = name, .value = value};
-}
-
-static void add_named(struct trace *trace, const char *name, const char *value)
-{
-    if (value != NULL) {
-        add_field(trace, detour_text_of(name), detour_text_of(value));
-    }
-}
-
-static bool is_named(const char *line, const char *name)
-{
-    size_t len = strlen(name);
-    return strncasecmp(line, name, len) == 0 && (line[len] == ':' || line[len] == ';');
-}
-
-/* A default that no -H speaks of. */
-static void add_default(struct trace *trace, const char *name, const char *value)
-{
-    for (size_t i = 0; i < trace->given.fields.count; i++) {
-        if (is_named(trace->given.fields.items[i], name)) {
-            return;
-        }
-    }
-    add_named(trace, name, value);
-}
-
-static int add_line(struct trace *trace, const char *line)
-{
-    const char *mark = strpbrk(line, ":;");
-    if (mark == NULL || mark == line) {
-        return complain(command, "-H %s: 'Name: value' is wanted", line);
-    }
-    struct detour_text name = {line, (size_t)(mark - line)};
-    const char *value = mark + 1 + strspn(mark + 1, " \t");
-    size_t len = strlen(value);
-    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t')) {
-        len--;
-    }
-    if (len == 0 && *mark == ':') {
-        return exit_ok; /* taken away */
-    }
-    if (*mark == ';' && len > 0) {
-        return complain(command, "-H %s: 'Name: value' is wanted", line);
-    }
-    add_field(trace, name, (struct detour_text){value, len});
-    return exit_ok;
-}
 
 static int hex_digit(char c)
 {
@@ -291,19 +216,6 @@ static const char *user_of_url(struct trace *trace)
     return pair;
 }
 
-static int add_credentials(struct trace *trace)
-{
-    const char *user = trace->given.user;
-    if (user != NULL && strchr(user, ':') == NULL) {
-        return complain(command, "-u wants USER:PASSWORD");
-    }
-    user = user != NULL ? user : user_of_url(trace);
-    if (user != NULL) {
-        add_default(trace, "Authorization", trace_basic(&trace->arena, span_cstr(user)));
-    }
-    return exit_ok;
-}
-
 static void add_referer(struct trace *trace)
 {
     const char *referer = trace->given.referer;
@@ -316,26 +228,29 @@ static void add_referer(struct trace *trace)
         len -= 5;
     }
     if (len > 0) {
-        add_field(trace, detour_text_of("Referer"), (struct detour_text){referer, len});
+        field_list_add(&trace->fields, "Referer",
+                       show_printf(&trace->arena, "%.*s", (int)len, referer));
     }
 }
 
 static int make_fields(struct trace *trace)
 {
     const struct given *given = &trace->given;
+    struct field_list *fields = &trace->fields;
     bool cookies = given->cookie != NULL && strchr(given->cookie, '=') != NULL;
-    add_default(trace, "User-Agent",
-                given->agent != NULL ? given->agent : "detour/" DETOUR_VERSION);
-    add_default(trace, "Accept", "*/*");
+    const char *agent = given->agent != NULL ? given->agent : "detour/" DETOUR_VERSION;
+    fields->command = command;
+    fields->arena = &trace->arena;
+    fields->given = &given->fields;
+    field_list_default(fields, "User-Agent", agent);
+    field_list_default(fields, "Accept", "*/*");
     add_referer(trace);
-    add_default(trace, "Content-Type", trace->body.content_type);
-    add_named(trace, "Cookie", cookies ? given->cookie : NULL);
-    for (size_t i = 0; i < given->fields.count; i++) {
-        if (add_line(trace, given->fields.items[i]) != exit_ok) {
-            return exit_could_not_run;
-        }
+    field_list_default(fields, "Content-Type", trace->body.content_type);
+    field_list_add(fields, "Cookie", cookies ? given->cookie : NULL);
+    if (field_list_given(fields) != exit_ok) {
+        return exit_could_not_run;
     }
-    return add_credentials(trace);
+    return field_list_user(fields, given->user != NULL ? given->user : user_of_url(trace));
 }
 
 /* ---- what is told ---- */
@@ -456,9 +371,9 @@ static int read_options(struct trace *trace)
         return complain(command, "--no-private cannot see where a proxy connects to");
     }
     if (read_policy(trace) != exit_ok ||
-        read_seconds("--max-time", given->time, &options->timeout_ms) != exit_ok ||
-        read_seconds("--connect-timeout", given->connect_time, &options->connect_timeout_ms) !=
-            exit_ok) {
+        option_seconds(command, "--max-time", given->time, &options->timeout_ms) != exit_ok ||
+        option_seconds(command, "--connect-timeout", given->connect_time,
+                       &options->connect_timeout_ms) != exit_ok) {
         return exit_could_not_run;
     }
     options->connect_timeout_ms += options->connect_timeout_ms == 0 ? 300000 : 0;
@@ -516,8 +431,8 @@ static int walk_it(struct trace *trace)
     const struct detour_request request = {.size = sizeof(request),
                                            .method = detour_text_of(method),
                                            .url = detour_text_of(url_to_ask(trace)),
-                                           .fields = trace->fields,
-                                           .field_count = trace->field_count,
+                                           .fields = trace->fields.fields,
+                                           .field_count = trace->fields.count,
                                            .body = trace->body.kind};
     const struct walk_listener listener = {.sending = on_sending,
                                            .content = trace->output >= 0 ? on_content : NULL,

@@ -37,8 +37,6 @@ struct trace_body {
 /* exit_could_not_run: the reason has been printed. Memory is the arena's; a descriptor stays open
  * until the program ends. */
 int trace_body_read(const struct trace_data *data, struct arena *arena, struct trace_body *out);
-/* "user:password" as Basic credentials (RFC 7617). */
-const char *trace_basic(struct arena *arena, struct span pair);
 
 /* Whether the value of a request's field is nobody's business. */
 bool trace_is_secret(const struct detour_field *field);

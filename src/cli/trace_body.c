@@ -290,22 +290,3 @@ int trace_body_read(const struct trace_data *data, struct arena *arena, struct t
     }
     return status;
 }
-
-const char *trace_basic(struct arena *arena, struct span pair)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = show_need(arena_alloc(arena, sizeof("Basic ") + (pair.len + 2) / 3 * 4));
-    size_t len = 6;
-    memcpy(text, "Basic ", len);
-    for (size_t i = 0; i < pair.len; i += 3) {
-        size_t left = pair.len - i;
-        uint32_t three = (uint32_t)pair.ptr[i] << 16 |
-                         (left > 1 ? (uint32_t)pair.ptr[i + 1] << 8 : 0) |
-                         (left > 2 ? pair.ptr[i + 2] : 0U);
-        text[len++] = digits[three >> 18];
-        text[len++] = digits[three >> 12 & 63];
-        text[len++] = left > 1 ? digits[three >> 6 & 63] : '=';
-        text[len++] = left > 2 ? digits[three & 63] : '=';
-    }
-    return text;
-}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The fields of a request as the command line gives them, -H and the options that stand for one. */
+#pragma once
+
+#include "base/arena.h"
+#include "cli/options.h"
+
+#include <detour/detour.h>
+
+struct field_list {
+    const char *command; /* who complains */
+    struct arena *arena;
+    const struct option_list *given; /* -H */
+    struct detour_field *fields;
+    size_t count;
+    size_t capacity;
+};
+
+/* value NULL: nothing is added. */
+void field_list_add(struct field_list *list, const char *name, const char *value);
+/* The same, unless a -H speaks of it. */
+void field_list_default(struct field_list *list, const char *name, const char *value);
+/* "user:password" as Basic credentials (RFC 7617); NULL: nothing. */
+int field_list_user(struct field_list *list, const char *user);
+/* What -H says: "Name: value", "Name;" for an empty one; "Name:" takes a default away. */
+int field_list_given(struct field_list *list);
+
+/* Seconds, "2.5", as milliseconds; text NULL: *ms_out stays. */
+int option_seconds(const char *command, const char *option, const char *text, uint32_t *ms_out);
+/* A whole number; text NULL: *out stays. */
+int option_number(const char *command, const char *option, const char *text, uint32_t least,
+                  uint32_t most, uint32_t *out);
