@@ -7,7 +7,7 @@
 #include "compile/compile.h"
 #include "config/time.h"
 #include "control/files/certificates.h"
-#include "control/tell/announce.h"
+#include "control/files/secrets.h"
 #include "net/message.h"
 
 #include <stdio.h>
@@ -148,7 +148,7 @@ static int check(const struct check_options *asked)
     }
     enum err err = ERR_NONE;
     if (configuration->model != NULL && certificates_load(configuration, now_ns) &&
-        announce_load(configuration)) {
+        secrets_load(configuration)) {
         err = try_out(configuration, now_ns);
     }
     status = err == ERR_NONE

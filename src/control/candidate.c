@@ -9,6 +9,7 @@
 #include "control/confine.h"
 #include "control/files/certificates.h"
 #include "control/files/pages.h"
+#include "control/files/secrets.h"
 #include "control/origins.h"
 #include "control/publish.h"
 
@@ -156,8 +157,8 @@ static void advance(struct control *c)
     }
     if (good && !c->from_text) {
         good = certificates_load(c->candidate, now_ns);
-        good = announce_load(c->candidate) && good;
-    } else if (good && !announce_load(c->candidate)) {
+        good = secrets_load(c->candidate) && good;
+    } else if (good && !secrets_load(c->candidate)) {
         log_error("webhooks cannot be told anything until the file is read again: a secret is "
                   "missing");
     }

@@ -5,10 +5,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/alarm.h"
-#include "control/files/named.h"
+#include "control/tell/outbox.h"
 #include "control/tell/telling.h"
 #include "events/event.h"
-#include "tls/material.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,23 +18,12 @@ enum {
     id_random_bytes = 16,
     refused_max = 30, /* in … */
     refused_pause_s = 60,
-    heard_first = 64, /* room for numbers, to begin with */
 };
 
-/* Several that are heard or dropped at once are one transaction. Whoever dies meanwhile tells them
- * once more. */
-static const double forget_pause_s = 0.05;
-
-static_assert((int)webhooks_max == (int)model_webhooks_max, "what may be named is told");
-static_assert((int)store_content_bytes_max == (int)webhook_content_bytes_max,
-              "what is sent is kept");
 static_assert((int)store_mark_bytes_max >= (int)event_mark_bytes, "what was told is kept");
 
 /* Stands among the marks as soon as there was a look, and is the key of no detour. */
 static const struct span looked_key = {(const uint8_t *)"looked", 6};
-
-/* Messages that only this process knows have numbers that no store gives. */
-static const uint64_t first_unkept = UINT64_C(1) << 62;
 
 struct told {
     struct span key;
@@ -52,10 +40,9 @@ struct told_list {
 };
 
 struct announce {
-    struct ev_loop *loop;
     struct configuration *const *current;
     struct alarm alarm;
-    struct webhooks *webhooks;
+    struct outbox outbox;
     struct store *store; /* NULL: none */
     struct live *live;
     bool begun;  /* the store was read */
@@ -63,12 +50,6 @@ struct announce {
     bool kept;   /* the store has what was told */
     struct told_list told;
     int64_t looked_ns; /* by this process */
-    uint64_t next_unkept;
-    uint64_t *heard; /* numbers that the store still has */
-    size_t heard_count;
-    size_t heard_room;
-    ev_timer forget;
-    uint64_t counts[WEBHOOK_OUTCOMES];
     int64_t refused_since_ns;
     uint32_t refused;
 };
@@ -197,18 +178,7 @@ static void send_all(struct look *look)
                   err == ERR_IO ? strerror(errno) : err_text(err));
     }
     a->kept = keep ? err == ERR_NONE : a->kept;
-    for (size_t i = 0; i < look->message_count; i++) {
-        const struct store_message *message = &look->messages[i];
-        const struct webhook_message out = {.number = keep && err == ERR_NONE ? message->number
-                                                                              : a->next_unkept++,
-                                            .url = message->url,
-                                            .id = message->id,
-                                            .content = message->content,
-                                            .created_ns = message->created_ns};
-        if (webhooks_push(a->webhooks, &out) != ERR_NONE) {
-            log_error("cannot tell webhook %.*s: out of memory", SPAN_ARG(out.url));
-        }
-    }
+    outbox_send(&a->outbox, look->messages, look->message_count, keep && err == ERR_NONE);
 }
 
 /* ---- looking ---- */
@@ -376,74 +346,7 @@ void announce_refused(struct announce *a, const struct admin_call *call,
     arena_fini(&look.fresh.arena);
 }
 
-/* ---- what need not be told any more ---- */
-
-static void forget_heard(struct announce *a, const uint64_t *numbers, size_t count)
-{
-    enum err err = count > 0 ? store_messages_forget(a->store, numbers, count) : ERR_NONE;
-    if (err != ERR_NONE) {
-        log_error("cannot store that a webhook was told, so it is told again at the next start: %s",
-                  err == ERR_IO ? strerror(errno) : err_text(err));
-    }
-}
-
-static bool make_heard_room(struct announce *a)
-{
-    if (a->heard_count < a->heard_room) {
-        return true;
-    }
-    size_t room = a->heard_room > 0 ? 2 * a->heard_room : heard_first;
-    uint64_t *grown = realloc(a->heard, room * sizeof(*grown));
-    if (grown == NULL) {
-        return false;
-    }
-    a->heard = grown;
-    a->heard_room = room;
-    return true;
-}
-
-/* The store is to forget it, soon. */
-static void note_heard(struct announce *a, uint64_t number)
-{
-    if (!make_heard_room(a)) {
-        forget_heard(a, &number, 1);
-        return;
-    }
-    a->heard[a->heard_count++] = number;
-    if (!ev_is_active(&a->forget)) {
-        ev_timer_set(&a->forget, forget_pause_s, 0);
-        ev_timer_start(a->loop, &a->forget);
-    }
-}
-
 /* ---- beginning ---- */
-
-bool announce_load(struct configuration *c)
-{
-    bool good = true;
-    uint8_t bytes[sign_file_bytes_max + 1];
-    c->secrets = arena_array(&c->arena, c->model->webhook_count + 1, sizeof(*c->secrets));
-    if (c->secrets == NULL) {
-        problems_error(&c->problems, (struct place){0}, "out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < c->model->webhook_count; i++) {
-        const struct model_webhook *webhook = &c->model->webhooks[i];
-        struct buffer text = buffer_over(bytes, sizeof(bytes));
-        const char *path = named_path(&c->arena, c->problems.file, webhook->secret_file);
-        if (!named_read(c, path, webhook->secret_place, &text)) {
-            good = false;
-            continue;
-        }
-        const char *why = sign_read(buffer_span(&text), &c->secrets[i]);
-        if (why != NULL) {
-            problems_error(&c->problems, webhook->secret_place, "cannot use %s: %s", path, why);
-            good = false;
-        }
-    }
-    tls_wipe(bytes, sizeof(bytes));
-    return good;
-}
 
 /* What stands in the store since the last process. */
 static enum err read_marks(struct announce *a)
@@ -472,32 +375,6 @@ static enum err read_marks(struct announce *a)
     return ERR_NONE;
 }
 
-static enum err read_messages(struct announce *a)
-{
-    struct arena arena;
-    struct store_message *items;
-    size_t count = 0;
-    arena_init(&arena, 0);
-    enum err err = store_messages(a->store, &arena, &items, &count);
-    for (size_t i = 0; i < count && err == ERR_NONE; i++) {
-        const struct webhook_message message = {.number = items[i].number,
-                                                .url = items[i].url,
-                                                .id = items[i].id,
-                                                .content = items[i].content,
-                                                .created_ns = items[i].created_ns};
-        err = webhooks_push(a->webhooks, &message);
-        if (err == ERR_NOTFOUND) { /* its webhook was taken out meanwhile */
-            note_heard(a, message.number);
-            err = ERR_NONE;
-        }
-    }
-    if (count > 0) {
-        log_info("%zu message%s to webhooks from before", count, count == 1 ? "" : "s");
-    }
-    arena_fini(&arena);
-    return err;
-}
-
 /* Nobody is told any more, and so what was told before is of no use to those who come later. */
 static void forget_marks(struct announce *a)
 {
@@ -515,29 +392,16 @@ static void forget_marks(struct announce *a)
     free(marks);
 }
 
-static void set_receivers(struct announce *a)
-{
-    const struct configuration *c = *a->current;
-    struct webhook items[webhooks_max];
-    for (size_t i = 0; i < c->model->webhook_count; i++) {
-        items[i].url = c->model->webhooks[i].url;
-        items[i].secrets = c->secrets != NULL ? c->secrets[i] : (struct sign_secrets){0};
-    }
-    if (webhooks_set(a->webhooks, items, c->model->webhook_count) != ERR_NONE) {
-        log_error("cannot change who is told of events: out of memory");
-    }
-    tls_wipe(items, sizeof(items));
-}
-
 void announce_begin(struct announce *a, struct store *store, struct live *live)
 {
     enum err err = ERR_NONE;
-    set_receivers(a);
+    outbox_set_receivers(&a->outbox, *a->current);
     if (a->store == NULL && store != NULL) {
         a->store = store;
         a->live = live;
         err = read_marks(a);
-        err = err == ERR_NONE ? read_messages(a) : err;
+        enum err opened = outbox_open(&a->outbox, store);
+        err = err == ERR_NONE ? opened : err;
     }
     if (err != ERR_NONE) {
         log_error("cannot read what was told of detours: %s",
@@ -553,28 +417,6 @@ void announce_begin(struct announce *a, struct store *store, struct live *live)
 
 /* ---- life ---- */
 
-static void on_outcome(void *context, uint64_t number, enum webhook_outcome outcome)
-{
-    struct announce *a = context;
-    a->counts[outcome]++;
-    if (outcome == WEBHOOK_FAILED || number >= first_unkept || a->store == NULL) {
-        return;
-    }
-    note_heard(a, number);
-}
-
-static void forget_all_heard(struct announce *a)
-{
-    ev_timer_stop(a->loop, &a->forget);
-    forget_heard(a, a->heard, a->heard_count);
-    a->heard_count = 0;
-}
-
-static void on_forget(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    forget_all_heard(timer->data);
-}
-
 static void on_alarm(void *context)
 {
     announce_look(context);
@@ -587,23 +429,19 @@ enum err announce_new(struct ev_loop *loop, struct configuration *const *current
     if (a == NULL) {
         return ERR_MEMORY;
     }
-    a->loop = loop;
     a->current = current;
     a->looked_ns = INT64_MIN;
-    a->next_unkept = first_unkept;
     a->alarm.fd = -1;
-    ev_timer_init(&a->forget, on_forget, 0, 0);
-    a->forget.data = a;
     arena_init(&a->told.arena, 0);
-    enum err err = alarm_init(&a->alarm, loop, on_alarm, a);
+    enum err err = outbox_init(&a->outbox, loop);
     if (err == ERR_NONE) {
-        alarm_yield(&a->alarm);
-        err = webhooks_new(loop, on_outcome, a, &a->webhooks);
+        err = alarm_init(&a->alarm, loop, on_alarm, a);
     }
     if (err != ERR_NONE) {
         announce_free(&a);
         return err;
     }
+    alarm_yield(&a->alarm);
     *out = a;
     return ERR_NONE;
 }
@@ -612,9 +450,7 @@ void announce_free(struct announce **announce)
 {
     struct announce *a = *announce;
     if (a != NULL) {
-        webhooks_free(&a->webhooks);
-        forget_all_heard(a);
-        free(a->heard);
+        outbox_fini(&a->outbox);
         alarm_fini(&a->alarm);
         arena_fini(&a->told.arena);
         free(a);
@@ -624,11 +460,11 @@ void announce_free(struct announce **announce)
 
 const uint64_t *announce_counts(const struct announce *announce)
 {
-    return announce->counts;
+    return announce->outbox.counts;
 }
 
 const struct webhooks *announce_webhooks(struct announce *announce)
 {
-    forget_all_heard(announce);
-    return announce->webhooks;
+    outbox_settle(&announce->outbox);
+    return announce->outbox.webhooks;
 }

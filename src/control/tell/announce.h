@@ -22,9 +22,6 @@ enum err announce_new(struct ev_loop *loop, struct configuration *const *current
 /* NULL is allowed; the pointer becomes NULL. */
 void announce_free(struct announce **announce);
 
-/* Reads the secrets of the webhooks. False: a problem is among the configuration's. */
-bool announce_load(struct configuration *configuration);
-
 /* A configuration has come into force: who is told from now on. store and live: NULL without one;
  * they stay the same once they are there. */
 void announce_begin(struct announce *announce, struct store *store, struct live *live);
