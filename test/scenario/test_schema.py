@@ -52,7 +52,7 @@ VALUES = {
     "LOCALUNTIL": "2030-01-02T00:00:00 Europe/Berlin", "SOON": "2030-01-01T00:00:00Z", "LATE": "2030-01-02T00:00:00Z",
     "FORWARDED": "8312", "URL": "8313", "PREFIX": "8314", "EITHER": "8315",
     "END": "2030-01-02T00:00:00Z", "SECURE": "8443", "TLS_PORT": "8443", "FILES": ".", "PROXIED": "8309", "CLEAR": "8310",
-    "SECRET": "8311", "ORIGIN": "8080", "FAR": "8081", "SCHEME": "http", "PATIENCE": "1s", "MORE": "keep_alive: off", "TAKES": "page: down",
+    "SECRET": "8311", "ORIGIN": "8080", "FAR": "8081", "SCHEME": "https", "PATIENCE": "1s", "MORE": "keep_alive: off", "TAKES": "page: down",
     "HOOK": "https://ops.example/", "SLOW": "https://slow.example/", "LARGE": "large", "LINGERING": "{}", "LONG": "long",
 }
 
