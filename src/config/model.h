@@ -192,6 +192,12 @@ struct model_area {
     bool exclude;
 };
 
+/* Who is asked how a server is, as the server itself sees it. */
+struct model_agent {
+    uint16_t port;   /* by TCP, on the server's host; 0: not so */
+    struct span url; /* by HTTP: absolute, or a path on the server; empty: not so */
+};
+
 struct model_server {
     struct place place;
     struct span name;
@@ -207,15 +213,38 @@ struct model_server {
     double longitude;
     const struct model_area *areas;
     size_t area_count;
+    struct model_agent agent;
+};
+
+enum { model_statuses_max = 16, model_expected_body_bytes_max = 1024 };
+
+/* Status codes of a good answer. */
+struct model_statuses {
+    uint16_t from;
+    uint16_t to; /* the last one of them */
 };
 
 struct model_health {
     bool enabled;
+    bool tcp; /* a connection is enough; else HTTP or HTTPS, as the URL says */
     struct span path;
+    bool head;        /* asked with HEAD, not GET */
+    struct span host; /* the Host that probes send; empty: the URL's */
+    struct model_statuses statuses[model_statuses_max];
+    uint32_t status_count; /* 0: 200 to 299 */
+    struct span body;      /* must occur in the answer; empty: anything will do */
     uint32_t interval_ms;
-    uint32_t timeout_ms;
+    uint32_t timeout_ms; /* not longer than interval_ms */
     uint32_t fall;
     uint32_t rise;
+
+    uint32_t hold_down_ms;  /* so long a server stays down at least; 0 */
+    uint32_t slow_start_ms; /* so long its weight grows when it is up again; 0 */
+    uint32_t concurrency;   /* probes at a time; 0: as many as there are */
+    uint32_t resolve_interval_ms;
+    struct span ca; /* a file, relative to the configuration's; empty: the system's */
+    bool unverified;
+    struct model_agent agent; /* of servers that name none of their own */
 };
 
 struct model_pool {
@@ -227,11 +256,11 @@ struct model_pool {
     bool strip;            /* `path: strip`: what the route matched literally is taken away */
     const struct model_server *servers;
     size_t server_count;
-    uint32_t min_healthy;  /* of the better priorities, or the next one serves too */
-    uint32_t panic_ppm;    /* fewer of the servers are up: health is ignored; 0: never */
-    uint32_t within_ppm;   /* `nearest`: of the nearest one's distance */
-    struct span sticky;    /* the cookie that holds clients to their servers; empty: none */
-    uint32_t sticky_s;     /* how long it does */
+    uint32_t min_healthy; /* of the better priorities, or the next one serves too */
+    uint32_t panic_ppm;   /* fewer of the servers are up: health is ignored; 0: never */
+    uint32_t within_ppm;  /* `nearest`: of the nearest one's distance */
+    struct span sticky;   /* the cookie that holds clients to their servers; empty: none */
+    uint32_t sticky_s;    /* how long it does */
     struct model_health health;
     bool fallback_all;            /* ignore health when nobody is left */
     struct model_action fallback; /* when nobody is left; 503 when the file says nothing */

@@ -13,6 +13,7 @@ enum pool_key {
     POOL_SERVERS,
     POOL_PATH,
     POOL_HEALTH,
+    POOL_PANIC,
     POOL_FALLBACK,
     POOL_KEYS
 };
@@ -36,6 +37,13 @@ bool read_family(struct load *load, const struct node *node, struct model_server
 /* countries, continents and exclude; any may be NULL. */
 bool read_areas(struct load *load, const struct node *countries, const struct node *continents,
                 const struct node *exclude, struct model_server *out);
+
+/* health.c: how servers are probed; `off` too. */
+bool read_pool_health(struct load *load, const struct node *node, struct model_health *out);
+/* health.c: where the line of an agent comes from: a port or a URL, or a map with one of them. */
+bool read_agent(struct load *load, const struct node *node, struct model_agent *out);
+/* health.c: `panic_threshold`; `off` too. */
+bool read_panic(struct load *load, const struct node *node, struct model_pool *pool);
 
 /* pool.c: NULL is nothing to read, and good. */
 bool read_number(struct load *load, const struct node *node, uint64_t min, uint64_t max,

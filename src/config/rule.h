@@ -93,7 +93,7 @@ bool check_captures(struct load *load, const struct node *node, const struct pat
 /* Whether it is one that every request brings: scheme host port path query method. */
 bool variable_is_builtin(struct span name);
 
-/* health.c: how a server or an origin is probed; `off` too. */
+/* health.c: how an origin is probed; `off` too. */
 bool read_health(struct load *load, const struct node *node, struct model_health *out);
 
 /* window.c: everything that says when a detour is open. */

@@ -15,11 +15,12 @@ enum server_key {
     SERVER_COUNTRIES,
     SERVER_CONTINENTS,
     SERVER_EXCLUDE,
+    SERVER_AGENT,
     SERVER_KEYS
 };
 static const char *const server_keys[SERVER_KEYS] = {
     "name",    "url",    "weight",    "priority",   "at",
-    "schemes", "family", "countries", "continents", "exclude",
+    "schemes", "family", "countries", "continents", "exclude", "agent",
 };
 
 static const char *url_fault(const struct url *url)
@@ -130,6 +131,7 @@ static bool read_server(struct load *load, const struct node *node, const struct
     good = read_number(load, at[SERVER_WEIGHT], 0, weight_max, &out->weight) && good;
     good = read_number(load, at[SERVER_PRIORITY], 1, priority_max, &out->priority) && good;
     good = read_reach(load, at, pool, &url, out) && good;
+    good = (at[SERVER_AGENT] == NULL || read_agent(load, at[SERVER_AGENT], &out->agent)) && good;
     if (at[SERVER_NAME] != NULL) {
         good = read_name(load, at[SERVER_NAME], &out->name) && good;
     } else if (out->url.len > 0) {

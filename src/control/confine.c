@@ -115,6 +115,15 @@ static enum err add_origins(struct paths *paths, const char *config_path, const 
     return err;
 }
 
+static enum err add_pools(struct paths *paths, const char *config_path, const struct model *model)
+{
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < model->pool_count && err == ERR_NONE; i++) {
+        err = add_named(paths, config_path, model->pools[i].health.ca);
+    }
+    return err;
+}
+
 /* To be read, too: after a disk that failed the store is opened again. */
 static enum err add_state(struct paths *paths, const char *config_path, const struct model *model)
 {
@@ -151,7 +160,8 @@ static enum err add_log(struct paths *paths, struct span log)
 static enum err collect(struct paths *paths, const char *config_path, const struct model *model)
 {
     size_t files = files_of_their_own + model->page_count + model->origin_count +
-                   model->webhook_count + files_of_a_certificate * model->certificate_count;
+                   model->pool_count + model->webhook_count +
+                   files_of_a_certificate * model->certificate_count;
     paths->list = arena_array(&paths->arena, system_count + (paths_of_a_file + 1) * files,
                               sizeof(*paths->list));
     if (paths->list == NULL) {
@@ -172,6 +182,9 @@ static enum err collect(struct paths *paths, const char *config_path, const stru
     }
     if (err == ERR_NONE) {
         err = add_origins(paths, config_path, model);
+    }
+    if (err == ERR_NONE) {
+        err = add_pools(paths, config_path, model);
     }
     if (err == ERR_NONE) {
         err = add_state(paths, config_path, model);

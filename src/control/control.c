@@ -224,6 +224,11 @@ static void on_names(void *context)
     give_sign(c, heartbeat_patience_s);
 }
 
+/* The next probe asks there. */
+static void on_probe_names(void *context)
+{
+}
+
 static void fill_metrics(void *context, struct metrics *out)
 {
     struct control *c = context;
@@ -253,6 +258,7 @@ static void fini(struct control *c)
     live_free(&c->live);
     observe_free(&c->observe);
     resolver_free(&c->resolver);
+    resolver_free(&c->probe_names);
     alarm_fini(&c->alarm);
     windows_fini(&c->windows);
     configuration_free(&c->candidate);
@@ -281,6 +287,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
         announce_new(c->loop, &c->current, &c->announce) != ERR_NONE ||
         observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE ||
         resolver_new(c->loop, on_names, c, &c->resolver) != ERR_NONE ||
+        resolver_new(c->loop, on_probe_names, c, &c->probe_names) != ERR_NONE ||
         api_new(c->loop, &core, &c->api) != ERR_NONE) {
         log_error("cannot start: %s", strerror(errno));
         return exit_could_not_run;

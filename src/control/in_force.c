@@ -101,14 +101,16 @@ static void on_health(void *context)
 void control_begin_probes(struct control *c)
 {
     enum err err = ERR_NONE;
+    const struct health_names names = {.context = c->probe_names, .find = probes_find};
+    probes_want(c->probe_names, c->current->model);
     if (c->health == NULL) {
-        err = health_new(c->loop, c->servers, &c->health);
+        err = health_new(c->loop, c->servers, &names, &c->health);
         if (err == ERR_NONE) {
             health_on_change(c->health, on_health, c);
         }
     }
     if (err == ERR_NONE) {
-        err = probes_set(c->health, c->current->model, c->servers);
+        err = probes_set(c->health, c->current->model, c->current->problems.file, c->servers);
     }
     if (err != ERR_NONE) {
         log_error("cannot probe all servers: %s", err_text(err));

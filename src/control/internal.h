@@ -37,6 +37,7 @@ struct control {
     struct observe *observe;
     struct health *health; /* NULL until the pages are mapped */
     struct resolver *resolver;
+    struct resolver *probe_names; /* of what is probed: no candidate waits for them */
     bool awaits_names;       /* the candidate does, before it goes on */
     ev_timer names_patience; /* … but not for ever */
     const char *path;

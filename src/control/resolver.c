@@ -252,7 +252,7 @@ static bool hear_failure(struct name *name, const struct lookup *lookup)
     if (!name->failing) {
         log_error("cannot look up %s (%s): %s", name->text, gai_strerror(lookup->failure),
                   name->count > 0 ? "going on with the addresses that it had"
-                                  : "nothing can be passed on to it until that works");
+                                  : "nothing reaches it until that works");
     }
     name->failing = true;
     name->due_at += name->retry_s;
@@ -433,6 +433,12 @@ bool resolver_settled(const struct resolver *resolver)
         }
     }
     return true;
+}
+
+bool resolver_was_told(const struct resolver *resolver, struct span text)
+{
+    const struct name *name = find(resolver, text);
+    return name != NULL && name->settled;
 }
 
 size_t resolver_find(const struct resolver *resolver, struct span text,

@@ -11,8 +11,8 @@
 #include <ev.h>
 
 enum {
-    resolver_names_max = model_origins_max * 2, /* of a configuration in force and of the next */
-    resolver_lookups_max = 8,                   /* at a time */
+    resolver_names_max = 16384,
+    resolver_lookups_max = 8, /* at a time */
 };
 
 struct resolver;
@@ -36,6 +36,8 @@ enum err resolver_remember(struct resolver *resolver, struct span text,
 
 /* Whether each name has been answered once, be it with a failure. */
 bool resolver_settled(const struct resolver *resolver);
+/* Whether this one has been. */
+bool resolver_was_told(const struct resolver *resolver, struct span text);
 /* Gives how many addresses are known, in the order to try them; 0: none, or no such name. */
 size_t resolver_find(const struct resolver *resolver, struct span text,
                      struct origin_address out[origin_addresses_max]);

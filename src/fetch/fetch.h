@@ -52,6 +52,7 @@ struct fetch_options {
     uint32_t connect_timeout_ms; /* of these, for a connection with TLS; 0: no bound of its own */
     size_t body_bytes_max;       /* 0: the status is all that counts, and the rest is not read */
 
+    bool fresh;              /* over a connection of its own, which is closed after it */
     bool unverified;         /* TLS: any certificate will do */
     const char *ca_file;     /* authorities in PEM; NULL: the system's */
     const char *certificate; /* of the client, in PEM, and … */

@@ -2,6 +2,7 @@
 /* The layout: one page of head, the directory of servers, and a word for each of them. */
 #include "shared/servers.h"
 
+#include "base/clock.h"
 #include "shared/directory.h"
 #include "shared/pages.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const uint64_t magic = UINT64_C(0x3156525352544544); /* "DETRSRV1" */
+static const uint64_t magic = UINT64_C(0x3256525352544544); /* "DETRSRV2" */
 
 struct servers_head {
     uint64_t magic;
@@ -33,6 +34,12 @@ static size_t map_bytes(void)
     return live_at() + pages_round(sizeof(struct server_live) * servers_max);
 }
 
+static void make_ready(struct server_live *server)
+{
+    atomic_store_explicit(&server->word, server_live_word(SERVER_UP, server_weight_ppm_full),
+                          memory_order_release);
+}
+
 enum err servers_create(int *fd_out)
 {
     int fd;
@@ -47,8 +54,7 @@ enum err servers_create(int *fd_out)
         return err;
     }
     struct servers_map map = {.memory = memory};
-    atomic_init(&servers_live(&map)[servers_slot_overflow].word,
-                server_live_word(SERVER_UP, server_weight_ppm_full));
+    make_ready(&servers_live(&map)[servers_slot_overflow]);
     ((struct servers_head *)memory)->magic = magic;
     pages_unmap(memory, map_bytes());
     *fd_out = fd;
@@ -104,17 +110,54 @@ enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *s
 {
     uint32_t next = directory_next(&map->servers);
     if (next < servers_max) {
-        servers_set(map, next, SERVER_UP, server_weight_ppm_full);
+        make_ready(&servers_live(map)[next]);
     }
     return directory_slot(&map->servers, identity, slot_out);
+}
+
+uint64_t servers_merge(const uint64_t parts[SERVERS_PARTS])
+{
+    static const enum server_state by_rank[] = {SERVER_MAINT, SERVER_DOWN, SERVER_DRAIN};
+    enum server_state state = SERVER_UP;
+    uint64_t ppm = server_weight_ppm_full;
+    for (size_t i = 0; i < SERVERS_PARTS; i++) {
+        ppm = ppm * server_word_weight_ppm(parts[i]) / server_weight_ppm_full;
+    }
+    for (size_t rank = sizeof(by_rank) / sizeof(by_rank[0]); rank-- > 0;) {
+        for (size_t i = 0; i < SERVERS_PARTS; i++) {
+            state = server_word_state(parts[i]) == by_rank[rank] ? by_rank[rank] : state;
+        }
+    }
+    return server_live_word(state, (uint32_t)ppm);
+}
+
+void servers_set_part(struct servers_map *map, uint32_t slot, enum servers_part part,
+                      enum server_state state, uint32_t weight_ppm)
+{
+    assert(slot < servers_max && slot != servers_slot_overflow);
+    struct server_live *server = &servers_live(map)[slot];
+    uint64_t parts[SERVERS_PARTS];
+    atomic_store_explicit(&server->parts[part],
+                          server_live_word(state, weight_ppm) | server_part_said,
+                          memory_order_release);
+    for (size_t i = 0; i < SERVERS_PARTS; i++) {
+        parts[i] = server_live_part(server, (enum servers_part)i);
+    }
+    uint64_t word = servers_merge(parts);
+    if (word == atomic_load_explicit(&server->word, memory_order_acquire)) {
+        return;
+    }
+    if (server_word_state(word) != server_live_state(server)) {
+        atomic_store_explicit(&server->since_ns, (uint64_t)clock_monotonic_ns(),
+                              memory_order_release);
+    }
+    atomic_store_explicit(&server->word, word, memory_order_release);
+    struct servers_head *head = (void *)map->memory;
+    atomic_fetch_add_explicit(&head->epoch, 1, memory_order_release);
 }
 
 void servers_set(struct servers_map *map, uint32_t slot, enum server_state state,
                  uint32_t weight_ppm)
 {
-    assert(slot < servers_max);
-    struct server_live *server = &servers_live(map)[slot];
-    atomic_store_explicit(&server->word, server_live_word(state, weight_ppm), memory_order_release);
-    struct servers_head *head = (void *)map->memory;
-    atomic_fetch_add_explicit(&head->epoch, 1, memory_order_release);
+    servers_set_part(map, slot, SERVERS_BY_HEALTH, state, weight_ppm);
 }

@@ -17,10 +17,23 @@ enum {
 
 enum server_state { SERVER_UP, SERVER_DOWN, SERVER_DRAIN, SERVER_MAINT };
 
-/* One word, so that a reader never sees half a change. */
-struct server_live {
-    _Atomic uint64_t word;
+/* Who says what of a server. Each has a word of its own, kept here so that it outlives
+ * control; what workers go by is put together of all of them. */
+enum servers_part {
+    SERVERS_BY_HEALTH,   /* probes, and the slow start after them */
+    SERVERS_BY_AGENT,    /* what the server says of itself */
+    SERVERS_BY_OPERATOR, /* what was set at run time */
+    SERVERS_PARTS
 };
+
+/* One word is all that a reader needs, so that it never sees half a change. */
+struct server_live {
+    _Atomic uint64_t word;                 /* of all parts; what workers read */
+    _Atomic uint64_t parts[SERVERS_PARTS]; /* with server_part_said; 0: nothing was said */
+    _Atomic uint64_t since_ns; /* CLOCK_MONOTONIC, when the state of `word` changed; 0: never */
+};
+
+static const uint64_t server_part_said = UINT64_C(1) << 63;
 
 /* weight_ppm: a million is the weight of the file. */
 static inline uint64_t server_live_word(enum server_state state, uint32_t weight_ppm)
@@ -28,15 +41,42 @@ static inline uint64_t server_live_word(enum server_state state, uint32_t weight
     return (uint64_t)state << 32 | weight_ppm;
 }
 
+static inline enum server_state server_word_state(uint64_t word)
+{
+    return (enum server_state)(word >> 32);
+}
+
+static inline uint32_t server_word_weight_ppm(uint64_t word)
+{
+    return (uint32_t)word;
+}
+
 static inline enum server_state server_live_state(const struct server_live *server)
 {
-    return (enum server_state)(atomic_load_explicit(&server->word, memory_order_acquire) >> 32);
+    return server_word_state(atomic_load_explicit(&server->word, memory_order_acquire));
 }
 
 static inline uint32_t server_live_weight_ppm(const struct server_live *server)
 {
-    return (uint32_t)atomic_load_explicit(&server->word, memory_order_acquire);
+    return server_word_weight_ppm(atomic_load_explicit(&server->word, memory_order_acquire));
 }
+
+/* What one of them says: up with full weight as long as it has said nothing. */
+static inline uint64_t server_live_part(const struct server_live *server, enum servers_part part)
+{
+    uint64_t word = atomic_load_explicit(&server->parts[part], memory_order_acquire);
+    return word != 0 ? word & ~server_part_said
+                     : server_live_word(SERVER_UP, server_weight_ppm_full);
+}
+
+static inline uint64_t server_live_since_ns(const struct server_live *server)
+{
+    return atomic_load_explicit(&server->since_ns, memory_order_acquire);
+}
+
+/* What follows from three words: MAINT if one of them says so, else DOWN, else DRAIN; the
+ * weights are multiplied. */
+uint64_t servers_merge(const uint64_t parts[SERVERS_PARTS]);
 
 struct servers_map;
 
@@ -53,6 +93,9 @@ struct server_live *servers_live(struct servers_map *map);
 
 /* Control only; never slot 0. ERR_LIMIT: all are taken, and servers_slot_overflow must do. */
 enum err servers_slot(struct servers_map *map, struct span identity, uint32_t *slot_out);
-/* Changes a word, and then the epoch. */
+/* Changes what one of them says; then the word, and then the epoch if the word is another. */
+void servers_set_part(struct servers_map *map, uint32_t slot, enum servers_part part,
+                      enum server_state state, uint32_t weight_ppm);
+/* What the probes say. */
 void servers_set(struct servers_map *map, uint32_t slot, enum server_state state,
                  uint32_t weight_ppm);
