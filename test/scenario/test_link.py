@@ -163,6 +163,18 @@ def test_who_may_have_one(admin):
         admin.bad(422, "POST", admin.path("d") + "/link", content)
 
 
+@pytest.mark.parametrize("hosts, host", [
+    ('"*.w.example"', "www.w.example"), ('"*.w.example", v.example', "v.example"), ('"*"', "localhost")])
+def test_its_url_is_one_of_the_site(detour, hosts, host):
+    admin = Admin(detour(CONFIG.replace("shop.example, www.shop.example", hosts)))
+    on(admin)
+    made = link(admin)
+    assert made["url"] == f"http://{host}:{admin.server.port}/x?{member(made)}"
+    cookie, _ = opened(admin, made, host=host)
+    assert passes(admin, cookie, host=host)
+    admin.close()
+
+
 def test_from_the_command_line(admin):
     folder = admin.server.folder
     done = run("on", "d", "--site", "shop", "--path-prefix", "/x", "--to", "https://live.example/", "--for", "10m",

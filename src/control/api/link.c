@@ -64,15 +64,21 @@ static unsigned port_of(const struct listener *listener)
                                                              : listener->address.v4.sin_port);
 }
 
-/* The first host that has a name of its own. */
-static struct span host_of(const struct model_site *site)
+/* The first host that has a name of its own, or one of those that a wildcard means; *label_out
+ * stands before it. */
+static struct span host_of(const struct model_site *site, const char **label_out)
 {
+    *label_out = "";
     for (size_t i = 0; i < site->host_count; i++) {
         if (site->hosts[i].ptr[0] != '*') {
             return site->hosts[i];
         }
     }
-    return SPAN("localhost");
+    if (site->host_count == 0 || site->catch_all) {
+        return SPAN("localhost");
+    }
+    *label_out = "www";
+    return span_from(site->hosts[0], 1);
 }
 
 /* As far as can be told here; behind a proxy its bearer says where. */
@@ -83,13 +89,14 @@ static json_t *make_url(const struct model *model, const struct model_detour *de
     bool secure = door != NULL && door->secure;
     unsigned usual = secure ? 443 : 80;
     unsigned port = door != NULL ? port_of(door) : usual;
-    struct span host = host_of(&model->sites[detour->site]);
+    const char *label;
+    struct span host = host_of(&model->sites[detour->site], &label);
     struct span path = detour->rule.prefix.len > 0 ? detour->rule.prefix : SPAN("/");
     char number[8] = "";
     if (port != usual) {
         snprintf(number, sizeof(number), ":%u", port);
     }
-    return json_sprintf("%s://%.*s%s%.*s?" LINK_PARAMETER "=%s", secure ? "https" : "http",
+    return json_sprintf("%s://%s%.*s%s%.*s?" LINK_PARAMETER "=%s", secure ? "https" : "http", label,
                         SPAN_ARG(host), number, SPAN_ARG(path), value);
 }
 
