@@ -7,6 +7,7 @@
 #include "compile/compile.h"
 #include "config/time.h"
 #include "control/files/certificates.h"
+#include "control/files/places.h"
 #include "control/files/secrets.h"
 #include "net/message.h"
 
@@ -149,7 +150,12 @@ static int check(const struct check_options *asked)
     enum err err = ERR_NONE;
     if (configuration->model != NULL && certificates_load(configuration, now_ns) &&
         secrets_load(configuration)) {
-        err = try_out(configuration, now_ns);
+        uint8_t *places = NULL;
+        size_t len;
+        if (places_read(configuration, &places, &len)) {
+            err = try_out(configuration, now_ns);
+        }
+        free(places);
     }
     status = err == ERR_NONE
                  ? report(asked, configuration)

@@ -6,8 +6,10 @@
 #include "base/clock.h"
 #include "compile/compile.h"
 #include "config/time.h"
+#include "control/files/places.h"
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,7 +18,8 @@ static const char usage[] =
     "                      [--at TIME] [--live [--token-file FILE]] [--json] URL\n"
     "\n"
     "Says what a request would get, which rule says so, and why each other rule of the site\n"
-    "does not. Nothing is sent; all servers of a pool count as up.\n"
+    "does not; and of a pool which server it would be, and why each other is not. Nothing is\n"
+    "sent; all servers of a pool count as up, but with --live as the server that runs says.\n"
     "\n"
     "  -c, --config FILE    the configuration; without it ./detour.yaml, and where there is\n"
     "                       none /etc/detour/detour.yaml\n"
@@ -199,8 +202,9 @@ static enum err compile(struct explanation *e)
 {
     uint8_t *bytes;
     size_t len;
+    struct compile_slots slots = explain_slots(e);
     enum err err =
-        snapshot_compile(e->configuration->model, NULL, 1, e->options.at_ns, &bytes, &len);
+        snapshot_compile(e->configuration->model, &slots, 1, e->options.at_ns, &bytes, &len);
     if (err != ERR_NONE) {
         return err;
     }
@@ -221,11 +225,12 @@ static bool run_init(const struct explanation *e, const struct regex_set *regexe
     struct arena *arena = &e->configuration->arena;
     run->context.snapshot = e->snapshot;
     run->context.regexes = regexes;
-    struct pools_setting setting = {0};
+    struct pools_setting setting = {.live = e->live};
     if (pools_new(e->snapshot, &setting, NULL, &run->context.pools) != ERR_NONE) {
         return false;
     }
     run->context.ticket_key = &no_servers_key;
+    run->context.geo = geo_open(span_of(e->places, e->places_len));
     run->context.trace = &run->trace;
     run->trace.row_max = e->snapshot->rules.count;
     run->trace.rows = arena_array(arena, run->trace.row_max, sizeof(*run->trace.rows));
@@ -315,12 +320,21 @@ static int explain(struct explanation *e)
     if (status != exit_ok) {
         return status;
     }
+    if (e->options.live) {
+        status = explain_live_health(e);
+    } else if (e->configuration->model != NULL &&
+               !places_read(e->configuration, &e->places, &e->places_len)) {
+        e->configuration->model = NULL;
+    }
     if (e->configuration->model == NULL) {
         problems_print(&e->configuration->problems, stderr);
         status = exit_errors;
-    } else {
+    } else if (status == exit_ok) {
         status = decide_and_print(e);
     }
+    free(e->places);
+    free(e->live);
+    json_decref(e->pools);
     configuration_free(&e->configuration);
     return status;
 }

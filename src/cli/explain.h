@@ -55,6 +55,11 @@ struct explanation {
     struct explain_request request;
     struct configuration *configuration;
     struct snapshot *snapshot; /* of our own */
+    uint8_t *places;           /* where addresses are; NULL: nobody knows */
+    size_t places_len;
+    struct server_live *live; /* with `live`: what is known of servers, by slot; NULL: all are up */
+    uint32_t live_count;
+    struct json_t *pools; /* … as the server that runs tells them */
     struct explain_run run;
     bool detoured;             /* a detour has answered: */
     struct explain_run bare;   /* the same without any detour */
@@ -82,6 +87,25 @@ struct explain_rule {
 };
 /* Lives in the configuration's arena; NULL: no memory. */
 const struct explain_rule *explain_rules(const struct explanation *explanation, size_t *count_out);
+
+/* explain_pool.c */
+
+/* One server of the pool that was asked, in the order of priorities. */
+struct explain_server {
+    struct span identity;
+    uint32_t line;
+    struct span why; /* it was not chosen */
+    double km;       /* from the client; negative: not known */
+    bool chosen;
+};
+/* Lives in the configuration's arena; *count_out 0 and NULL: no pool was asked. */
+const struct explain_server *explain_servers(const struct explanation *explanation,
+                                             size_t *count_out);
+/* How a snapshot is compiled so that servers have their places and states. */
+struct compile_slots explain_slots(struct explanation *explanation);
+/* Where the health of the server that runs is to be looked up: e->live. exit_ok, or the reason
+ * has been printed. */
+int explain_live_health(struct explanation *explanation);
 
 /* explain_detour.c; texts live in the configuration's arena */
 

@@ -72,6 +72,25 @@ static json_t *json_rules(const struct explain_rule *rules, size_t count)
     return array;
 }
 
+static json_t *json_servers(const struct explanation *e)
+{
+    size_t count;
+    const struct explain_server *servers = explain_servers(e, &count);
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *object = json_pack(
+            "{s:o, s:i, s:b, s:o, s:o}", "server", json_text(servers[i].identity), "line",
+            (int)servers[i].line, "chosen", servers[i].chosen, "km",
+            servers[i].km >= 0 ? json_integer((json_int_t)(servers[i].km + 0.5)) : json_null(),
+            "reason", json_text(servers[i].why));
+        if (json_array_append_new(array, object) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 /* What is passed on is answered by somebody else. */
 static json_t *json_status(const struct decision *decision, uint16_t status)
 {
@@ -130,7 +149,8 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
                                snapshot_server(e->snapshot, e->run.decision.server)->identity);
     }
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o}",
         "request", json_request(e), "site", json_text_or_null(site), "decision",
         json_text(reason_text(e->run.decision.reason)), "status",
         json_status(&e->run.decision, e->response.status), "origin",
@@ -139,7 +159,7 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
         winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
         json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "window",
         json_text_or_null(winner->window), "link", json_text_or_null(winner->link), "server",
-        json_text_or_null(server), "max_age",
+        json_text_or_null(server), "servers", json_servers(e), "max_age",
         e->run.decision.max_age_s >= 0 ? json_integer(e->run.decision.max_age_s) : json_null(),
         "fields", json_fields(&e->response), "without_detours", json_bare(e, rules, count),
         "losers", json_rules(losers, loser_count));

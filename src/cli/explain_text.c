@@ -173,6 +173,26 @@ static void print_losers(const struct explain_rule *rules, size_t count)
     }
 }
 
+static void print_servers(const struct explanation *e)
+{
+    size_t count;
+    const struct explain_server *servers = explain_servers(e, &count);
+    const char *heading = "\nwhy no other server:\n";
+    for (size_t i = 0; i < count; i++) {
+        if (servers[i].chosen) {
+            continue;
+        }
+        printf("%s  ", heading);
+        heading = "";
+        put(servers[i].identity);
+        printf(" (line %u", servers[i].line);
+        if (servers[i].km >= 0) {
+            printf(", %.0f km away", servers[i].km);
+        }
+        put_line("): ", servers[i].why);
+    }
+}
+
 int explain_print_text(const struct explanation *e)
 {
     size_t count;
@@ -186,6 +206,7 @@ int explain_print_text(const struct explanation *e)
     if (e->detoured) {
         print_bare(e, rules, count);
     }
+    print_servers(e);
     print_losers(rules, count);
     return exit_ok;
 }

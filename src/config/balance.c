@@ -4,7 +4,7 @@
 
 #include "http/field.h"
 
-enum { day_ms = 86400000, ttl_max_ms = 14 * day_ms };
+enum { day_ms = 86400000, ttl_max_ms = 14 * day_ms, cookie_bytes_max = 128 };
 
 static bool read_hash_map(struct load *load, const struct node *node, struct model_pool *pool)
 {
@@ -112,7 +112,8 @@ static bool read_sticky(struct load *load, const struct node *node, struct model
     if (!read_map(load, node, "`sticky`", keys, 2, at)) {
         return false;
     }
-    if (at[0] == NULL || at[0]->kind != NODE_SCALAR || !token_valid(at[0]->text)) {
+    if (at[0] == NULL || at[0]->kind != NODE_SCALAR || at[0]->text.len > cookie_bytes_max ||
+        !token_valid(at[0]->text)) {
         problems_error(load->problems, at[0] != NULL ? at[0]->place : node->place,
                        "`sticky` needs the name of a cookie, like {cookie: mirror, ttl: 1h}");
         return false;

@@ -40,6 +40,7 @@ static void refuse(struct control *c, int status, const char *text)
     api_reloaded(c->api, c->readings, by_problems ? &c->candidate->problems : NULL, text,
                  c->generation);
     configuration_free(&c->candidate);
+    places_abandon(c->places);
     note_reload(c, false);
     if (c->first) {
         if (text != NULL) {
@@ -142,6 +143,7 @@ void candidate_names(struct control *c, bool enough)
 static void await_names(struct control *c)
 {
     origins_want(c->resolver, c->candidate->model);
+    places_want(c->resolver, c->candidate->model);
     c->awaits_names = true;
     ev_timer_again(c->loop, &c->names_patience);
     candidate_names(c, false);
@@ -158,9 +160,14 @@ static void advance(struct control *c)
     if (good && !c->from_text) {
         good = certificates_load(c->candidate, now_ns);
         good = secrets_load(c->candidate) && good;
+        good = places_load(c->places, c->candidate) && good;
     } else if (good && !secrets_load(c->candidate)) {
         log_error("webhooks cannot be told anything until the file is read again: a secret is "
                   "missing");
+    }
+    if (c->from_text && good && !places_load(c->places, c->candidate)) {
+        log_error("clients of before go on being placed, but servers only where `at` says so: the "
+                  "file of `geo` cannot be used");
     }
     if (!c->from_text || !good) {
         problems_log(&c->candidate->problems);
@@ -336,6 +343,7 @@ void candidate_listening(struct control *c, struct message *message)
     say_published(c);
     note_reload(c, true);
     c->first = false;
+    places_commit(c->places);
     configuration_free(&c->current);
     c->current = c->candidate;
     c->candidate = NULL;

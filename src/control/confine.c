@@ -20,7 +20,7 @@ static const char resolver_file[] = "/etc/resolv.conf";
 
 enum {
     system_count = sizeof(system_folders) / sizeof(*system_folders),
-    files_of_their_own = 4, /* the resolver's, the configuration, the log, the store */
+    files_of_their_own = 5, /* the resolver's, the configuration, the log, the store, places */
     paths_of_a_file = 2,    /* as it is called, and where a link leads */
     files_of_a_certificate = 3,
 };
@@ -139,6 +139,12 @@ static enum err add_state(struct paths *paths, const char *config_path, const st
     return ERR_NONE;
 }
 
+/* A file that is replaced is read again. */
+static enum err add_geo(struct paths *paths, const char *config_path, const struct model *model)
+{
+    return add_named(paths, config_path, model->geo);
+}
+
 static enum err add_secrets(struct paths *paths, const char *config_path, const struct model *model)
 {
     enum err err = ERR_NONE;
@@ -188,6 +194,9 @@ static enum err collect(struct paths *paths, const char *config_path, const stru
     }
     if (err == ERR_NONE) {
         err = add_state(paths, config_path, model);
+    }
+    if (err == ERR_NONE) {
+        err = add_geo(paths, config_path, model);
     }
     if (err == ERR_NONE) {
         err = add_secrets(paths, config_path, model);

@@ -221,6 +221,15 @@ static void on_names(void *context)
     give_sign(c, heartbeat_patience_work_s);
     candidate_names(c, false);
     control_look_at_origins(c);
+    control_look_at_places(c);
+    give_sign(c, heartbeat_patience_s);
+}
+
+static void on_places(void *context)
+{
+    struct control *c = context;
+    give_sign(c, heartbeat_patience_work_s);
+    control_look_at_places(c);
     give_sign(c, heartbeat_patience_s);
 }
 
@@ -259,6 +268,7 @@ static void fini(struct control *c)
     observe_free(&c->observe);
     resolver_free(&c->resolver);
     resolver_free(&c->probe_names);
+    places_free(&c->places);
     alarm_fini(&c->alarm);
     windows_fini(&c->windows);
     configuration_free(&c->candidate);
@@ -282,12 +292,14 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     c->secret_fd = -1;
     c->tls_fd = -1;
     c->tls_next_fd = -1;
+    c->places_sent = -1;
     c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
         announce_new(c->loop, &c->current, &c->announce) != ERR_NONE ||
         observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE ||
         resolver_new(c->loop, on_names, c, &c->resolver) != ERR_NONE ||
         resolver_new(c->loop, on_probe_names, c, &c->probe_names) != ERR_NONE ||
+        places_new(c->loop, on_places, c, &c->places) != ERR_NONE ||
         api_new(c->loop, &core, &c->api) != ERR_NONE) {
         log_error("cannot start: %s", strerror(errno));
         return exit_could_not_run;

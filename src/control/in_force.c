@@ -23,6 +23,17 @@ void control_send_tls(struct control *c, int fd)
     c->tls_fd = fd;
 }
 
+/* The workers have it before the snapshot that asks where clients are. */
+void control_send_places(struct control *c)
+{
+    int fd = places_fd(c->places);
+    struct message message = {.type = MESSAGE_GEO, .fd_count = fd >= 0, .fds = {fd}};
+    if (fd != c->places_sent) {
+        control_send(c, &message);
+        c->places_sent = fd;
+    }
+}
+
 /* Once: whoever started us again has kept it. */
 static enum err send_secret(struct control *c)
 {
@@ -71,8 +82,8 @@ enum err control_publish(struct control *c, struct configuration *configuration,
     }
     /* Whoever reads the file again wants what it says to be taken anew, even the same. */
     uint64_t content = text_fd < 0 ? c->content : 0;
-    err = publish_snapshot(configuration, c->counters, c->servers, message.generation, now,
-                           &content, &message.fds[0]);
+    err = publish_snapshot(configuration, c->counters, c->servers, c->places, c->resolver,
+                           message.generation, now, &content, &message.fds[0]);
     if (err != ERR_NONE) {
         return err;
     }
@@ -82,6 +93,7 @@ enum err control_publish(struct control *c, struct configuration *configuration,
         return ERR_NONE;
     }
     counter_set(&counters_common(c->counters)->snapshot_time_ns, (uint64_t)now);
+    control_send_places(c);
     if (text_fd >= 0) {
         control_send_tls(c, c->tls_next_fd);
         c->tls_next_fd = -1;
@@ -153,10 +165,20 @@ void control_look_at_origins(struct control *c)
     }
 }
 
+void control_look_at_places(struct control *c)
+{
+    if (c->current != NULL && c->current->model->geo.len > 0) {
+        control_send_places(c);
+        c->quiet_generation = 0;
+        publish_since(c, "servers or clients are elsewhere");
+    }
+}
+
 /* Nobody asks for the names of a configuration that is gone. */
 void control_want_names(struct control *c)
 {
     resolver_begin(c->resolver);
     origins_want(c->resolver, c->current->model);
+    places_want(c->resolver, c->current->model);
     resolver_end(c->resolver);
 }

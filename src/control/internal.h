@@ -17,6 +17,7 @@
 
 #include "control/alarm.h"
 #include "control/api/api.h"
+#include "control/files/places.h"
 #include "control/observe.h"
 #include "control/probes.h"
 #include "control/resolver.h"
@@ -38,6 +39,8 @@ struct control {
     struct health *health; /* NULL until the pages are mapped */
     struct resolver *resolver;
     struct resolver *probe_names; /* of what is probed: no candidate waits for them */
+    struct places *places;
+    int places_sent;         /* the descriptor of the block that workers have; -1: none */
     bool awaits_names;       /* the candidate does, before it goes on */
     ev_timer names_patience; /* … but not for ever */
     const char *path;
@@ -104,6 +107,10 @@ void control_begin_probes(struct control *c);
 void control_publish_again(struct control *c);
 /* Publishes when the addresses or the state of an origin have changed. */
 void control_look_at_origins(struct control *c);
+/* Workers get the block of places that there is now. */
+void control_send_places(struct control *c);
+/* … and a snapshot that follows from it, when it says anything new. */
+void control_look_at_places(struct control *c);
 /* The names of what is in force are looked up from here on, and no other. */
 void control_want_names(struct control *c);
 

@@ -14,6 +14,8 @@
 struct slot_maps {
     struct counters_map *counters;
     struct servers_map *servers;
+    const struct places *places;
+    const struct resolver *resolver;
 };
 
 static uint32_t rule_slot(void *context, struct span identity)
@@ -35,6 +37,12 @@ static uint32_t server_slot(void *context, struct span identity)
         log_warning("server %.*s is always up: there are no slots left", SPAN_ARG(identity));
     }
     return slot;
+}
+
+static bool server_point(void *context, struct span url, float out[3])
+{
+    const struct slot_maps *maps = context;
+    return places_point(maps->places, maps->resolver, url, out);
 }
 
 void publish_note_rules(struct configuration *configuration, struct counters_map *counters)
@@ -85,11 +93,14 @@ enum err publish_sealed(const char *name, struct span bytes, int *fd_out)
 }
 
 enum err publish_snapshot(struct configuration *configuration, struct counters_map *counters,
-                          struct servers_map *servers, uint64_t generation, int64_t now_ns,
+                          struct servers_map *servers, const struct places *places,
+                          const struct resolver *resolver, uint64_t generation, int64_t now_ns,
                           uint64_t *content_inout, int *fd_out)
 {
-    struct slot_maps maps = {.counters = counters, .servers = servers};
-    struct compile_slots slots = {.rule = rule_slot, .server = server_slot, .context = &maps};
+    struct slot_maps maps = {
+        .counters = counters, .servers = servers, .places = places, .resolver = resolver};
+    struct compile_slots slots = {
+        .rule = rule_slot, .server = server_slot, .point = server_point, .context = &maps};
     uint8_t *bytes;
     size_t len;
     note_servers(configuration, &maps);

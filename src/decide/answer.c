@@ -231,12 +231,36 @@ static void add_link_cookie(struct reply *reply)
     add_made(reply, SPAN("Set-Cookie"), from);
 }
 
+/* The cookie of the pool: the same client comes to the same server. */
+static void add_pool_cookie(struct reply *reply)
+{
+    const struct decision *decision = reply->decision;
+    const struct snapshot *snapshot = reply->context->snapshot;
+    const struct snap_pool *pool = snapshot_pool(snapshot, decision->action->pool);
+    uint8_t held[pool_held_bytes];
+    size_t from = reply->text.len;
+    pool_held_text(snapshot_server(snapshot, decision->server), held);
+    buffer_put(&reply->text, snapshot_text(snapshot, pool->sticky));
+    buffer_byte(&reply->text, '=');
+    buffer_put(&reply->text, span_of(held, sizeof(held)));
+    buffer_put(&reply->text, SPAN("; Path=/; Max-Age="));
+    buffer_decimal(&reply->text, pool->sticky_s);
+    buffer_put(&reply->text, SPAN("; HttpOnly; SameSite=Lax"));
+    if (decision->client.secure) {
+        buffer_put(&reply->text, SPAN("; Secure"));
+    }
+    add_made(reply, SPAN("Set-Cookie"), from);
+}
+
 static void add_fields(struct reply *reply)
 {
     const struct decision *decision = reply->decision;
     add_freshness(reply);
     if (decision->reason == REASON_LINK) {
         add_link_cookie(reply);
+    }
+    if (decision->hold && decision->location.len > 0) {
+        add_pool_cookie(reply);
     }
     bool by_origin = add_cors(reply);
     if (decision->retry_after_s >= 0) {

@@ -189,6 +189,11 @@ static void redirect_to_pool(struct asked *asked, const struct matched *matched,
     struct pool_client client;
     pool_client_init(asked, action->pool, &client);
     uint32_t chosen = pool_choose(asked->context->pools, action->pool, &client);
+    if (asked->context->trace != NULL) {
+        asked->context->trace->pooled = true;
+        asked->context->trace->pool = action->pool;
+        asked->context->trace->pool_client = client;
+    }
     if (chosen == SNAP_NONE) {
         struct matched nobody;
         matched_init(&nobody, matched->rule);

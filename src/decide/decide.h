@@ -173,6 +173,9 @@ struct decide_trace {
     size_t row_max;
     size_t row_count;
     struct path path; /* as it was matched */
+    bool pooled;      /* a server of `pool` was to be chosen, for this client: */
+    uint32_t pool;
+    struct pool_client pool_client;
 };
 
 /* now_ns: wall clock. */

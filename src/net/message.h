@@ -4,15 +4,15 @@
  * SOCK_SEQPACKET pair (net/channel.h), so that a message arrives whole or not at all;
  * descriptors travel with it. A child finds its channel at descriptor 3.
  *
- *   control ──LISTEN SECRET TLS SNAPSHOT FAILED▶ supervisor
+ *   control ──LISTEN SECRET TLS GEO SNAPSHOT FAILED▶ supervisor
  *   control ◀─WELCOME LISTENING REFUSED ACK
  *             RELOAD DRAIN────────────────────── supervisor
- *   worker  ◀─WELCOME SECRET TLS SNAPSHOT
+ *   worker  ◀─WELCOME SECRET TLS GEO SNAPSHOT
  *             LISTEN DRAIN────────────────────── supervisor
  *   worker  ──ACK──────────────────────────────▶ supervisor
  *   logger  ◀─WELCOME LOG DRAIN───────────────── supervisor
  *
- * A worker's life: WELCOME, SECRET, TLS, SNAPSHOT (answered with ACK), LISTEN; after that TLS,
+ * A worker's life: WELCOME, SECRET, TLS, GEO, SNAPSHOT (answered with ACK), LISTEN; after that TLS, GEO,
  * SNAPSHOT and LISTEN as often as it pleases the supervisor, each replacing what was before; DRAIN;
  * exit 0. A new snapshot always comes before the listeners that need it. The end of the
  * channel (ERR_CLOSED) means that the supervisor is gone: exit at once. */
@@ -84,6 +84,11 @@ enum message_type {
      * before the first SNAPSHOT. The supervisor keeps the memfd and does not look into it.
      * To a worker: the same, once. */
     MESSAGE_SECRET,
+    /* From control: where addresses are (geo/geo.h) as a sealed memfd, before the SNAPSHOT that
+     * asks for it, and when it is another one; without a descriptor nobody's place is known. The
+     * supervisor keeps the memfd and does not look into it.
+     * To a worker: the same. */
+    MESSAGE_GEO,
 };
 
 /* Descriptors of a WELCOME to workers and the logger. */

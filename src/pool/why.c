@@ -33,8 +33,25 @@ static enum pool_lost by_state(const struct pools *pools, const struct pool_stat
     return POOL_WON;
 }
 
+/* How far from the client a server may be to be near enough. */
+static double reach_km(const struct pools *pools, const struct pool_state *state,
+                       const struct view *view, const struct pool_client *client)
+{
+    double least = -1;
+    for (uint32_t i = 0; i < view->located; i++) {
+        const struct snap_server *server = &state->servers[view->who[i]];
+        double km = distance_km(server, client->place);
+        if ((least < 0 || km < least) && !pool_avoided(state, client, view->who[i]) &&
+            pool_takes_area(pools->snapshot, server, client->place)) {
+            least = km;
+        }
+    }
+    return least * state->pool->within_ppm * 1e-6;
+}
+
 /* Among those that could be chosen. */
-static enum pool_lost by_balance(const struct pool_state *state, const struct pool_client *client,
+static enum pool_lost by_balance(const struct pools *pools, const struct pool_state *state,
+                                 const struct view *view, const struct pool_client *client,
                                  uint32_t chosen, double km)
 {
     if (state->pool->sticky.len > 0 && client->held.len > 0 && chosen != SNAP_NONE) {
@@ -47,11 +64,10 @@ static enum pool_lost by_balance(const struct pool_state *state, const struct po
     if (state->pool->balance == SNAP_HASH) {
         return POOL_KEY;
     }
-    if (state->pool->balance == SNAP_NEAREST && chosen != SNAP_NONE && client->place != NULL &&
-        client->place->located != 0) {
-        double nearest = distance_km(&state->servers[chosen], client->place);
-        bool farther = nearest >= 0 && (km < 0 || km > nearest);
-        return farther ? POOL_FARTHER : POOL_TURN;
+    if (state->pool->balance == SNAP_NEAREST && client->place != NULL &&
+        client->place->located != 0 && view->located > 0) {
+        double reach = reach_km(pools, state, view, client);
+        return reach >= 0 && (km < 0 || km > reach) ? POOL_FARTHER : POOL_TURN;
     }
     return POOL_TURN;
 }
@@ -89,7 +105,7 @@ enum pool_lost pool_why_not(const struct pools *pools, uint32_t pool,
         return POOL_LOWER;
     }
     uint32_t winner = chosen != SNAP_NONE ? chosen - state->pool->first_server : SNAP_NONE;
-    return by_balance(state, client, winner, *km_out);
+    return by_balance(pools, state, view, client, winner, *km_out);
 }
 
 struct span pool_lost_text(enum pool_lost lost)

@@ -45,6 +45,15 @@ static void send_tls(struct supervisor *s, struct child *worker)
     child_send(worker, &message);
 }
 
+static void send_geo(struct supervisor *s, struct child *worker)
+{
+    struct message message = {.type = MESSAGE_GEO};
+    if (s->geo_fd >= 0) {
+        add_fd(&message, s->geo_fd);
+    }
+    child_send(worker, &message);
+}
+
 static void send_secret(struct supervisor *s, struct child *worker)
 {
     struct message message = {.type = MESSAGE_SECRET};
@@ -109,6 +118,7 @@ void hub_welcome(struct supervisor *s, struct child *child)
     if (worker) {
         send_secret(s, child);
         send_tls(s, child);
+        send_geo(s, child);
         send_snapshot(s, child);
         send_listeners(s, child);
     } else {
@@ -267,6 +277,20 @@ static void on_tls(struct supervisor *s, struct message *message)
     }
 }
 
+static void on_geo(struct supervisor *s, struct message *message)
+{
+    if (message->fd_count > 0 && !is_sealed(message->fds[0])) {
+        log_error("control sent places that cannot be used");
+        return;
+    }
+    replace_fd(&s->geo_fd, message_take_fd(message, 0));
+    for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
+        if (s->workers[i].pid != 0) {
+            send_geo(s, &s->workers[i]);
+        }
+    }
+}
+
 static void on_secret(struct supervisor *s, struct message *message)
 {
     if (message->fd_count == 0 || !is_sealed(message->fds[0])) {
@@ -339,6 +363,9 @@ static void from_control(struct supervisor *s, struct message *message)
         break;
     case MESSAGE_TLS:
         on_tls(s, message);
+        break;
+    case MESSAGE_GEO:
+        on_geo(s, message);
         break;
     case MESSAGE_SECRET:
         on_secret(s, message);

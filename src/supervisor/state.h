@@ -44,6 +44,7 @@ struct supervisor {
     int text_fd;
     int secret_fd;
     int tls_fd; /* -1: none */
+    int geo_fd; /* -1: none */
     int log_fd;
     uint32_t drain_timeout_ms;
     uint64_t acked;    /* the newest generation that all workers have acknowledged */

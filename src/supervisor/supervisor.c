@@ -385,6 +385,7 @@ static void init(struct supervisor *s, const char *config_path, const struct san
                              .text_fd = -1,
                              .secret_fd = -1,
                              .tls_fd = -1,
+                             .geo_fd = -1,
                              .log_fd = -1,
                              .next_tick_ns = clock_monotonic_ns() + tick_ns};
     s->policy = *policy;

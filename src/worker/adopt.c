@@ -236,3 +236,25 @@ void adopt_secret(struct worker *worker, struct message *message)
     }
     munmap((void *)(uintptr_t)secret.ptr, secret.len);
 }
+
+/* Decisions are made between two messages, so nobody reads the old one any more. */
+void adopt_geo(struct worker *worker, struct message *message)
+{
+    struct span bytes = {0};
+    if (message->fd_count > 0) {
+        enum err err = map_sealed(message->fds[0], &bytes);
+        if (err == ERR_NONE && geo_open(bytes) == NULL) {
+            munmap((void *)(uintptr_t)bytes.ptr, bytes.len);
+            err = ERR_SYNTAX;
+        }
+        if (err != ERR_NONE) {
+            log_error("the new places are not used: %s", err_text(err));
+            return;
+        }
+    }
+    const struct geo_head *old = worker->decide.geo;
+    worker->decide.geo = bytes.ptr != NULL ? geo_open(bytes) : NULL;
+    if (old != NULL) {
+        munmap((void *)(uintptr_t)old, old->size);
+    }
+}

@@ -65,6 +65,7 @@ void drop_snapshot(struct worker_snapshot *dropped);
 void adopt_tls(struct worker *worker, struct message *message);
 /* Signs the tickets of wait pages with the key of this message. */
 void adopt_secret(struct worker *worker, struct message *message);
+void adopt_geo(struct worker *worker, struct message *message);
 
 /* handle.c */
 

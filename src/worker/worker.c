@@ -163,6 +163,9 @@ static enum err obey(struct worker *worker, struct message *message)
     case MESSAGE_TLS:
         adopt_tls(worker, message);
         return ERR_NONE;
+    case MESSAGE_GEO:
+        adopt_geo(worker, message);
+        return ERR_NONE;
     case MESSAGE_SECRET:
         adopt_secret(worker, message);
         return ERR_NONE;

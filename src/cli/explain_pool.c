@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Which server of a pool was chosen, and why each other was not. */
+#include "cli/explain.h"
+
+#include "cli/admin_client.h"
+#include "compile/compile.h"
+#include "control/files/places.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+const struct explain_server *explain_servers(const struct explanation *e, size_t *count_out)
+{
+    const struct decide_trace *trace = &e->run.trace;
+    *count_out = 0;
+    if (!trace->pooled) {
+        return NULL;
+    }
+    const struct snap_pool *pool = snapshot_pool(e->snapshot, trace->pool);
+    struct explain_server *rows =
+        arena_array(&e->configuration->arena, pool->server_count + 1, sizeof(*rows));
+    for (uint32_t i = 0; rows != NULL && i < pool->server_count; i++) {
+        uint32_t index = pool->first_server + i;
+        const struct snap_server *server = snapshot_server(e->snapshot, index);
+        struct explain_server *row = &rows[(*count_out)++];
+        enum pool_lost lost = pool_why_not(e->run.context.pools, trace->pool, &trace->pool_client,
+                                           e->run.decision.server, index, &row->km);
+        row->identity = snapshot_text(e->snapshot, server->identity);
+        row->line = server->line;
+        row->why = pool_lost_text(lost);
+        row->chosen = lost == POOL_WON;
+    }
+    return rows;
+}
+
+/* ---- what a snapshot is compiled with ---- */
+
+static uint32_t rule_slot(void *context, struct span identity)
+{
+    (void)context;
+    (void)identity;
+    return 0;
+}
+
+static json_t *health_of(json_t *pools, struct span identity)
+{
+    size_t i;
+    size_t k;
+    json_t *pool;
+    json_t *server;
+    json_array_foreach(pools, i, pool)
+    {
+        struct span name = span_cstr(json_string_value(json_object_get(pool, "name")));
+        if (!span_starts(identity, name) || identity.len <= name.len ||
+            identity.ptr[name.len] != '/') {
+            continue;
+        }
+        struct span own = span_from(identity, name.len + 1);
+        json_array_foreach(json_object_get(pool, "servers"), k, server)
+        {
+            if (span_eq(own, span_cstr(json_string_value(json_object_get(server, "name"))))) {
+                return server;
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum server_state state_named(const char *text)
+{
+    static const struct {
+        const char *text;
+        enum server_state state;
+    } states[] = {{"down", SERVER_DOWN}, {"drain", SERVER_DRAIN}, {"maint", SERVER_MAINT}};
+    for (size_t i = 0; text != NULL && i < sizeof(states) / sizeof(*states); i++) {
+        if (strcmp(text, states[i].text) == 0) {
+            return states[i].state;
+        }
+    }
+    return SERVER_UP;
+}
+
+/* A slot for each server, in the order in which they are compiled. */
+static uint32_t server_slot(void *context, struct span identity)
+{
+    struct explanation *e = context;
+    if (e->live == NULL || e->live_count == servers_max) {
+        return 0;
+    }
+    uint32_t slot = e->live_count++;
+    json_t *server = health_of(e->pools, identity);
+    enum server_state state = state_named(json_string_value(json_object_get(server, "state")));
+    atomic_store(&e->live[slot].word,
+                 server_live_word(state, state == SERVER_UP ? server_weight_ppm_full : 0));
+    return slot;
+}
+
+static bool server_point(void *context, struct span url, float out[3])
+{
+    const struct explanation *e = context;
+    return places_point_in(geo_open(span_of(e->places, e->places_len)), NULL, url, out);
+}
+
+struct compile_slots explain_slots(struct explanation *e)
+{
+    return (struct compile_slots){
+        .rule = rule_slot, .server = server_slot, .point = server_point, .context = e};
+}
+
+int explain_live_health(struct explanation *e)
+{
+    struct admin_where where = {.config = e->options.path, .token_file = e->options.token_file};
+    struct admin_client *client;
+    struct admin_reply reply;
+    int status = admin_client_open("explain", &where, false, &client);
+    if (status != exit_ok) {
+        return status;
+    }
+    status = admin_ask(client, &(struct admin_question){.path = "/v1/pools"}, &reply);
+    if (status == exit_ok) {
+        json_t *whole = json_loadb(reply.text, reply.len, 0, NULL);
+        e->pools = json_incref(json_object_get(whole, "pools"));
+        json_decref(whole);
+        e->live = calloc(servers_max, sizeof(*e->live));
+    }
+    admin_reply_fini(&reply);
+    admin_client_close(&client);
+    return status == exit_ok && (e->pools == NULL || e->live == NULL)
+               ? complain("explain", "cannot read the state of the servers")
+               : status;
+}
