@@ -139,7 +139,7 @@ static enum err decode(const struct channel_buffer *buffer, size_t len, int flag
     }
     memcpy(&header, buffer->bytes, sizeof(header));
     if (header.text_bytes != len - sizeof(header) || header.fd_count != out->fd_count ||
-        header.type < MESSAGE_WELCOME || header.type > MESSAGE_SECRET) {
+        header.type < MESSAGE_WELCOME || header.type >= MESSAGE_TYPES) {
         return ERR_SYNTAX;
     }
     out->type = header.type;

@@ -89,6 +89,7 @@ enum message_type {
      * supervisor keeps the memfd and does not look into it.
      * To a worker: the same. */
     MESSAGE_GEO,
+    MESSAGE_TYPES, /* none: what lies above them */
 };
 
 /* Descriptors of a WELCOME to workers and the logger. */
