@@ -1,29 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What a client has to know besides redirects. */
+#include "http/method.h"
 #include "client/known.h"
 #include "client/text.h"
 #include "http/field.h"
 
-static bool is_one_of(struct detour_text method, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (span_eq(span_of_text(method), span_cstr(list[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool detour_method_is_safe(struct detour_text method)
 {
-    static const char *const safe[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
-    return is_one_of(method, safe, sizeof(safe) / sizeof(safe[0]));
+    return method_is_safe(method_find(span_of_text(method)));
 }
 
 bool detour_method_is_idempotent(struct detour_text method)
 {
-    static const char *const more[] = {"PUT", "DELETE"};
-    return detour_method_is_safe(method) || is_one_of(method, more, sizeof(more) / sizeof(more[0]));
+    return method_is_idempotent(method_find(span_of_text(method)));
 }
 
 static bool connection_says(const struct detour_answer *answer, struct span word)

@@ -28,3 +28,14 @@ struct span method_name(enum method method)
 {
     return method < METHOD_OTHER ? names[method] : span_of(NULL, 0);
 }
+
+bool method_is_safe(enum method method)
+{
+    return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS ||
+           method == METHOD_TRACE;
+}
+
+bool method_is_idempotent(enum method method)
+{
+    return method_is_safe(method) || method == METHOD_PUT || method == METHOD_DELETE;
+}

@@ -245,8 +245,6 @@ void wire_close(struct wire *wire);
 void wire_send(struct wire *wire, const struct span *parts, size_t count);
 /* Sends what it takes of the bytes; gives how many that were. Nothing of it is kept in clear. */
 size_t wire_send_some(struct wire *wire, struct span bytes);
-/* Sends what is kept. True: nothing is any more. */
-bool wire_flush(struct wire *wire);
 static inline bool wire_ready(const struct wire *wire)
 {
     return wire->unsent == NULL && !wire->full;
@@ -277,15 +275,16 @@ void pool_serve(struct origin *origin);
 bool pool_can_serve(const struct origin *origin);
 /* Closes idle wires. */
 void pool_drop_idle(struct origin *origin);
+/* The pass's wire could not be opened: the next address is tried. */
+void pass_unconnected(struct pass *pass, bool late);
+/* It is closed before the answer has begun, or in the middle of it: another one is tried where
+ * that is safe. */
+void pass_broken(struct pass *pass);
 
 /* pass.c */
 
 /* The wire stands: sends the head. */
 void pass_connected(struct pass *pass);
-/* It could not be opened. */
-void pass_unconnected(struct pass *pass, bool late);
-/* It is closed before the answer has begun, or in the middle of it. */
-void pass_broken(struct pass *pass);
 /* There is no answer of the origin's, or no more of it. */
 void pass_fail(struct pass *pass, enum origin_end why);
 /* The answer is whole. */

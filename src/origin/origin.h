@@ -24,9 +24,6 @@ enum {
     origin_informs_max = 16,   /* interim answers to one request */
 };
 
-/* The status of an answer that is ours; 0 where there is none. */
-uint16_t origin_end_status(enum origin_end end);
-
 /* What became of a request. */
 struct origin_report {
     enum origin_end end;

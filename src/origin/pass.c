@@ -7,7 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-uint16_t origin_end_status(enum origin_end end)
+/* Of an answer that is ours; 0 where there is none. */
+static uint16_t status_of_end(enum origin_end end)
 {
     static const uint16_t statuses[ORIGIN_ENDS] = {
         [ORIGIN_UNREACHED] = 502, [ORIGIN_BROKEN] = 502, [ORIGIN_BAD] = 502,
@@ -89,7 +90,7 @@ void pass_fail(struct pass *pass, enum origin_end why)
     } else {
         struct response response;
         response_clear(&response);
-        pass->owner->refuse(pass->context, why, origin_end_status(why), &response);
+        pass->owner->refuse(pass->context, why, status_of_end(why), &response);
         pass->status = response.status;
         exchange_answer(pass->exchange, &response);
     }

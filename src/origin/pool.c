@@ -2,14 +2,9 @@
 /* Connections of one origin: who gets which, and who waits. */
 #include "origin/internal.h"
 
-#include <stdlib.h>
+#include "http/method.h"
 
-/* RFC 9110, 9.2.2. */
-static bool is_idempotent(enum method method)
-{
-    return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS ||
-           method == METHOD_PUT || method == METHOD_DELETE || method == METHOD_TRACE;
-}
+#include <stdlib.h>
 
 static void take(struct pass *pass, struct wire *wire)
 {
@@ -175,7 +170,7 @@ void pass_broken(struct pass *pass)
     /* A kept connection may have been closed by the origin while the request was on its way. If
      * that is so, nothing has been done with it; if not, doing it twice must not matter. */
     if (!pass->reused || pass->retried || pass->heard || pass->content_taken ||
-        !is_idempotent(pass->method)) {
+        !method_is_idempotent(pass->method)) {
         pass_fail(pass, ORIGIN_BROKEN);
         return;
     }

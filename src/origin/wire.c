@@ -140,7 +140,7 @@ static void send_parts_clear(struct wire *wire, const struct span *parts, size_t
 
 void wire_send(struct wire *wire, const struct span *parts, size_t count)
 {
-    assert(count <= parts_max);
+    assert(count > 0 && count <= parts_max);
     if (wire->dead) {
         return;
     }
@@ -177,7 +177,8 @@ static void end_now(struct wire *wire)
     }
 }
 
-bool wire_flush(struct wire *wire)
+/* Sends what is kept. True: nothing is any more. */
+static bool flush(struct wire *wire)
 {
     wire->full = false;
     if (wire->unsent != NULL) {
@@ -311,7 +312,7 @@ static void on_handshake(struct wire *wire, int events)
 {
     uint8_t *bytes = wire->origin->set->sealed_in;
     if ((events & EV_WRITE) != 0) {
-        wire_flush(wire);
+        flush(wire);
     }
     if ((events & EV_READ) == 0) {
         return;
@@ -347,7 +348,7 @@ static void on_wire(struct ev_loop *loop, ev_io *io, int events)
     } else if (pass == NULL) {
         on_idle(wire);
     } else {
-        if ((events & EV_WRITE) != 0 && wire_flush(wire)) {
+        if ((events & EV_WRITE) != 0 && flush(wire)) {
             upload_go_on(pass);
         }
         if ((events & EV_READ) != 0) {

@@ -84,7 +84,8 @@ static void run(struct exchange *exchange)
     }
 }
 
-void exchange_run_all(struct server *server)
+/* Looks at all that are due, until none is left. */
+static void run_all(struct server *server)
 {
     while (server->due_first != NULL) {
         run(take_due(server));
@@ -95,7 +96,6 @@ void exchange_run_all(struct server *server)
 static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int revents)
 {
     struct server *server = prepare->data;
-    (void)revents;
     server_wake(server);
     for (unsigned i = 0; i < due_per_turn && server->due_first != NULL; i++) {
         run(take_due(server));
@@ -120,7 +120,7 @@ void exchange_init(struct server *server)
 
 void exchange_fini(struct server *server)
 {
-    exchange_run_all(server);
+    run_all(server);
     ev_prepare_stop(server->loop, &server->prepare);
 }
 

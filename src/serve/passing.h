@@ -2,7 +2,7 @@
 /* The near side of exchanges (serve/exchange.h), as the files of serve/ share it.
  *
  *   exchange.c   what both protocols have in common, and the list of those that are due
- *   exchange1.c  HTTP/1.1: one exchange at a time on a connection
+ *   exchange1.c  HTTP/1.1: one exchange at a time on a connection; answer1.c: its answer
  *   exchange2.c  HTTP/2: one for each stream
  *
  * A call of the far side's only takes note and gathers bytes; whatever follows of it, first of
@@ -55,8 +55,6 @@ struct exchange {
 void exchange_due(struct exchange *exchange);
 /* The client's side has ended: the far side will hear of it. */
 void exchange_detach(struct exchange *exchange);
-/* Looks at all that are due, until none is left. */
-void exchange_run_all(struct server *server);
 /* Makes the server's output buffer this connection's. */
 void exchange_gather(struct conn *conn);
 
@@ -64,6 +62,9 @@ void exchange_gather(struct conn *conn);
 
 void exchange1_open(struct exchange *exchange, const struct request *request);
 void exchange1_run(struct exchange *exchange);
+
+/* answer1.c */
+
 void exchange1_continue(struct exchange *exchange);
 void exchange1_inform(struct exchange *exchange, uint16_t status, const struct field *fields,
                       size_t count);
