@@ -20,14 +20,6 @@ static uint8_t likely_delimiter(const uint8_t *text, size_t len)
     return (uint8_t)known[best];
 }
 
-void csv_init(struct csv *csv, uint8_t *text, size_t len)
-{
-    bool marked = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
-    size_t from = marked ? 3 : 0;
-    *csv = (struct csv){.text = text, .len = len, .at = from, .next_line = 1};
-    csv->delimiter = likely_delimiter(text + from, len - from);
-}
-
 static bool at_line_end(const struct csv *csv)
 {
     return csv->at >= csv->len || csv->text[csv->at] == '\n' ||
@@ -54,6 +46,14 @@ static void pass_idle_lines(struct csv *csv)
         }
         pass_line_end(csv);
     }
+}
+
+void csv_init(struct csv *csv, uint8_t *text, size_t len)
+{
+    bool marked = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
+    *csv = (struct csv){.text = text, .len = len, .at = marked ? 3 : 0, .next_line = 1};
+    pass_idle_lines(csv);
+    csv->delimiter = likely_delimiter(text + csv->at, len - csv->at);
 }
 
 static bool is_blank(uint8_t c, uint8_t delimiter)

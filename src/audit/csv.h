@@ -28,7 +28,7 @@ enum csv_result {
     CSV_LIMIT, /* more than csv_cells_max cells */
 };
 
-/* The text stays the caller's. The delimiter is ',', ';' or a tab: whichever the first line has
+/* The text stays the caller's. The delimiter is ',', ';' or a tab: whichever the first record has
  * most of outside quotes. */
 void csv_init(struct csv *csv, uint8_t *text, size_t len);
 /* Empty lines and those that begin with '#' are passed over. */

@@ -94,9 +94,10 @@ static bool take_field(struct walk *walk, struct span line)
 bool head_judge(struct walk *walk, const struct detour_answer *answer)
 {
     const struct detour_verdict *verdict;
-    if (walk->walker->options.store != NULL && !answer->from_store) {
+    /* Behind an interim answer the newest verdict has no request. */
+    if (walk->walker->options.store != NULL && !answer->from_store && answer->status >= 200) {
         /* A memory that is full or cannot be written is no reason to stop. */
-        detour_store_learn(walk->walker->options.store, walk->verdict->next->request, answer, NULL);
+        detour_store_learn(walk->walker->options.store, walk->asked, answer, NULL);
     }
     if (detour_chain_answer(walk->chain, answer, &verdict) != DETOUR_OK) {
         return no_memory(walk);

@@ -81,6 +81,7 @@ struct walk {
 
     /* The request under way; arena is its memory. */
     struct arena arena;
+    const struct detour_request *asked; /* the chain's; an interim answer leaves it alone */
     uint32_t number;
     int64_t requested_s;
     enum head_state state;

@@ -216,6 +216,7 @@ void walk_done(struct walk *walk, CURLcode code)
 static void begin_hop(struct walk *walk)
 {
     arena_reset(&walk->arena);
+    walk->asked = walk->verdict->next->request;
     walk->number = walk->verdict->next->number;
     walk->requested_s = time(NULL);
     walk->state = head_none;

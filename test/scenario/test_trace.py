@@ -1,0 +1,451 @@
+# SPDX-License-Identifier: MIT
+"""`detour trace`: what it sends on, what it never does, what it says, against servers that mean
+harm and against a real Detour."""
+
+import gzip
+import json
+import os
+import pty
+import socket
+
+import pytest
+from clientlib import Says, Trace, client, ok, to
+
+CREDENTIALS = ["-u", "me:secret", "-b", "a=1", "-H", "Authorization2: x"]
+
+
+@pytest.fixture
+def says():
+    started = []
+
+    def start(answers, **kwargs):
+        started.append(Says(answers, **kwargs))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+# What went wrong in other clients
+
+
+def test_credentials_are_not_sent_again_after_a_b_a(says):
+    b = says({"/b": lambda request, sock: to(f"http://127.0.0.1:{a.port}/again")})
+    a = says({"/a": to("http://127.0.0.1:$OTHER/b")}, other=b)
+    trace = Trace("-u", "me:secret", "-b", "a=1", a.url("/a"))
+    assert trace.way == ["GET a", "GET b", "GET again"] and trace.exit == 0
+    assert a.seen[0].get("Authorization") == "Basic bWU6c2VjcmV0" and a.seen[0].get("Cookie") == "a=1"
+    for request in (b.seen[0], a.seen[1]):
+        assert request.get("Authorization") is None and request.get("Cookie") is None
+    assert "credentials-dropped" in trace.notes(0)
+    assert "secret" not in json.dumps(trace.whole) and "bWU6" not in json.dumps(trace.whole)
+
+
+def test_location_trusted_keeps_them_and_says_so(says):
+    b = says({})
+    a = says({"/a": to("http://127.0.0.1:$OTHER/b")}, other=b)
+    trace = Trace("--location-trusted", "-u", "me:secret", a.url("/a"))
+    assert b.seen[0].get("Authorization") == "Basic bWU6c2VjcmV0"
+    assert "credentials-sent" in trace.notes(0)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "becomes"),
+    [(301, "POST", "GET"), (302, "POST", "GET"), (303, "POST", "GET"), (307, "POST", "POST"), (308, "POST", "POST"),
+     (301, "PUT", "PUT"), (302, "PUT", "PUT"), (303, "PUT", "GET"), (303, "DELETE", "GET"), (307, "PUT", "PUT")],
+)
+def test_method_and_body(says, status, method, becomes):
+    server = says({"/a": to("/b", status)})
+    Trace("-X", method, "--data-binary", "body", "-H", "Content-Type: text/x", server.url("/a"))
+    first, second = server.seen
+    assert (first.method, first.body) == (method, b"body")
+    assert second.method == becomes
+    kept = becomes != "GET"
+    assert second.body == (b"body" if kept else b"")
+    assert (second.get("Content-Type") is not None) == kept and (second.get("Content-Length") is not None) == kept
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_head_stays_head(says, status):
+    server = says({"/a": f"HTTP/1.1 {status} X\r\nLocation: /b\r\nContent-Length: 9\r\n\r\n".encode(),
+                   "/b": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"})
+    assert Trace("-I", server.url("/a")).way == ["HEAD a", "HEAD b"]
+
+
+def test_a_body_on_307_is_really_sent_again_out_of_a_file(says, folder):
+    big = os.urandom(300_000)
+    (folder / "big").write_bytes(big)
+    server = says({"/a": to("/b")})
+    trace = Trace("-T", folder / "big", server.url("/a"))
+    assert [request.body for request in server.seen] == [big, big]
+    assert "body-resent" in trace.notes(0)
+
+
+def test_a_large_body_travels_once_thanks_to_100_continue(says, folder):
+    (folder / "big").write_bytes(bytes(300_000))
+    server = says({"/a": to("/b", more=b"Connection: close\r\n")}, early=["/a"])
+    trace = Trace("-T", folder / "big", server.url("/a"))
+    assert [hop["sent_bytes"] for hop in trace.hops] == [0, 300_000]
+    assert [len(request.body) for request in server.seen] == [0, 300_000]
+    assert trace.hops[1]["interim"][0]["status"] == 100
+
+
+def test_a_pipe_that_was_begun_is_not_sent_twice(says):
+    def slow(request, sock):
+        return to("/b")
+
+    server = says({"/a": slow})
+    trace = Trace("-T", "-", server.url("/a"), data=bytes(100_000))
+    assert trace.exit == 3 and trace.verdict["reason"] == "body-spent"
+    assert [request.target for request in server.seen] == ["/a"] and len(server.seen[0].body) == 100_000
+
+
+def test_a_pipe_that_was_not_begun_is_followed(says):
+    server = says({"/a": to("/b", more=b"Connection: close\r\n")}, early=["/a"])
+    trace = Trace("-T", "-", server.url("/a"), data=b"x" * 100_000)
+    assert trace.exit == 0 and trace.way == ["PUT a", "PUT b"]
+    assert server.seen[1].body == b"x" * 100_000
+
+
+def test_417_is_repeated_without_expect(says, folder):
+    (folder / "big").write_bytes(bytes(100_000))
+
+    def refuse(request, sock):
+        if request.get("Expect"):
+            return b"HTTP/1.1 417 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        return ok()
+
+    class Server(Says):
+        def body(self, request, sock, buffered):
+            return b"" if request.get("Expect") else super().body(request, sock, buffered)
+
+    server = Server({"/a": refuse})
+    trace = Trace("-T", folder / "big", server.url("/a"))
+    server.close()
+    assert [hop["status"] for hop in trace.hops] == [417, 200]
+    assert [hop["action"] for hop in trace.hops] == ["repeat", "deliver"]
+    assert len(server.seen[1].body) == 100_000 and server.seen[1].get("Expect") is None
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "data:text/plain,x", "javascript:alert(1)", "ftp://a/",
+                                      "gopher://127.0.0.1/"])
+def test_other_schemes_are_never_followed(says, location):
+    server = says({"/a": to(location)})
+    trace = Trace(server.url("/a"))
+    assert trace.exit == 3 and trace.verdict["reason"] == "scheme" and len(trace.hops) == 1
+    assert trace.hops[0]["location"] == location
+
+
+def test_a_fragment_goes_along(says):
+    server = says({"/a": to("/b"), "/b": to("/c#own")})
+    trace = Trace(server.url("/a#top"))
+    assert trace.verdict["url"].endswith("/c#own") and trace.hops[1]["request"]["url"].endswith("/b#top")
+    assert all("#" not in request.target for request in server.seen)
+
+
+def test_a_cookie_and_a_redirect_to_itself_is_no_loop(says):
+    def gate(request, sock):
+        return ok() if request.get("Cookie") == "seen=1" else to("/a", 302, b"Set-Cookie: seen=1\r\n")
+
+    trace = Trace(says({"/a": gate}).url("/a"))
+    assert trace.exit == 0 and [hop["status"] for hop in trace.hops] == [302, 200]
+
+
+def test_loops(says):
+    server = says({"/a": to("/b"), "/b": to("/a")})
+    rfc = Trace("--mode", "rfc", server.url("/a"))
+    assert rfc.exit == 3 and rfc.verdict["reason"] == "loop" and len(rfc.hops) == 2
+    browser = Trace(server.url("/a"))
+    assert browser.verdict["reason"] == "too-many" and len(browser.hops) == 21
+    assert Trace("--max-redirs", "3", server.url("/a")).verdict["redirects"] == 3
+    assert "loop" in browser.notes(1)
+
+
+def test_the_twentieth_redirect_is_followed(says):
+    server = says({f"/{i}": to(f"/{i + 1}") for i in range(21)})
+    assert Trace(server.url("/1")).exit == 0
+    assert Trace(server.url("/0")).verdict["reason"] == "too-many"
+
+
+def test_several_locations(says):
+    two = b"HTTP/1.1 302 F\r\nLocation: /b\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n"
+    server = says({"/differ": two % b"/c", "/same": two % b"/b"})
+    assert Trace(server.url("/differ")).verdict["reason"] == "locations-differ"
+    assert Trace(server.url("/same")).exit == 0 and [r.target for r in server.seen] == ["/differ", "/same", "/b"]
+
+
+def test_a_redirect_is_not_decoded(says, folder):
+    broken = b"this is no gzip"
+    packed = gzip.compress(b"hello")
+    server = says({"/a": to("/b", more=b"Content-Encoding: gzip\r\n", body=broken),
+                   "/b": ok(packed, b"Content-Encoding: gzip\r\n")})
+    assert Trace("-o", folder / "out", server.url("/a")).exit == 0
+    assert (folder / "out").read_bytes() == packed
+
+
+@pytest.mark.parametrize("location", ["http://[::1%25.foo.com]/", "http://[::1%25lo]/", "http://a b/", "http://a:99999/",
+                                      "http://%00/", "http://1.2.3.4.5/"])
+def test_host_confusions_are_refused(says, location):
+    trace = Trace(says({"/a": to(location)}).url("/a"))
+    assert trace.exit == 3 and trace.verdict["reason"] in ("url-invalid", "no-host"), trace.verdict
+
+
+def test_backslashes_and_tabs_are_read_as_browsers_do(says):
+    server = says({"/a": to(b"\\b\tc")})
+    trace = Trace(server.url("/a"))
+    assert server.seen[1].target == "/bc" and "location-mended" in trace.notes(0)
+
+
+def test_userinfo_in_a_location(says):
+    server = says({"/a": to("http://u:p@127.0.0.1:$PORT/b")})
+    trace = Trace(server.url("/a"))
+    assert trace.exit == 0 and server.seen[1].get("Authorization") is None
+    assert Trace("--mode", "rfc", server.url("/a")).verdict["reason"] == "userinfo"
+
+
+def test_an_answer_that_is_followed_by_a_reset_counts(says, folder):
+    (folder / "big").write_bytes(bytes(30_000_000))
+
+    def reset(request, sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.sendall(to("/b", more=b"Connection: close\r\n"))
+        return None
+
+    server = says({"/a": reset}, early=["/a"])
+    trace = Trace("-H", "Expect: 100-continue", "-T", folder / "big", server.url("/a"))
+    assert trace.way == ["PUT a", "PUT b"] and trace.exit == 0
+
+
+# Heads that mean harm
+
+
+def test_endless_heads_contents_and_interims_are_bounded(says):
+    def endless(line):
+        def send(request, sock):
+            sock.sendall(b"HTTP/1.1 302 F\r\nLocation: /b\r\n" if line != b"c" else
+                         b"HTTP/1.1 302 F\r\nLocation: /b\r\nConnection: close\r\n\r\n")
+            for _ in range(2000):
+                sock.sendall(line * 10_000 if line == b"c" else line * 200)
+            return None
+        return send
+
+    server = says({"/head": endless(b"X: y\r\n"), "/content": endless(b"c"),
+                   "/interim": b"HTTP/1.1 103 E\r\n\r\n" * 70 + ok()})
+    assert Trace(server.url("/head")).exit in (3, 4)
+    assert Trace(server.url("/content")).exit == 0
+    assert Trace(server.url("/interim")).verdict["reason"] == "interim"
+
+
+def test_interim_answers_are_shown(says):
+    server = says({"/a": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + to("/b")})
+    trace = Trace(server.url("/a"))
+    assert trace.hops[0]["interim"] == [{"status": 103, "fields": [["Link", "</x>"]]}]
+    assert trace.hops[0]["status"] == 307
+
+
+def test_a_folded_field_is_one(says):
+    trace = Trace(says({"/a": b"HTTP/1.1 302 F\r\nX: a\r\n b\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"}).url("/a"))
+    assert ["X", "a b"] in trace.hops[0]["fields"] and trace.exit == 0
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-x\r\n", b"", b"HTTP/1.1 302 F\r\nLocation: /b\0c\r\n\r\n", b"HTTP/1.1 30"])
+def test_what_is_no_http(says, answer):
+    def send(request, sock):
+        sock.sendall(answer)
+
+    trace = Trace(says({"/a": send}).url("/a"))
+    assert trace.exit == 4 and trace.verdict["failure"]["kind"] in ("protocol", "closed"), trace.verdict
+    assert trace.hops[0]["status"] is None
+
+
+def test_nothing_is_obeyed_by_the_terminal(says):
+    server = says({"/a": to(b"/\x1b[31mred\x07", body=b"x")})
+    out = client("trace", "-v", server.url("/a")).stdout
+    assert b"\x1b" not in out and b"\x07" not in out
+
+
+# Limits and options
+
+
+def test_no_private(says):
+    server = says({})
+    trace = Trace("--no-private", server.url("/"))
+    assert trace.exit == 4 and trace.verdict["failure"]["kind"] == "private" and not server.seen
+    name = Trace("--no-private", "--resolve", f"public.example:{server.port}:127.0.0.1",
+                 f"http://public.example:{server.port}/")
+    assert name.verdict["failure"]["kind"] == "private" and not server.seen
+    assert client("trace", "--no-private", "-x", "http://127.0.0.1:1", "http://a/").returncode == 2
+
+
+def test_time_is_bounded(says):
+    def sleep(request, sock):
+        sock.recv(1)
+
+    trace = Trace("-m", "0.2", says({"/a": sleep}).url("/a"))
+    assert trace.exit == 4 and trace.verdict["failure"]["kind"] == "timeout"
+
+
+def test_nobody_listens():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    trace = Trace(f"http://127.0.0.1:{port}/")
+    assert trace.exit == 4 and trace.verdict["failure"]["kind"] == "connect"
+
+
+def test_resolve_and_connect_to(says):
+    server = says({})
+    Trace("--resolve", f"a.example:{server.port}:127.0.0.1", f"http://a.example:{server.port}/")
+    Trace("--connect-to", f"b.example:80:127.0.0.1:{server.port}", "http://b.example/")
+    assert [request.get("Host") for request in server.seen] == [f"a.example:{server.port}", "b.example"]
+
+
+def test_a_proxy(says):
+    server = says({"http://a.example/": to("/b"), "http://a.example/b": ok()})
+    trace = Trace("-x", f"http://127.0.0.1:{server.port}", "http://a.example/")
+    assert trace.exit == 0 and [request.target for request in server.seen] == ["http://a.example/", "http://a.example/b"]
+
+
+def test_fields_agents_referers_and_cookies(says, folder):
+    server = says({"/a": to("/b", more=b"Set-Cookie: jar=1; Max-Age=1000\r\n")})
+    Trace("-A", "me", "-e", "http://ref.example/;auto", "-H", "X: y", "-H", "Accept:", "-H", "Empty;", "-c", folder / "jar",
+          server.url("/a"))
+    first, second = server.seen
+    assert (first.get("User-Agent"), first.get("X"), first.get("Accept"), first.get("Empty")) == ("me", "y", None, "")
+    assert first.get("Referer") == "http://ref.example/" and second.get("Referer") == server.url("/a")
+    assert second.get("Cookie") == "jar=1" and "jar" in (folder / "jar").read_text()
+    Trace("-b", folder / "jar", server.url("/c"))
+    assert server.seen[2].get("Cookie") == "jar=1"
+
+
+def test_data_is_joined_and_read_as_curl_does(says, folder):
+    (folder / "d").write_bytes(b"x=1\r\n&y=2\n")
+    server = says({})
+    Trace("-d", "a=b", "-d", f"@{folder}/d", server.url("/"))
+    Trace("--data-binary", f"@{folder}/d", server.url("/"))
+    Trace("-d", "@-", server.url("/"), data=b"from a pipe")
+    assert [request.body for request in server.seen] == [b"a=b&x=1&y=2", b"x=1\r\n&y=2\n", b"from a pipe"]
+    assert server.seen[0].get("Content-Type") == "application/x-www-form-urlencoded"
+    assert server.seen[0].method == "POST"
+
+
+def test_forms(says, folder):
+    (folder / "f.txt").write_text("content")
+    server = says({"/a": to("/b")})
+    Trace("-F", "name=value", "-F", f"file=@{folder}/f.txt;type=text/plain", "-F", f"text=<{folder}/f.txt", server.url("/a"))
+    for request in server.seen:
+        boundary = request.get("Content-Type").split("boundary=")[1].encode()
+        parts = request.body.split(b"--" + boundary)
+        assert len(parts) == 5 and parts[4] == b"--\r\n"
+        assert parts[1] == b'\r\nContent-Disposition: form-data; name="name"\r\n\r\nvalue\r\n'
+        assert b'name="file"; filename="f.txt"\r\nContent-Type: text/plain\r\n\r\ncontent' in parts[2]
+        assert parts[3].endswith(b'name="text"\r\n\r\ncontent\r\n')
+    assert len(server.seen) == 2
+
+
+def test_the_name_of_an_uploaded_file(says, folder):
+    (folder / "f.txt").write_text("content")
+    server = says({})
+    Trace("-T", folder / "f.txt", server.url("/dir/"))
+    assert server.seen[0].target == "/dir/f.txt" and server.seen[0].method == "PUT"
+
+
+def test_retry_after_in_rfc_mode_is_waited_for_but_not_for_long(says):
+    server = says({"/a": to("/b", more=b"Retry-After: 3600\r\n")})
+    trace = Trace("--mode", "rfc", server.url("/a"))
+    assert trace.exit == 4 and trace.verdict["failure"]["kind"] == "wait"
+    assert Trace(server.url("/a")).exit == 0
+
+
+def test_the_store_remembers_what_it_is_told(says, folder):
+    server = says({"/bare": to("/b"), "/fresh": to("/b", more=b"Cache-Control: max-age=100\r\n"), "/perm": to("/b", 308)})
+    for path, remembered in (("/bare", False), ("/fresh", True), ("/perm", True)):
+        Trace("--store", folder / "store", server.url(path))
+        again = Trace("--store", folder / "store", server.url(path))
+        assert again.hops[0]["from_store"] == remembered and again.exit == 0
+    assert [request.target for request in server.seen].count("/fresh") == 1
+
+
+def test_bad_status_has_its_exit_code(says):
+    server = says({"/a": to("/b"), "/b": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"})
+    trace = Trace(server.url("/a"))
+    assert trace.exit == 1 and trace.verdict["way"] == "temporary"
+
+
+@pytest.mark.parametrize("args", [[], ["a", "b"], ["-u", "nobody", "http://a/"], ["--mode", "x", "http://a/"],
+                                  ["-d", "x", "-T", "y", "http://a/"], ["-d", "@/nowhere", "http://a/"],
+                                  ["-H", "nonsense", "http://a/"], ["-m", "x", "http://a/"], ["--max-redirs", "-1", "http://a/"],
+                                  ["--http2", "--http1.1", "http://a/"], ["--store", "/nowhere/store", "http://a/"]])
+def test_wrong_usage(args):
+    done = client("trace", *args)
+    assert done.returncode == 2 and done.stderr.startswith(b"detour trace: ") and not done.stdout
+
+
+def test_no_url_is_refused():
+    assert Trace("nonsense").verdict["reason"] == "url-invalid"
+    assert Trace("ftp://a/").exit == 3
+
+
+# What people see
+
+
+def test_text(says):
+    server = says({"/a": to("/b", 301), "/b": to("http://127.0.0.1:$PORT/c", 302)})
+    out = client("trace", server.url("/a")).stdout.decode()
+    assert f" 1 GET {server.url('/a')}\n" in out and f" 3 GET {server.url('/c')}\n" in out
+    assert f"301 Moved Permanently, permanent; HTTP/1.1 from 127.0.0.1:{server.port}\n" in out
+    assert "Location: /b\n" in out and f"=> {server.url('/b')}\n" in out and "\x1b" not in out
+    assert "   = 200 OK after 2 redirects (mixed) in " in out
+
+
+def on_terminal(args, extra):
+    from detourlib import BINARY, environment
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(BINARY, ["detour", *args], environment(extra))
+    out = b""
+    try:
+        while data := os.read(fd, 65536):
+            out += data
+    except OSError:
+        pass
+    os.waitpid(pid, 0)
+    os.close(fd)
+    return out.decode()
+
+
+def test_colours_on_a_terminal_alone(says):
+    server = says({"/a": to("/b")})
+    coloured = on_terminal(["trace", server.url("/a")], {})
+    assert "\x1b[33m307" in coloured and "│" in coloured
+    plain = on_terminal(["trace", server.url("/a")], {"NO_COLOR": "1", "LC_ALL": "C"})
+    assert "\x1b" not in plain and "   | " in plain
+
+
+def test_content_on_standard_output_leaves_the_trace_to_standard_error(says):
+    done = client("trace", "-o", "-", says({"/a": to("/b"), "/b": ok(b"content")}).url("/a"))
+    assert done.stdout == b"content" and b"307" in done.stderr
+
+
+# A real Detour
+
+CONFIG = """
+sites:
+  - hosts: [a.example]
+    routes:
+      - {path: "/old/*", to: "http://127.0.0.1:$TARGET/{+0}"}
+      - {path: "/home", to: "http://127.0.0.1:$TARGET/", status: 308}
+"""
+
+
+def test_against_detour_itself(detour, says):
+    target = says({})
+    server = detour(CONFIG, TARGET=target.port)
+    where = ["--resolve", f"a.example:{server.port}:127.0.0.1", f"http://a.example:{server.port}/old/x?y"]
+    for protocol in ([], ["--http1.1"]):
+        trace = Trace("-d", "body", *protocol, *where)
+        assert trace.way == ["POST old/x?y", "POST x?y"] and trace.exit == 0
+        assert trace.hops[0]["class"] == "temporary" and trace.hops[0]["cache"]["verdict"] == "method"
+    assert [(request.method, request.target, request.body) for request in target.seen] == [("POST", "/x?y", b"body")] * 2
+    prior = Trace("-I", "--http2-prior-knowledge", "--max-redirs", "0", *where)
+    assert prior.hops[0]["protocol"] == "HTTP/2" and prior.verdict["reason"] == "too-many"
