@@ -53,17 +53,19 @@ MAY_INCLUDE = {
     "client": ["base", "uri", "http"],
     "walk": ["base", "client"],
     "audit": ["base", "http", "client", "walk"],
+    "referee": ["base", "http", "net", "serve"],
 }
 MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health", "walk", "audit"],
+    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health", "walk", "audit",
+             "referee"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],
     "curl/curl.h": ["fetch", "walk", "cli"],
-    "jansson.h": ["admin", "audit", "cli", "config", "control"],
+    "jansson.h": ["admin", "audit", "cli", "config", "control", "referee"],
     "lmdb.h": ["client", "store"],
     "maxminddb.h": ["geo"],
     "nghttp2/nghttp2.h": ["http"],

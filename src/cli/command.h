@@ -15,6 +15,7 @@ int cli_check(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_audit(int argc, char **argv);
+int cli_conformance(int argc, char **argv);
 int cli_uri(int argc, char **argv);
 int cli_on(int argc, char **argv);
 int cli_off(int argc, char **argv);

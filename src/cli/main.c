@@ -70,6 +70,7 @@ static const struct command commands[] = {
     {"token", "says who may ask the admin API over TCP", cli_token},
     {"trace", "follows redirects as the standards say, every hop shown", cli_trace},
     {"audit", "checks a list of redirects against the world", cli_audit},
+    {"conformance", "shows what a client makes of redirects of every kind", cli_conformance},
     {"uri", "tries a pattern, a template or a reference by hand", cli_uri},
     {"help", "this text, or that of a command", run_help},
     {"_control", NULL, run_control},
@@ -96,7 +97,7 @@ static void print_usage(FILE *out)
           out);
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
         if (commands[i].summary != NULL) {
-            fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+            fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
         }
     }
     fputs("\n"
