@@ -6,7 +6,8 @@
 const struct parameter admin_parameters[parameter_count] = {
     {PARAMETER_BELOW, "below", "Only changes with a smaller number; the next page is below the "
      "last number of this one.", "{\"type\":\"integer\",\"minimum\":1}"},
-    {PARAMETER_LIMIT, "limit", "At most so many changes.",
+    {PARAMETER_LIMIT, "limit", "At most so many changes; fewer, "
+     "where they are large.",
      "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}"},
     {PARAMETER_DRY_RUN, "dry_run", "Whether only to say what would change.",
      "{\"type\":\"boolean\",\"default\":false}"},

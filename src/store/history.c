@@ -105,6 +105,7 @@ struct page {
     struct arena *arena;
     struct store_change *items;
     size_t count;
+    size_t bytes;
 };
 
 static enum err read_page(struct store *store, MDB_txn *txn, void *context)
@@ -121,7 +122,8 @@ static enum err read_page(struct store *store, MDB_txn *txn, void *context)
     if (page->items == NULL) {
         return ERR_MEMORY;
     }
-    while (err == ERR_NONE && number > oldest && page->count < page->limit) {
+    while (err == ERR_NONE && number > oldest && page->count < page->limit &&
+           page->bytes < store_page_bytes_max) {
         uint8_t text[codec_number_bytes];
         struct span record;
         codec_encode_number(--number, text);
@@ -129,6 +131,7 @@ static enum err read_page(struct store *store, MDB_txn *txn, void *context)
         err = table_find(store, txn, TABLE_CHANGES, key, &record);
         if (err == ERR_NONE) {
             err = copy_change(key, record, page->arena, &page->items[page->count++]);
+            page->bytes += record.len;
         }
     }
     return err == ERR_NOTFOUND ? ERR_SYNTAX : err;

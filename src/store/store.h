@@ -36,7 +36,8 @@ enum {
     store_history_bytes_max = 64 << 20,  /* … of all that are kept */
     store_batch_max = store_history_max, /* changes in one transaction */
     store_batch_bytes_max = 16 << 20,    /* … and their texts */
-    store_page_max = 1000,               /* changes that one reading returns */
+    store_page_max = 1000,               /* changes that one reading returns, and … */
+    store_page_bytes_max = 8 << 20,      /* … after so many bytes of them no further one */
     store_mark_bytes_max = 64,
     store_url_bytes_max = 2048,
     store_content_bytes_max = 128 << 10, /* of a message */
@@ -151,7 +152,8 @@ enum err store_override_find(struct store *store, struct span key, struct arena 
                              struct store_override *out);
 
 /* Changes with numbers below `below` (0: from the newest), newest first, at most `limit` and
- * never more than store_page_max. The next page is below the last one's number. */
+ * never more than store_page_max, fewer where they are large, but at least one where there is
+ * one. The next page is below the last one's number. */
 enum err store_history(struct store *store, uint64_t below, size_t limit, struct arena *arena,
                        struct store_change **items_out, size_t *count_out);
 /* ERR_NOTFOUND: there is none yet, or it is forgotten. */

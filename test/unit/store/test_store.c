@@ -302,22 +302,40 @@ static void history_is_paged_and_forgets(void **state)
     assert_int_equal(apply_one(f, change_none("s/1")), 12001);
 }
 
+/* All that are kept, read in pages that are not too large. */
+static size_t count_in_pages(struct fixture *f)
+{
+    uint64_t below = 0;
+    size_t total = 0;
+    size_t count;
+    do {
+        struct store_change *items;
+        size_t bytes = 0;
+        assert_int_equal(store_history(f->store, below, store_page_max, &f->arena, &items, &count),
+                         ERR_NONE);
+        for (size_t i = 0; i < count; i++) {
+            bytes += items[i].before.json.len + items[i].after.json.len;
+            below = items[i].number;
+        }
+        assert_in_range(bytes, 0, store_page_bytes_max + 2 * store_value_bytes_max);
+        total += count;
+        arena_fini(&f->arena);
+    } while (count > 0);
+    return total;
+}
+
 static void history_forgets_by_bytes(void **state)
 {
     struct fixture *f = *state;
     uint64_t number = 0;
-    struct store_change *items;
-    size_t count;
     fixture_open(f);
     struct many many = many_new(200, store_value_bytes_max, 0);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(store_apply(f->store, many.changes, 200, &number), ERR_NONE);
     }
     many_free(&many);
-    assert_int_equal(store_history(f->store, 0, store_page_max, &f->arena, &items, &count),
-                     ERR_NONE);
     /* Each has 128 KiB, before and after. */
-    assert_in_range(count, 500, 512);
+    assert_in_range(count_in_pages(f), 500, 512);
     fixture_reopen(f);
 }
 
