@@ -67,6 +67,7 @@ static void core_status(void *context, struct api_status *out)
                                .workers = c->counters != NULL ? counters_workers(c->counters) : 0,
                                .file = c->path,
                                .servers = c->servers,
+                               .health = c->health,
                                .folder = c->state.folder,
                                .webhooks = announce_webhooks(c->announce),
                                .file_good =

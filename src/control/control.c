@@ -253,10 +253,12 @@ static void fill_metrics(void *context, struct metrics *out)
                             .detour_count = c->current->detour_count,
                             .pool_servers = c->current->servers,
                             .pool_server_count = c->current->server_count,
+                            .health = c->health,
                             .messages = announce_counts(c->announce),
                             .messages_pending = count_pending(c),
                             .generation = c->generation,
-                            .now_ns = clock_wall_ns()};
+                            .now_ns = clock_wall_ns(),
+                            .monotonic_ns = clock_monotonic_ns()};
 }
 
 static void fini(struct control *c)

@@ -11,7 +11,7 @@ enum {
     families_bytes_max = 64 * 1024, /* all that is neither a rule nor a server */
     line_bytes_max = 160,           /* of a sample, without its labels' values */
     rule_lines = 2,
-    server_lines = 5,
+    server_lines = 9,
     detour_lines = 6,
 };
 
@@ -336,6 +336,55 @@ static void put_pools(const struct metrics *m, struct buffer *out)
     }
 }
 
+static void put_seconds(struct buffer *out, const char *name, const struct metrics_server *server,
+                        int64_t ns)
+{
+    put_server_labels(out, name, server);
+    buffer_printf(out, "} %lld.%06lld\n", (long long)(ns / NS_PER_SECOND),
+                  (long long)(ns % NS_PER_SECOND / 1000));
+}
+
+static void put_probe_count(const struct metrics *m, struct buffer *out, bool failures)
+{
+    const char *name =
+        failures ? "detour_server_probe_failures_total" : "detour_server_probes_total";
+    struct health_view view;
+    for (size_t i = 0; i < m->pool_server_count; i++) {
+        if (health_look(m->health, m->pool_servers[i].slot, &view)) {
+            put_server_labels(out, name, &m->pool_servers[i]);
+            buffer_byte(out, '}');
+            put_value(out, failures ? view.failures : view.probes);
+        }
+    }
+}
+
+static void put_probes(const struct metrics *m, struct buffer *out)
+{
+    struct health_view view;
+    put_help(out, "detour_server_since_timestamp_seconds", "gauge",
+             "When the state of a server changed last; absent for one that never did.");
+    for (size_t i = 0; i < m->pool_server_count; i++) {
+        const struct metrics_server *server = &m->pool_servers[i];
+        int64_t since = (int64_t)server_live_since_ns(&servers_live(m->servers)[server->slot]);
+        if (since != 0) {
+            put_seconds(out, "detour_server_since_timestamp_seconds", server,
+                        m->now_ns - m->monotonic_ns + since);
+        }
+    }
+    put_help(out, "detour_server_probe_duration_seconds", "gauge",
+             "How long the last probe of a server took.");
+    for (size_t i = 0; i < m->pool_server_count; i++) {
+        if (health_look(m->health, m->pool_servers[i].slot, &view) && view.asked_ns != 0) {
+            put_seconds(out, "detour_server_probe_duration_seconds", &m->pool_servers[i],
+                        view.latency_us * 1000);
+        }
+    }
+    put_help(out, "detour_server_probes", "counter", "Probes of a server that ended.");
+    put_probe_count(m, out, false);
+    put_help(out, "detour_server_probe_failures", "counter", "Those of them that failed.");
+    put_probe_count(m, out, true);
+}
+
 void metrics_write(const struct metrics *m, struct buffer *out)
 {
     put_help(out, "detour_build", "info", "The program.");
@@ -349,6 +398,7 @@ void metrics_write(const struct metrics *m, struct buffer *out)
     put_rules(m, out);
     put_detours(m, out);
     put_pools(m, out);
+    put_probes(m, out);
     put_messages(m, out);
     buffer_put(out, SPAN("# EOF\n"));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "health/health.h"
 #include "schedule/schedule.h"
 #include "shared/counters.h"
 #include "shared/servers.h"
@@ -35,10 +36,12 @@ struct metrics {
     size_t detour_count;
     const struct metrics_server *pool_servers;
     size_t pool_server_count;
-    const uint64_t *messages; /* to webhooks, by outcome; NULL: none are told */
+    const struct health *health; /* NULL: nobody is probed */
+    const uint64_t *messages;    /* to webhooks, by outcome; NULL: none are told */
     size_t messages_pending;
     uint64_t generation;
-    int64_t now_ns; /* wall clock */
+    int64_t now_ns;       /* wall clock */
+    int64_t monotonic_ns; /* the same moment by the other one */
 };
 
 /* Appends the whole exposition, which ends with "# EOF". out->full when it did not fit. */

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static int64_t now_ms(void)
@@ -46,9 +45,20 @@ static void say_change(const struct probe *probe)
     }
 }
 
+/* For people and JSON: what a server sent may be in it, or half a character. */
+static void keep_error(char out[health_error_bytes], const char *why)
+{
+    size_t len = 0;
+    while (why != NULL && why[len] != 0 && len + 1 < health_error_bytes) {
+        out[len] = why[len] >= 0x20 && why[len] < 0x7f ? why[len] : '?';
+        len++;
+    }
+    out[len] = 0;
+}
+
 void probe_hear(struct probe *probe, const char *why, int64_t latency_us)
 {
-    snprintf(probe->error, sizeof(probe->error), "%s", why != NULL ? why : "");
+    keep_error(probe->error, why);
     probe->asked_ns = clock_monotonic_ns();
     probe->latency_us = latency_us;
     probe->probes++;
@@ -108,7 +118,7 @@ void probe_hear_agent(struct probe *probe, struct span line, const char *error)
             log_warning("the agent of %.*s: %s; what it said last stays",
                         SPAN_ARG(probe->target.name), error);
         }
-        snprintf(probe->agent_error, sizeof(probe->agent_error), "%s", error);
+        keep_error(probe->agent_error, error);
         return;
     }
     probe->agent_error[0] = 0;

@@ -19,6 +19,7 @@ struct admin_result;
 struct webhooks;
 
 struct servers_map;
+struct health;
 struct api_status {
     uint64_t generation;
     uint64_t acknowledged; /* by all workers */
@@ -28,6 +29,7 @@ struct api_status {
     const struct webhooks *webhooks;
     bool file_good;              /* as it was when it was read last */
     struct servers_map *servers; /* their live state; NULL: not known yet */
+    const struct health *health; /* NULL: nobody is probed yet */
 };
 
 /* What it needs of the one who owns the configuration. */

@@ -6,7 +6,6 @@
 #include "control/api/view.h"
 #include "events/webhook.h"
 #include "schedule/schedule.h"
-#include "shared/servers.h"
 
 struct span turn_key(struct turn *t, struct span site, struct span name)
 {
@@ -164,45 +163,6 @@ void api_get_change(struct turn *t)
 void api_list_sites(struct turn *t)
 {
     turn_give(t, 200, view_sites(turn_model(t)));
-}
-
-/* One that has no slot of its own is taken for up by the workers, too. */
-static const char *server_state(struct servers_map *servers, const struct model_server *server)
-{
-    static const char *const names[] = {[SERVER_UP] = "up",
-                                        [SERVER_DOWN] = "down",
-                                        [SERVER_DRAIN] = "drain",
-                                        [SERVER_MAINT] = "maint"};
-    uint32_t slot;
-    if (servers == NULL || servers_slot(servers, server->identity, &slot) != ERR_NONE) {
-        return names[SERVER_UP];
-    }
-    return names[server_live_state(&servers_live(servers)[slot])];
-}
-
-static json_t *pool_json(const struct model_pool *pool, struct servers_map *map)
-{
-    json_t *servers = json_array();
-    for (size_t i = 0; i < pool->server_count; i++) {
-        const struct model_server *server = &pool->servers[i];
-        json_array_append_new(
-            servers, json_pack("{s:o, s:o, s:i, s:i, s:s}", "name", view_text(server->name), "url",
-                               view_text(server->url), "weight", (int)server->weight, "priority",
-                               (int)server->priority, "state", server_state(map, server)));
-    }
-    return json_pack("{s:o, s:o}", "name", view_text(pool->name), "servers", servers);
-}
-
-void api_list_pools(struct turn *t)
-{
-    const struct model *model = turn_model(t);
-    json_t *pools = json_array();
-    struct api_status status;
-    t->api->core.status(t->api->core.context, &status);
-    for (size_t i = 0; i < model->pool_count; i++) {
-        json_array_append_new(pools, pool_json(&model->pools[i], status.servers));
-    }
-    turn_give(t, 200, json_pack("{s:o}", "pools", pools));
 }
 
 static json_t *count_detours(const struct turn *t)

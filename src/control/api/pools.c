@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* The pools, and how their servers are: what workers go by, and why. */
+#include "control/api/internal.h"
+
+#include "base/clock.h"
+#include "control/api/view.h"
+#include "health/health.h"
+
+struct looking {
+    struct servers_map *servers; /* NULL: not known yet */
+    const struct health *health; /* NULL: nobody is probed yet */
+    int64_t wall_ns;
+    int64_t monotonic_ns;
+};
+
+static json_t *time_json(const struct looking *looking, int64_t monotonic_ns)
+{
+    return monotonic_ns == 0 ? json_null()
+                             : view_time(looking->wall_ns - looking->monotonic_ns + monotonic_ns);
+}
+
+static json_t *text_json(const char *text)
+{
+    return text == NULL ? json_null() : view_text(span_cstr(text));
+}
+
+static json_t *agent_json(const struct health_view *view)
+{
+    if (!view->has_agent) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:o}", "says", view_text(span_cstr(view->agent_says)), "error",
+                     text_json(view->agent_error));
+}
+
+static json_t *health_json(const struct looking *looking, uint32_t slot)
+{
+    struct health_view view;
+    if (!health_look(looking->health, slot, &view)) {
+        return json_null();
+    }
+    return json_pack("{s:b, s:o, s:o, s:o, s:f, s:I, s:I, s:o}", "up", view.up, "checked",
+                     time_json(looking, view.asked_ns), "latency_ms",
+                     view.asked_ns != 0 ? json_real((double)view.latency_us / 1000) : json_null(),
+                     "error", text_json(view.error), "held_for", (double)view.held_ms / 1000,
+                     "probes", (json_int_t)view.probes, "failures", (json_int_t)view.failures,
+                     "agent", agent_json(&view));
+}
+
+/* One that has no slot of its own is taken for up by the workers, too. */
+static json_t *server_json(const struct looking *looking, const struct model_server *server)
+{
+    static const char *const names[] = {[SERVER_UP] = "up",
+                                        [SERVER_DOWN] = "down",
+                                        [SERVER_DRAIN] = "drain",
+                                        [SERVER_MAINT] = "maint"};
+    uint32_t slot = servers_slot_overflow;
+    enum server_state state = SERVER_UP;
+    uint32_t ppm = server_weight_ppm_full;
+    int64_t since_ns = 0;
+    if (looking->servers != NULL &&
+        servers_slot(looking->servers, server->identity, &slot) == ERR_NONE) {
+        const struct server_live *live = &servers_live(looking->servers)[slot];
+        state = server_live_state(live);
+        ppm = server_live_weight_ppm(live);
+        since_ns = (int64_t)server_live_since_ns(live);
+    }
+    return json_pack("{s:o, s:o, s:i, s:i, s:s, s:f, s:o, s:o}", "name", view_text(server->name),
+                     "url", view_text(server->url), "weight", (int)server->weight, "priority",
+                     (int)server->priority, "state", names[state], "share", (double)ppm / 10000,
+                     "since", time_json(looking, since_ns), "health",
+                     slot != servers_slot_overflow ? health_json(looking, slot) : json_null());
+}
+
+/* As the workers see it: of those that could serve too few are up. */
+static bool is_panic(const struct looking *looking, const struct model_pool *pool)
+{
+    uint64_t up = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; i < pool->server_count && pool->panic_ppm > 0; i++) {
+        uint32_t slot;
+        if (looking->servers == NULL || pool->servers[i].weight == 0 ||
+            servers_slot(looking->servers, pool->servers[i].identity, &slot) != ERR_NONE) {
+            continue;
+        }
+        enum server_state state = server_live_state(&servers_live(looking->servers)[slot]);
+        up += state == SERVER_UP;
+        all += state == SERVER_UP || state == SERVER_DOWN;
+    }
+    return up * 1000000 < all * pool->panic_ppm;
+}
+
+static json_t *pool_json(const struct looking *looking, const struct model_pool *pool)
+{
+    json_t *servers = json_array();
+    for (size_t i = 0; i < pool->server_count; i++) {
+        json_array_append_new(servers, server_json(looking, &pool->servers[i]));
+    }
+    return json_pack("{s:o, s:b, s:o}", "name", view_text(pool->name), "panic",
+                     is_panic(looking, pool), "servers", servers);
+}
+
+void api_list_pools(struct turn *t)
+{
+    const struct model *model = turn_model(t);
+    json_t *pools = json_array();
+    struct api_status status;
+    t->api->core.status(t->api->core.context, &status);
+    const struct looking looking = {.servers = status.servers,
+                                    .health = status.health,
+                                    .wall_ns = clock_wall_ns(),
+                                    .monotonic_ns = clock_monotonic_ns()};
+    for (size_t i = 0; i < model->pool_count; i++) {
+        json_array_append_new(pools, pool_json(&looking, &model->pools[i]));
+    }
+    turn_give(t, 200, json_pack("{s:o}", "pools", pools));
+}
