@@ -7,14 +7,16 @@ import http.client
 import http.server
 import json
 import re
+import shlex
 import shutil
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
-from detourlib import FOREVER, ROOT, Conn, wait_until
+from detourlib import BINARY, FOREVER, ROOT, Conn, environment, wait_until
 from proxylib import EXAMPLES, HOST, Apache, Beside, Caddy, Haproxy, Nginx, Varnish
 
 MAKES = {
@@ -89,6 +91,31 @@ def test_a_page_for_people(beside, body):
     beside.reaches_origin("/cart", body=body)
     status, fields, _ = beside.curl(wait, *BROWSER)
     assert (status, fields["location"]) == (307, "/cart?item=1")
+
+
+@pytest.mark.parametrize("beside", ["nginx", "caddy"], indirect=True)
+def test_the_walk_of_the_manual(beside):
+    """Word for word; the last answer is the site's own, and so is one before it all."""
+    text = (ROOT / "doc" / "man" / f"detour-{beside.make.name}.7.scd").read_text()
+    lines = text.split("# A WALK\n\n```\n")[1].split("```")[0].splitlines()
+    places = {"detour": [str(BINARY)], "curl": ["curl", "-sS", "--connect-to", f"{HOST}:80:127.0.0.1:{beside.port}"]}
+    said = []
+    for line in [lines[-1], *lines]:
+        words = shlex.split(line, comments=True)
+        more = ["--config", str(beside.detour.file)] if words[0] == "detour" else []
+        done = subprocess.run([*places[words[0]], *words[1:], *more], capture_output=True, text=True, env=environment())
+        assert done.returncode == 0, (line, done.stderr)
+        said.append(done.stdout)
+    before, on, person, refused, off, after = said
+    assert before.startswith("HTTP/1.1 200 ")
+    assert '"length": 6' in before
+    assert "upgrade is active" in on
+    assert person.startswith("HTTP/1.1 307 ")
+    assert re.search(r"^location: /\.well-known/detour/wait/", person, re.I | re.M)
+    assert refused.startswith("HTTP/1.1 503 ")
+    assert re.search(r"^retry-after: \d+", refused, re.I | re.M)
+    assert "upgrade is off" in off
+    assert after.splitlines()[-1] == before.splitlines()[-1]
 
 
 def test_what_a_client_says_of_itself_is_not_believed(beside):
