@@ -12,9 +12,9 @@
  *   worker  ──ACK──────────────────────────────▶ supervisor
  *   logger  ◀─WELCOME LOG DRAIN───────────────── supervisor
  *
- * A worker's life: WELCOME, SECRET, TLS, GEO, SNAPSHOT (answered with ACK), LISTEN; after that TLS, GEO,
- * SNAPSHOT and LISTEN as often as it pleases the supervisor, each replacing what was before; DRAIN;
- * exit 0. A new snapshot always comes before the listeners that need it. The end of the
+ * A worker's life: WELCOME, SECRET, TLS, GEO, SNAPSHOT (answered with ACK), LISTEN; after that TLS,
+ * GEO, SNAPSHOT and LISTEN as often as it pleases the supervisor, each replacing what was before;
+ * DRAIN; exit 0. A new snapshot always comes before the listeners that need it. The end of the
  * channel (ERR_CLOSED) means that the supervisor is gone: exit at once. */
 #pragma once
 

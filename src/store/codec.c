@@ -2,70 +2,36 @@
 /* Records as bytes, and the checksum behind each. */
 #include "store/codec.h"
 
+#include "base/packed.h"
+
 #include <xxhash.h>
-
-/* ---- writing ---- */
-
-static void put_number(struct buffer *out, uint64_t value, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        buffer_byte(out, (uint8_t)(value >> (8 * i)));
-    }
-}
-
-static void put_text(struct buffer *out, struct span text)
-{
-    put_number(out, text.len, 4);
-    buffer_put(out, text);
-}
 
 static void put_value(struct buffer *out, const struct store_value *value)
 {
-    put_number(out, value->kind, 1);
-    put_number(out, value->stanza, 8);
-    put_text(out, value->json);
+    packed_put_number(out, value->kind, 1);
+    packed_put_number(out, value->stanza, 8);
+    packed_put_text(out, value->json);
 }
 
-/* ---- reading: sticky, like a buffer ---- */
-
-struct reader {
-    struct span left;
-    bool bad;
-};
-
-static uint64_t take_number(struct reader *r, size_t bytes, uint64_t max)
+static uint64_t take_64(struct packed *r)
 {
-    uint64_t value = 0;
-    if (r->bad || r->left.len < bytes) {
-        r->bad = true;
-        return 0;
-    }
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)r->left.ptr[i] << (8 * i);
-    }
-    r->left = span_from(r->left, bytes);
-    r->bad = value > max;
+    return packed_take_number(r, 8);
+}
+
+/* One that is larger than it may be is none. */
+static uint64_t take_number(struct packed *r, size_t bytes, uint64_t max)
+{
+    uint64_t value = packed_take_number(r, bytes);
+    r->bad = r->bad || value > max;
     return r->bad ? 0 : value;
 }
 
-static uint64_t take_64(struct reader *r)
+static struct span take_text(struct packed *r, size_t bytes_max)
 {
-    return take_number(r, 8, UINT64_MAX);
+    return packed_take(r, take_number(r, 4, bytes_max));
 }
 
-static struct span take_text(struct reader *r, size_t bytes_max)
-{
-    size_t len = (size_t)take_number(r, 4, bytes_max);
-    if (r->bad || r->left.len < len) {
-        r->bad = true;
-        return (struct span){0};
-    }
-    struct span text = span_slice(r->left, 0, len);
-    r->left = span_from(r->left, len);
-    return text;
-}
-
-static struct store_value take_value(struct reader *r)
+static struct store_value take_value(struct packed *r)
 {
     struct store_value value;
     value.kind = (enum store_kind)take_number(r, 1, STORE_OFF);
@@ -77,32 +43,25 @@ static struct store_value take_value(struct reader *r)
     return value;
 }
 
-static bool is_done(const struct reader *r)
-{
-    return !r->bad && r->left.len == 0;
-}
-
-/* ---- the records ---- */
-
 void codec_encode_totals(const struct codec_totals *totals, struct buffer *out)
 {
-    put_number(out, totals->next, 8);
-    put_number(out, totals->history_count, 8);
-    put_number(out, totals->history_bytes, 8);
-    put_number(out, totals->override_count, 8);
-    put_number(out, totals->override_bytes, 8);
+    packed_put_number(out, totals->next, 8);
+    packed_put_number(out, totals->history_count, 8);
+    packed_put_number(out, totals->history_bytes, 8);
+    packed_put_number(out, totals->override_count, 8);
+    packed_put_number(out, totals->override_bytes, 8);
 }
 
 bool codec_decode_totals(struct span bytes, struct codec_totals *out)
 {
-    struct reader r = {.left = bytes};
+    struct packed r = {.rest = bytes};
     struct codec_totals totals;
     totals.next = take_64(&r);
     totals.history_count = take_64(&r);
     totals.history_bytes = take_64(&r);
     totals.override_count = take_64(&r);
     totals.override_bytes = take_64(&r);
-    if (!is_done(&r) || totals.history_count >= totals.next) {
+    if (!packed_is_over(&r) || totals.history_count >= totals.next) {
         return false;
     }
     *out = totals;
@@ -112,19 +71,19 @@ bool codec_decode_totals(struct span bytes, struct codec_totals *out)
 void codec_encode_override(const struct store_override *item, struct buffer *out)
 {
     put_value(out, &item->value);
-    put_number(out, item->number, 8);
-    put_number(out, (uint64_t)item->created_ns, 8);
-    put_number(out, (uint64_t)item->changed_ns, 8);
+    packed_put_number(out, item->number, 8);
+    packed_put_number(out, (uint64_t)item->created_ns, 8);
+    packed_put_number(out, (uint64_t)item->changed_ns, 8);
 }
 
 bool codec_decode_override(struct span bytes, struct store_override *out)
 {
-    struct reader r = {.left = bytes};
+    struct packed r = {.rest = bytes};
     struct store_override item = {.value = take_value(&r)};
     item.number = take_64(&r);
     item.created_ns = (int64_t)take_64(&r);
     item.changed_ns = (int64_t)take_64(&r);
-    if (!is_done(&r) || item.value.kind == STORE_NONE || item.number == 0) {
+    if (!packed_is_over(&r) || item.value.kind == STORE_NONE || item.number == 0) {
         return false;
     }
     *out = item;
@@ -133,23 +92,23 @@ bool codec_decode_override(struct span bytes, struct store_override *out)
 
 void codec_encode_change(const struct store_change *change, struct buffer *out)
 {
-    put_number(out, (uint64_t)change->time_ns, 8);
-    put_number(out, change->who.via, 1);
-    put_number(out, change->who.uid, 4);
-    put_text(out, change->who.name);
-    put_number(out, change->cause, 1);
-    put_number(out, change->reverts, 8);
-    put_text(out, change->owner);
-    put_text(out, change->why);
-    put_number(out, change->subject, 1);
-    put_text(out, change->key);
+    packed_put_number(out, (uint64_t)change->time_ns, 8);
+    packed_put_number(out, change->who.via, 1);
+    packed_put_number(out, change->who.uid, 4);
+    packed_put_text(out, change->who.name);
+    packed_put_number(out, change->cause, 1);
+    packed_put_number(out, change->reverts, 8);
+    packed_put_text(out, change->owner);
+    packed_put_text(out, change->why);
+    packed_put_number(out, change->subject, 1);
+    packed_put_text(out, change->key);
     put_value(out, &change->before);
     put_value(out, &change->after);
 }
 
 bool codec_decode_change(struct span bytes, struct store_change *out)
 {
-    struct reader r = {.left = bytes};
+    struct packed r = {.rest = bytes};
     struct store_change change = {.time_ns = (int64_t)take_64(&r)};
     change.who.via = (enum store_via)take_number(&r, 1, STORE_VIA_TOKEN);
     change.who.uid = (uint32_t)take_number(&r, 4, UINT32_MAX);
@@ -162,7 +121,7 @@ bool codec_decode_change(struct span bytes, struct store_change *out)
     change.key = take_text(&r, store_key_bytes_max);
     change.before = take_value(&r);
     change.after = take_value(&r);
-    if (!is_done(&r) || change.key.len == 0) {
+    if (!packed_is_over(&r) || change.key.len == 0) {
         return false;
     }
     *out = change;
@@ -171,41 +130,41 @@ bool codec_decode_change(struct span bytes, struct store_change *out)
 
 void codec_encode_token(const struct codec_token *token, struct buffer *out)
 {
-    put_number(out, token->scope, 1);
-    put_number(out, (uint64_t)token->created_ns, 8);
+    packed_put_number(out, token->scope, 1);
+    packed_put_number(out, (uint64_t)token->created_ns, 8);
     buffer_put(out, span_of(token->hash, sizeof(token->hash)));
 }
 
 bool codec_decode_token(struct span bytes, struct codec_token *out)
 {
-    struct reader r = {.left = bytes};
+    struct packed r = {.rest = bytes};
     struct codec_token token;
     token.scope = (enum store_scope)take_number(&r, 1, STORE_SCOPE_WRITE);
     token.created_ns = (int64_t)take_64(&r);
-    if (r.bad || r.left.len != sizeof(token.hash)) {
+    if (r.bad || r.rest.len != sizeof(token.hash)) {
         return false;
     }
-    memcpy(token.hash, r.left.ptr, sizeof(token.hash));
+    memcpy(token.hash, r.rest.ptr, sizeof(token.hash));
     *out = token;
     return true;
 }
 
 void codec_encode_message(const struct store_message *message, struct buffer *out)
 {
-    put_number(out, (uint64_t)message->created_ns, 8);
-    put_text(out, message->url);
-    put_text(out, message->id);
-    put_text(out, message->content);
+    packed_put_number(out, (uint64_t)message->created_ns, 8);
+    packed_put_text(out, message->url);
+    packed_put_text(out, message->id);
+    packed_put_text(out, message->content);
 }
 
 bool codec_decode_message(struct span bytes, struct store_message *out)
 {
-    struct reader r = {.left = bytes};
+    struct packed r = {.rest = bytes};
     struct store_message message = {.created_ns = (int64_t)take_64(&r)};
     message.url = take_text(&r, store_url_bytes_max);
     message.id = take_text(&r, store_name_bytes_max);
     message.content = take_text(&r, store_content_bytes_max);
-    if (!is_done(&r)) {
+    if (!packed_is_over(&r)) {
         return false;
     }
     *out = message;
@@ -242,7 +201,7 @@ static uint64_t checksum(enum store_table table, struct span key, struct span by
 
 void codec_seal(enum store_table table, struct span key, struct buffer *record)
 {
-    put_number(record, checksum(table, key, buffer_span(record)), codec_seal_bytes);
+    packed_put_number(record, checksum(table, key, buffer_span(record)), codec_seal_bytes);
 }
 
 bool codec_unseal(enum store_table table, struct span key, struct span record, struct span *out)
@@ -251,7 +210,7 @@ bool codec_unseal(enum store_table table, struct span key, struct span record, s
         return false;
     }
     struct span bytes = span_slice(record, 0, record.len - codec_seal_bytes);
-    struct reader r = {.left = span_from(record, bytes.len)};
+    struct packed r = {.rest = span_from(record, bytes.len)};
     if (take_64(&r) != checksum(table, key, bytes)) {
         return false;
     }

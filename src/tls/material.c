@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The block: a magic word, two counts, the ticket keys, then for each pair three lengths
- * and the bytes. Both ends are the same program on the same machine, so that numbers stand
- * in its own byte order. */
+ * and the bytes. */
 #include "tls/material.h"
+
+#include "base/packed.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
@@ -12,8 +13,9 @@ static_assert(sizeof(struct tls_ticket_key) == 80, "no padding");
 static const uint8_t magic[8] = {'D', 't', 'r', 'T', 'l', 's', '0', '1'};
 
 enum {
-    head_bytes = sizeof(magic) + 2 * sizeof(uint32_t),
-    lengths_bytes = 3 * sizeof(uint32_t),
+    number_bytes = 4,
+    head_bytes = sizeof(magic) + 2 * number_bytes,
+    lengths_bytes = 3 * number_bytes,
 };
 
 size_t tls_material_bytes(const struct tls_material *material)
@@ -24,12 +26,6 @@ size_t tls_material_bytes(const struct tls_material *material)
         bytes += lengths_bytes + pair->chain.len + pair->key.len + pair->ocsp.len;
     }
     return bytes;
-}
-
-static void put_number(struct buffer *out, size_t number)
-{
-    uint32_t word = (uint32_t)number;
-    buffer_put(out, span_of(&word, sizeof(word)));
 }
 
 static bool pair_fits(const struct tls_pair *pair)
@@ -48,84 +44,62 @@ void tls_material_encode(const struct tls_material *material, struct buffer *out
 {
     assert(counts_fit(material));
     buffer_put(out, span_of(magic, sizeof(magic)));
-    put_number(out, material->ticket_key_count);
-    put_number(out, material->pair_count);
+    packed_put_number(out, material->ticket_key_count, number_bytes);
+    packed_put_number(out, material->pair_count, number_bytes);
     buffer_put(out, span_of(material->ticket_keys,
                             material->ticket_key_count * sizeof(struct tls_ticket_key)));
     for (size_t i = 0; i < material->pair_count; i++) {
         const struct tls_pair *pair = &material->pairs[i];
         assert(pair_fits(pair));
-        put_number(out, pair->chain.len);
-        put_number(out, pair->key.len);
-        put_number(out, pair->ocsp.len);
+        packed_put_number(out, pair->chain.len, number_bytes);
+        packed_put_number(out, pair->key.len, number_bytes);
+        packed_put_number(out, pair->ocsp.len, number_bytes);
         buffer_put(out, pair->chain);
         buffer_put(out, pair->key);
         buffer_put(out, pair->ocsp);
     }
 }
 
-/* What has not been read yet shrinks; once something is missing, everything is. */
-struct reader {
-    struct span rest;
-    bool bad;
-};
-
-static struct span take(struct reader *reader, size_t len)
+static size_t take_number(struct packed *rest)
 {
-    if (reader->bad || len > reader->rest.len) {
-        reader->bad = true;
-        return span_of(NULL, 0);
-    }
-    struct span taken = span_slice(reader->rest, 0, len);
-    reader->rest = span_from(reader->rest, len);
-    return taken;
+    return packed_take_number(rest, number_bytes);
 }
 
-static size_t take_number(struct reader *reader)
+static struct tls_pair take_pair(struct packed *rest)
 {
-    uint32_t word = 0;
-    struct span bytes = take(reader, sizeof(word));
-    if (bytes.len > 0) {
-        memcpy(&word, bytes.ptr, sizeof(word));
-    }
-    return word;
-}
-
-static struct tls_pair take_pair(struct reader *reader)
-{
-    size_t chain_len = take_number(reader);
-    size_t key_len = take_number(reader);
-    size_t ocsp_len = take_number(reader);
+    size_t chain_len = take_number(rest);
+    size_t key_len = take_number(rest);
+    size_t ocsp_len = take_number(rest);
     struct tls_pair pair;
-    pair.chain = take(reader, chain_len);
-    pair.key = take(reader, key_len);
-    pair.ocsp = take(reader, ocsp_len);
+    pair.chain = packed_take(rest, chain_len);
+    pair.key = packed_take(rest, key_len);
+    pair.ocsp = packed_take(rest, ocsp_len);
     return pair;
 }
 
 enum err tls_material_decode(struct span block, struct tls_material *out)
 {
-    struct reader reader = {.rest = block};
-    if (!span_eq(take(&reader, sizeof(magic)), span_of(magic, sizeof(magic)))) {
+    struct packed rest = {.rest = block};
+    if (!span_eq(packed_take(&rest, sizeof(magic)), span_of(magic, sizeof(magic)))) {
         return ERR_SYNTAX;
     }
-    out->ticket_key_count = take_number(&reader);
-    out->pair_count = take_number(&reader);
-    if (reader.bad || !counts_fit(out)) {
+    out->ticket_key_count = take_number(&rest);
+    out->pair_count = take_number(&rest);
+    if (rest.bad || !counts_fit(out)) {
         return ERR_SYNTAX;
     }
-    struct span keys = take(&reader, out->ticket_key_count * sizeof(struct tls_ticket_key));
-    if (reader.bad) {
+    struct span keys = packed_take(&rest, out->ticket_key_count * sizeof(struct tls_ticket_key));
+    if (rest.bad) {
         return ERR_SYNTAX;
     }
     memcpy(out->ticket_keys, keys.ptr, keys.len);
     for (size_t i = 0; i < out->pair_count; i++) {
-        out->pairs[i] = take_pair(&reader);
-        if (reader.bad || !pair_fits(&out->pairs[i])) {
+        out->pairs[i] = take_pair(&rest);
+        if (rest.bad || !pair_fits(&out->pairs[i])) {
             return ERR_SYNTAX;
         }
     }
-    return reader.rest.len == 0 ? ERR_NONE : ERR_SYNTAX;
+    return packed_is_over(&rest) ? ERR_NONE : ERR_SYNTAX;
 }
 
 void tls_wipe(void *bytes, size_t len)
