@@ -18,6 +18,10 @@
  *   GET    /v1/changes, /v1/changes/{number}   the history, newest first: ?below=N&limit=N
  *   POST   /v1/changes/{number}/revert
  *   GET    /v1/sites, /v1/pools, /v1/status
+ *   GET    /v1/pools/{pool}/servers/{server}   one; ETag
+ *   PUT    /v1/pools/{pool}/servers/{server}   the server as in the file, as JSON
+ *   PATCH  /v1/pools/{pool}/servers/{server}   {"state": "drain"}, {"share": "20%"}: what changes
+ *   DELETE /v1/pools/{pool}/servers/{server}   takes it out of the pool
  *   GET    /v1/export                          the whole as a file (text/yaml)
  *   POST   /v1/diff, /v1/reload                diff: content is a configuration (text/yaml)
  *   GET    /v1/tokens                          the names of those that may ask over TCP
@@ -57,6 +61,10 @@ enum admin_operation {
     ADMIN_LIST_TOKENS,
     ADMIN_PUT_TOKEN,
     ADMIN_DELETE_TOKEN,
+    ADMIN_GET_SERVER,
+    ADMIN_PUT_SERVER,
+    ADMIN_PATCH_SERVER,
+    ADMIN_DELETE_SERVER,
     ADMIN_OPERATIONS
 };
 
@@ -73,8 +81,10 @@ struct admin_actor {
 struct admin_call {
     enum admin_operation operation;
     struct admin_actor actor;
-    struct span site;  /* of detours/{site}/{name} */
-    struct span name;  /* … and of tokens/{name} */
+    struct span site; /* of detours/{site}/{name} */
+    struct span name; /* … and of tokens/{name} */
+    struct span pool; /* of pools/{pool}/servers/{server} */
+    struct span server;
     uint64_t number;   /* of changes/{number} */
     uint64_t below;    /* ?below=; 0: from the newest */
     uint32_t limit;    /* ?limit= */
@@ -83,8 +93,8 @@ struct admin_call {
     uint64_t if_match; /* … its number; 0: none of ours, so that nothing matches it */
     bool if_exists;    /* If-Match: * */
     bool if_none;      /* If-None-Match: * */
-    json_t *content;   /* PUT and extend; an object. PUT: "site" and "name" are in it, as in the
-                        * path */
+    json_t *content;   /* PUT, PATCH and extend; an object. PUT: "name" is in it, as in the path,
+                        * and "site" of a detour */
     struct span text;  /* diff: the configuration */
     struct span owner; /* who asks, as claimed: ?owner=, else "owner" of a PUT; UTF-8 */
     struct span why;   /* ?why=, else "reason" of a PUT */

@@ -353,7 +353,9 @@ static bool read_content(struct asking *asking, const struct serve_request *aske
         return true;
     }
     return read_json(asking, content, reply) &&
-           (route->operation != ADMIN_PUT_DETOUR || read_detour(asking, reply));
+           (route->operation != ADMIN_PUT_DETOUR || read_detour(asking, reply)) &&
+           (route->operation != ADMIN_PUT_SERVER ||
+            settle_member(asking->content, "name", asking->call.server, reply));
 }
 
 /* ---- all of it ---- */
@@ -363,6 +365,8 @@ static bool read_variables(struct admin_call *call, const struct route *route,
 {
     call->site = route_variable(route, segments, SPAN("{site}"));
     call->name = route_variable(route, segments, SPAN("{name}"));
+    call->pool = route_variable(route, segments, SPAN("{pool}"));
+    call->server = route_variable(route, segments, SPAN("{server}"));
     struct span number = route_variable(route, segments, SPAN("{number}"));
     if (number.ptr != NULL && !read_number(number, UINT64_MAX, &call->number)) {
         admin_refuse(&reply->result, 404, "changes have numbers, from 1");

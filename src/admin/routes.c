@@ -21,6 +21,7 @@ const struct parameter admin_parameters[parameter_count] = {
 #define DETOUR "/v1/detours/{site}/{name}"
 #define CHANGE "/v1/changes/{number}"
 #define TOKEN "/v1/tokens/{name}"
+#define SERVER "/v1/pools/{pool}/servers/{server}"
 #define READ .access = ACCESS_READ
 #define WRITE .access = ACCESS_WRITE, .answer_schema = "DetourOutcome"
 
@@ -53,12 +54,27 @@ const struct route admin_routes[] = {
     {.path = CHANGE, .method = METHOD_GET, .operation = ADMIN_GET_CHANGE, .id = "getChange",
      .summary = "One change of the history", READ, .answer_schema = "Change"},
     {.path = CHANGE "/revert", .method = METHOD_POST, .operation = ADMIN_REVERT_CHANGE,
-     .id = "revert", .summary = "Puts back what was before a change", WRITE,
+     .id = "revert", .summary = "Puts back what was before a change", .access = ACCESS_WRITE,
+     .answer_schema = "Outcome",
      .parameters = PARAMETERS_WRITE, .tag = TAG_GIVEN},
     {.path = "/v1/sites", .method = METHOD_GET, .operation = ADMIN_LIST_SITES, .id = "listSites",
      .summary = "The sites of the configuration", READ, .answer_schema = "Sites"},
     {.path = "/v1/pools", .method = METHOD_GET, .operation = ADMIN_LIST_POOLS, .id = "listPools",
      .summary = "The pools, and how their servers are", READ, .answer_schema = "Pools"},
+    {.path = SERVER, .method = METHOD_GET, .operation = ADMIN_GET_SERVER, .id = "getServer",
+     .summary = "One server of a pool, and what is wanted of it", READ, .tag = TAG_ALLOWED,
+     .answer_schema = "ServerState"},
+    {.path = SERVER, .method = METHOD_PUT, .operation = ADMIN_PUT_SERVER, .id = "putServer",
+     .summary = "Adds a server to a pool, or replaces it", .access = ACCESS_WRITE,
+     .answer_schema = "ServerOutcome", .parameters = PARAMETERS_WRITE, .tag = TAG_NEEDED,
+     .content = CONTENT_JSON, .content_schema = "Server", .creates = true},
+    {.path = SERVER, .method = METHOD_PATCH, .operation = ADMIN_PATCH_SERVER,
+     .id = "changeServer", .summary = "Drains a server, has it back, or changes its weight",
+     .access = ACCESS_WRITE, .answer_schema = "ServerOutcome", .parameters = PARAMETERS_WRITE,
+     .tag = TAG_ALLOWED, .content = CONTENT_JSON, .content_schema = "ServerPatch"},
+    {.path = SERVER, .method = METHOD_DELETE, .operation = ADMIN_DELETE_SERVER,
+     .id = "removeServer", .summary = "Takes a server out of its pool", .access = ACCESS_WRITE,
+     .answer_schema = "ServerOutcome", .parameters = PARAMETERS_WRITE, .tag = TAG_ALLOWED},
     {.path = "/v1/status", .method = METHOD_GET, .operation = ADMIN_STATUS, .id = "getStatus",
      .summary = "How the server is, and what comes from where", READ, .answer_schema = "Status"},
     {.path = "/v1/export", .method = METHOD_GET, .operation = ADMIN_EXPORT, .id = "export",

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Makes the C file with the schemas of the API: its own, and of a detour as in the file.
+"""Makes the C file with the schemas of the API: its own, and of what stands in the file, too.
 
 usage: schemas.py SCHEMAS FILE_SCHEMA OUT
 """
@@ -27,13 +27,15 @@ def moved(value, met):
 
 
 def detour_schemas(definitions):
-    """The definition of a detour, and all that it refers to. The path of a request says the
+    """The definitions of a detour and a server, and all that they refer to. The path of a request says the
     name of the detour already."""
     detour = dict(definitions["detour"])
     detour["required"] = [name for name in detour.get("required", []) if name != "name"]
+    server = dict(definitions["server"])
     result = {}
     waiting = ["time", "duration"]
     result["Detour"] = moved(detour, waiting)
+    result["Server"] = moved(server, waiting)
     while waiting:
         name = waiting.pop()
         if name not in result:

@@ -130,17 +130,22 @@ struct model_detour {
     bool live;              /* run time says so, not the file */
 };
 
-/* What run time says of one detour. */
+/* What run time says of one detour, or of one server. */
 struct model_override {
-    struct span key;  /* "site/name" */
-    bool off;         /* it is switched off; else it is as json says */
-    struct span json; /* a detour as in the file, with its site and its name */
+    struct span key;  /* "site/name" of a detour, "/pool/name" of a server */
+    bool off;         /* it is switched off, or removed; else it is as json says */
+    struct span json; /* a detour as in the file, with its site and its name; or a server */
     uint64_t stanza;  /* hash of the file's stanza that it stands above; 0: there was none */
 
     /* Filled when the file is read. */
     bool seen;
     bool stands; /* false: the file has changed there, and wins */
 };
+
+static inline bool override_is_server(struct span key)
+{
+    return key.len > 0 && key.ptr[0] == '/';
+}
 
 struct model_overrides {
     struct model_override *items;
@@ -198,6 +203,13 @@ struct model_agent {
     struct span url; /* by HTTP: absolute, or a path on the server; empty: not so */
 };
 
+/* What the operator wants of a server, in the file or at run time. */
+enum server_wish {
+    WISH_READY,
+    WISH_DRAIN, /* no new clients, and those that it has go over the pool's drain_ms */
+    WISH_MAINT, /* nobody, at once */
+};
+
 struct model_server {
     struct place place;
     struct span name;
@@ -214,6 +226,15 @@ struct model_server {
     const struct model_area *areas;
     size_t area_count;
     struct model_agent agent;
+
+    /* What the live words say of it, and no snapshot. */
+    enum server_wish wish;
+    int64_t since_ns;   /* wall clock, of the drain; 0: not said */
+    uint32_t share_ppm; /* of its weight */
+
+    struct span json; /* as it was read, with its name */
+    uint64_t stanza;  /* hash of what the file says of it; 0: nothing */
+    bool live;        /* run time says so, not the file */
 };
 
 enum { model_statuses_max = 16, model_expected_body_bytes_max = 1024 };
@@ -256,6 +277,7 @@ struct model_pool {
     bool strip;            /* `path: strip`: what the route matched literally is taken away */
     const struct model_server *servers;
     size_t server_count;
+    uint32_t drain_ms;    /* over which clients leave a server that is drained */
     uint32_t min_healthy; /* of the better priorities, or the next one serves too */
     uint32_t panic_ppm;   /* fewer of the servers are up: health is ignored; 0: never */
     uint32_t within_ppm;  /* `nearest`: of the nearest one's distance */

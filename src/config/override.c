@@ -11,18 +11,23 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-/* As JSON, with its keys in order, so that the same meaning is the same text. */
-static struct span canonical(struct load *load, const struct node *node)
+struct span canonical_json(struct load *load, const json_t *json)
 {
-    json_t *json = node_to_json(node);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    json_decref(json);
     struct span copy = text != NULL ? load_copy(load, span_cstr(text)) : SPAN("");
     free(text);
     return copy;
 }
 
-static uint64_t hash_of(struct span json)
+static struct span canonical(struct load *load, const struct node *node)
+{
+    json_t *json = node_to_json(node);
+    struct span text = canonical_json(load, json);
+    json_decref(json);
+    return text;
+}
+
+uint64_t json_text_hash(struct span json)
 {
     uint64_t hash = XXH3_64bits(json.ptr, json.len);
     return hash != 0 ? hash : 1; /* 0 stands for no stanza */
@@ -63,8 +68,7 @@ static struct place name_place(const struct node *node)
     return node->place;
 }
 
-/* Lines of a text that nobody has before him say nothing. */
-static void forget_places(struct node *node)
+void forget_places(struct node *node)
 {
     for (; node != NULL; node = node->next) {
         node->place = (struct place){0};
@@ -101,7 +105,7 @@ static void read_alone(struct load *load, const struct node *node, struct stanza
 void stanza_read(struct load *load, const struct node *node, struct stanza *out)
 {
     struct span json = canonical(load, node);
-    *out = (struct stanza){.key = key_of(load, node), .json = json, .hash = hash_of(json)};
+    *out = (struct stanza){.key = key_of(load, node), .json = json, .hash = json_text_hash(json)};
     problems_init(&out->problems, load->arena, load->problems->file);
     read_alone(load, node, out);
 }

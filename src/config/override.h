@@ -4,6 +4,8 @@
 
 #include "config/load.h"
 
+#include <jansson.h>
+
 /* A detour as it was read, alone: what it says, and what is wrong with it. Nothing in it
  * depends on other detours or on the time, so it is good as long as the rest of the text. */
 struct stanza {
@@ -21,6 +23,11 @@ struct stanza {
     size_t users;
     struct arena arena;
 };
+
+/* With its keys in order, so that the same meaning is the same text; empty: no memory. */
+struct span canonical_json(struct load *load, const json_t *json);
+/* Lines of a text that nobody has before him say nothing. */
+void forget_places(struct node *node);
 
 /* Before a text is read: nothing is known of the overrides yet. NULL is allowed. */
 void overrides_forget(struct model_overrides *overrides);

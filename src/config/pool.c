@@ -3,10 +3,10 @@
 #include "config/pool.h"
 
 static const char *const pool_keys[POOL_KEYS] = {
-    [POOL_BALANCE] = "balance",   [POOL_NEAREST] = "nearest", [POOL_MIN_HEALTHY] = "min_healthy",
-    [POOL_STICKY] = "sticky",     [POOL_HASH] = "hash",       [POOL_SERVERS] = "servers",
-    [POOL_PATH] = "path",         [POOL_HEALTH] = "health",   [POOL_PANIC] = "panic_threshold",
-    [POOL_FALLBACK] = "fallback",
+    [POOL_BALANCE] = "balance", [POOL_NEAREST] = "nearest",   [POOL_MIN_HEALTHY] = "min_healthy",
+    [POOL_STICKY] = "sticky",   [POOL_HASH] = "hash",         [POOL_SERVERS] = "servers",
+    [POOL_PATH] = "path",       [POOL_HEALTH] = "health",     [POOL_PANIC] = "panic_threshold",
+    [POOL_DRAIN] = "drain",     [POOL_FALLBACK] = "fallback",
 };
 
 bool read_number(struct load *load, const struct node *node, uint64_t min, uint64_t max,
@@ -63,6 +63,7 @@ static bool read_pool(struct load *load, const struct node *node, struct model_p
     }
     bool good = read_balance(load, at, pool);
     good = (at[POOL_PATH] == NULL || read_pool_path(load, at[POOL_PATH], pool)) && good;
+    good = (at[POOL_DRAIN] == NULL || read_drain(load, at[POOL_DRAIN], pool)) && good;
     good = read_servers(load, at[POOL_SERVERS], pool) && good;
     good =
         (at[POOL_HEALTH] == NULL || read_pool_health(load, at[POOL_HEALTH], &pool->health)) && good;
@@ -84,6 +85,7 @@ static void pool_defaults(struct model_pool *pool, const struct node *item)
         .place = item->key->place,
         .balance = BALANCE_WEIGHTED,
         .min_healthy = 1,
+        .drain_ms = pool_drain_ms,
         .within_ppm = 1500000,
         .health = {.interval_ms = 2000,
                    .timeout_ms = 1000,

@@ -10,6 +10,7 @@ enum pool_key {
     POOL_NEAREST,
     POOL_MIN_HEALTHY,
     POOL_STICKY,
+    POOL_DRAIN,
     POOL_SERVERS,
     POOL_PATH,
     POOL_HEALTH,
@@ -18,10 +19,25 @@ enum pool_key {
     POOL_KEYS
 };
 
+enum { pool_drain_ms = 300000 };
 enum { servers_of_pool_max = 65536, weight_max = 1000000, priority_max = 100 };
 
 /* server.c: the list `servers`. */
 bool read_servers(struct load *load, const struct node *node, struct model_pool *pool);
+/* One of them. */
+bool read_server(struct load *load, const struct node *node, const struct model_pool *pool,
+                 struct model_server *out);
+/* Whether all of them can stand beside each other: their names and URLs, and a weight. Reports what
+ * cannot; place is the list's. */
+bool check_servers(struct load *load, struct place place, const struct model_pool *pool);
+
+/* wish.c: drained or not, and what share of its weight a server has. NULL: nothing to read. */
+bool read_wish(struct load *load, const struct node *state, const struct node *since,
+               const struct node *share, struct model_server *out);
+bool read_drain(struct load *load, const struct node *node, struct model_pool *pool);
+
+/* live_server.c: what run time says of servers; load->model and load->pools have it afterwards. */
+void apply_servers(struct load *load, struct model_overrides *overrides);
 
 /* balance.c: who of them is chosen. at: by enum pool_key. */
 bool read_balance(struct load *load, const struct node *const *at, struct model_pool *pool);

@@ -2,6 +2,8 @@
 /* The list `servers` of a pool. */
 #include "config/pool.h"
 
+#include "config/json.h"
+#include "config/override.h"
 #include "uri/url.h"
 
 enum server_key {
@@ -16,11 +18,14 @@ enum server_key {
     SERVER_CONTINENTS,
     SERVER_EXCLUDE,
     SERVER_AGENT,
+    SERVER_STATE,
+    SERVER_SINCE,
+    SERVER_SHARE,
     SERVER_KEYS
 };
 static const char *const server_keys[SERVER_KEYS] = {
-    "name",    "url",    "weight",    "priority",   "at",
-    "schemes", "family", "countries", "continents", "exclude", "agent",
+    "name",      "url",        "weight",  "priority", "at",    "schemes", "family",
+    "countries", "continents", "exclude", "agent",    "state", "since",   "share",
 };
 
 static const char *url_fault(const struct url *url)
@@ -111,13 +116,31 @@ static bool read_reach(struct load *load, const struct node *const *at,
            good;
 }
 
-static bool read_server(struct load *load, const struct node *node, const struct model_pool *pool,
-                        struct model_server *out)
+/* A URL alone is one with a key; its name is said, since run time goes by it. */
+static bool note_json(struct load *load, const struct node *node, struct model_server *out)
+{
+    json_t *json = node->kind == NODE_SCALAR ? json_object() : node_to_json(node);
+    if (json != NULL && node->kind == NODE_SCALAR) {
+        json_object_set_new(json, "url",
+                            json_stringn((const char *)node->text.ptr, node->text.len));
+    }
+    json_object_set_new(json, "name", json_stringn((const char *)out->name.ptr, out->name.len));
+    out->json = canonical_json(load, json);
+    out->stanza = json_text_hash(out->json);
+    json_decref(json);
+    return out->json.len > 0;
+}
+
+bool read_server(struct load *load, const struct node *node, const struct model_pool *pool,
+                 struct model_server *out)
 {
     const struct node *at[SERVER_KEYS] = {[SERVER_URL] = node};
     struct url url;
-    *out =
-        (struct model_server){.place = node->place, .weight = 1, .priority = 1, .reach = REACH_ALL};
+    *out = (struct model_server){.place = node->place,
+                                 .weight = 1,
+                                 .priority = 1,
+                                 .reach = REACH_ALL,
+                                 .share_ppm = share_ppm_full};
     if (node->kind != NODE_SCALAR &&
         !read_map(load, node, "a server", server_keys, SERVER_KEYS, at)) {
         return false;
@@ -132,13 +155,31 @@ static bool read_server(struct load *load, const struct node *node, const struct
     good = read_number(load, at[SERVER_PRIORITY], 1, priority_max, &out->priority) && good;
     good = read_reach(load, at, pool, &url, out) && good;
     good = (at[SERVER_AGENT] == NULL || read_agent(load, at[SERVER_AGENT], &out->agent)) && good;
+    good = read_wish(load, at[SERVER_STATE], at[SERVER_SINCE], at[SERVER_SHARE], out) && good;
     if (at[SERVER_NAME] != NULL) {
         good = read_name(load, at[SERVER_NAME], &out->name) && good;
     } else if (out->url.len > 0) {
         out->name = name_from(load, &url);
     }
     out->identity = load_printf(load, "%.*s/%.*s", SPAN_ARG(pool->name), SPAN_ARG(out->name));
-    return good;
+    return note_json(load, node, out) && good;
+}
+
+/* One of run time stands in no line. */
+static const char *who_of(struct load *load, const struct model_server *server)
+{
+    const char *text =
+        server->live
+            ? arena_printf(load->scratch, "server %.*s of run time: ", SHOW(server->identity))
+            : "";
+    return text != NULL ? text : "";
+}
+
+static const char *line_of(struct load *load, uint32_t line)
+{
+    const char *text =
+        line > 0 ? arena_printf(load->scratch, "in line %u", line) : "set at run time";
+    return text != NULL ? text : "";
 }
 
 static bool server_is_new(struct load *load, const struct model_server *server, struct names *names,
@@ -148,30 +189,48 @@ static bool server_is_new(struct load *load, const struct model_server *server, 
     enum err by_url = names_add(urls, server->url, server->place.line, &line);
     if (by_url == ERR_RANGE) {
         problems_error(load->problems, server->place,
-                       "the server %.*s stands twice, first in line %u; take one away, or give it "
+                       "%sthe server %.*s stands twice, first %s; take one away, or give it "
                        "more `weight`",
-                       SHOW(server->url), line);
+                       who_of(load, server), SHOW(server->url), line_of(load, line));
         return false;
     }
     enum err by_name = names_add(names, server->name, server->place.line, &line);
     if (by_name == ERR_RANGE) {
         problems_error(load->problems, server->place,
-                       "the name `%.*s` of this server is taken by the one in line %u; give it "
+                       "%sthe name `%.*s` of this server is taken by the one %s; give it "
                        "another `name`",
-                       SHOW(server->name), line);
+                       who_of(load, server), SHOW(server->name), line_of(load, line));
         return false;
     }
     load->no_memory = load->no_memory || by_url != ERR_NONE || by_name != ERR_NONE;
     return true;
 }
 
-bool read_servers(struct load *load, const struct node *node, struct model_pool *pool)
+bool check_servers(struct load *load, struct place place, const struct model_pool *pool)
 {
     bool good = true;
     uint64_t weights = 0;
-    size_t count = 0;
     struct names names = {.arena = load->scratch};
     struct names urls = {.arena = load->scratch};
+    for (size_t i = 0; i < pool->server_count; i++) {
+        good = server_is_new(load, &pool->servers[i], &names, &urls) && good;
+        weights += pool->servers[i].weight;
+    }
+    if (good && weights == 0) {
+        problems_error(load->problems, place,
+                       pool->server_count == 0
+                           ? "the pool `%.*s` would have no server; drain it instead"
+                           : "all servers of the pool `%.*s` have weight 0, so nobody would ever "
+                             "be sent to one; give one a weight",
+                       SHOW(pool->name));
+    }
+    return good && weights > 0;
+}
+
+bool read_servers(struct load *load, const struct node *node, struct model_pool *pool)
+{
+    bool good = true;
+    size_t count = 0;
     if (list_count(node) == 0) {
         problems_error(load->problems, pool->place,
                        "the pool `%.*s` has no servers; add `servers: [https://eu1.example.net]`",
@@ -186,21 +245,13 @@ bool read_servers(struct load *load, const struct node *node, struct model_pool 
         return false;
     }
     for (const struct node *item = list_first(node); item != NULL; item = list_next(node, item)) {
-        if (read_server(load, item, pool, &servers[count]) &&
-            server_is_new(load, &servers[count], &names, &urls)) {
-            weights += servers[count++].weight;
+        if (read_server(load, item, pool, &servers[count])) {
+            count++;
         } else {
             good = false;
         }
     }
     pool->servers = servers;
     pool->server_count = count;
-    if (good && weights == 0) {
-        problems_error(load->problems, node->place,
-                       "all servers of the pool `%.*s` have weight 0, so nobody would ever be sent "
-                       "to one; give one a weight",
-                       SHOW(pool->name));
-        good = false;
-    }
-    return good;
+    return (count == 0 || check_servers(load, node->place, pool)) && good;
 }

@@ -5,6 +5,7 @@
 #include "config/rule.h"
 
 #include "config/override.h"
+#include "config/pool.h"
 #include "config/time.h"
 #include "uri/location.h"
 
@@ -229,7 +230,7 @@ static void assemble(struct assembly *a)
     }
     for (size_t i = 0; i < overrides; i++) {
         struct model_override *override = &a->overrides->items[i];
-        if (!override->seen) {
+        if (!override->seen && !override_is_server(override->key)) {
             override->seen = true;
             override->stands = a->overrides->stands(override, 0);
             if (override->stands && !override->off) {
@@ -262,6 +263,7 @@ static void make_model(struct assembly *a, const struct model *rest)
     }
     *load->model = *rest;
     load->model->detours = a->detours;
+    apply_servers(load, a->overrides);
     assemble(a);
     check(load);
 }

@@ -266,6 +266,7 @@ static void fini(struct control *c)
     health_free(&c->health);
     api_free(&c->api);
     announce_free(&c->announce);
+    drains_free(&c->drains);
     live_free(&c->live);
     observe_free(&c->observe);
     resolver_free(&c->resolver);
@@ -302,6 +303,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
         resolver_new(c->loop, on_names, c, &c->resolver) != ERR_NONE ||
         resolver_new(c->loop, on_probe_names, c, &c->probe_names) != ERR_NONE ||
         places_new(c->loop, on_places, c, &c->places) != ERR_NONE ||
+        (c->drains = drains_new(c->loop, &c->current)) == NULL ||
         api_new(c->loop, &core, &c->api) != ERR_NONE) {
         log_error("cannot start: %s", strerror(errno));
         return exit_could_not_run;

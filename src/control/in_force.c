@@ -88,6 +88,7 @@ enum err control_publish(struct control *c, struct configuration *configuration,
         return err;
     }
     c->content = content;
+    drains_look(c->drains, configuration->model, c->servers);
     if (message.fds[0] < 0) {
         look_at_the_clock(c, configuration, now);
         return ERR_NONE;

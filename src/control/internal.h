@@ -21,6 +21,7 @@
 #include "control/observe.h"
 #include "control/probes.h"
 #include "control/resolver.h"
+#include "control/runtime/drains.h"
 #include "control/runtime/state.h"
 #include "control/tell/announce.h"
 #include "control/windows.h"
@@ -35,6 +36,7 @@ struct control {
     ev_timer overdue;
     struct windows windows;
     uint64_t quiet_generation; /* the last one that a ramp's step alone has made */
+    struct drains *drains;
     struct observe *observe;
     struct health *health; /* NULL until the pages are mapped */
     struct resolver *resolver;

@@ -109,6 +109,7 @@ static void carry_out(struct turn *t)
         [ADMIN_LIST_CHANGES] = api_list_changes,
         [ADMIN_GET_CHANGE] = api_get_change,
         [ADMIN_LIST_POOLS] = api_list_pools,
+        [ADMIN_GET_SERVER] = api_get_server,
         [ADMIN_STATUS] = api_get_status,
         [ADMIN_READY] = ready,
         [ADMIN_RELOAD] = reload,
@@ -121,7 +122,8 @@ static void carry_out(struct turn *t)
         [ADMIN_PUT_DETOUR] = api_put_detour,       [ADMIN_DELETE_DETOUR] = api_delete_detour,
         [ADMIN_DELETE_ALL] = api_delete_all,       [ADMIN_EXTEND_DETOUR] = api_extend_detour,
         [ADMIN_REVERT_CHANGE] = api_revert_change, [ADMIN_PUT_TOKEN] = api_put_token,
-        [ADMIN_DELETE_TOKEN] = api_delete_token,
+        [ADMIN_DELETE_TOKEN] = api_delete_token,   [ADMIN_PUT_SERVER] = api_put_server,
+        [ADMIN_PATCH_SERVER] = api_patch_server,   [ADMIN_DELETE_SERVER] = api_delete_server,
     };
     enum admin_operation operation = t->call->operation;
     if (reads[operation] != NULL) {

@@ -27,8 +27,7 @@ struct store_change turn_change_of(const struct turn *t, struct span key,
                                  .after = *after};
 }
 
-/* RFC 9110, 13.1.1 and 13.1.2. A detour of the file alone has no number and no tag. */
-static bool preconditions_hold(struct turn *t, bool exists, const struct store_override *override)
+bool turn_preconditions_hold(struct turn *t, bool exists, const struct store_override *override)
 {
     const struct admin_call *call = t->call;
     uint64_t number = override != NULL ? override->number : 0;
@@ -93,11 +92,15 @@ static struct configuration *try_out(struct turn *t, const struct store_change *
     return trial;
 }
 
-/* The hash of what the file says now of a detour; 0: nothing. What an override remembers may be
- * older: one that was made of the history is. */
-static uint64_t stanza_now(const struct model_detour *detour, const struct store_override *override)
+uint64_t turn_stanza_now(const struct turn *t, struct span key)
 {
+    const struct store_override *override = turn_override(t, key);
     bool off = override != NULL && override->value.kind == STORE_OFF;
+    if (override_is_server(key)) {
+        const struct model_server *server = turn_server_of(t, key);
+        return server != NULL ? server->stanza : off ? override->value.stanza : 0;
+    }
+    const struct model_detour *detour = turn_detour_of(t, key);
     return detour != NULL ? detour->stanza : off ? override->value.stanza : 0;
 }
 
@@ -105,6 +108,9 @@ static uint64_t stanza_now(const struct model_detour *detour, const struct store
  * is in force. */
 static json_t *shown(struct turn *t, const struct model *model, const struct store_change *made)
 {
+    if (override_is_server(made->key)) {
+        return turn_server_shown(t, model, made);
+    }
     size_t slash = span_find(made->key, 0, '/');
     struct span site = span_slice(made->key, 0, slash);
     struct span name = span_from(made->key, slash + 1);
@@ -142,9 +148,8 @@ static json_t *shown_all(struct turn *t, const struct model *model,
     return list;
 }
 
-/* Tries, stores, publishes. status and the answer of *changes: one, or all in a list. */
-static void change(struct turn *t, const struct store_change *changes, size_t count,
-                   uint16_t status, const char *list_name)
+void turn_change_all(struct turn *t, const struct store_change *changes, size_t count,
+                     uint16_t status, const char *list_name)
 {
     struct configuration *trial = try_out(t, changes, count);
     if (trial == NULL) {
@@ -183,7 +188,7 @@ static void change(struct turn *t, const struct store_change *changes, size_t co
     }
 }
 
-static struct span dumped(struct turn *t, json_t *json)
+struct span turn_dumped(struct turn *t, json_t *json)
 {
     char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     struct span copy = text != NULL ? arena_copy(&t->arena, span_cstr(text)) : (struct span){0};
@@ -191,15 +196,16 @@ static struct span dumped(struct turn *t, json_t *json)
     return copy;
 }
 
-static void put_value(struct turn *t, struct span json, uint64_t stanza, uint16_t status)
+void turn_put_value(struct turn *t, struct span key, struct span json, uint64_t stanza,
+                    uint16_t status)
 {
     struct store_value after = {.kind = STORE_SET, .json = json, .stanza = stanza};
-    struct store_change one = turn_change_of(t, turn_key(t, t->call->site, t->call->name), &after);
+    struct store_change one = turn_change_of(t, key, &after);
     if (json.len > store_value_bytes_max) {
         admin_refuse(t->result, 422, "it is longer than %d KiB", store_value_bytes_max >> 10);
         return;
     }
-    change(t, &one, 1, status, NULL);
+    turn_change_all(t, &one, 1, status, NULL);
 }
 
 /* Whole seconds; it lasts at least as long as was asked for. NULL: it is refused. */
@@ -215,8 +221,7 @@ static json_t *end_after(struct turn *t, int64_t since_ns, const json_t *length)
     return view_time(ns);
 }
 
-/* To the nanosecond, so that of two the newer one is known. */
-static json_t *begin_now(const struct turn *t)
+json_t *turn_begin_now(const struct turn *t)
 {
     char text[time_text_max];
     time_format(t->now_ns, text);
@@ -239,7 +244,7 @@ static bool settle_times(struct turn *t, json_t *content)
         json_object_set_new(content, "until", until);
         json_object_del(content, "for");
     }
-    json_object_set_new(content, "from", begin_now(t));
+    json_object_set_new(content, "from", turn_begin_now(t));
     return true;
 }
 
@@ -266,11 +271,11 @@ void api_put_detour(struct turn *t)
                      SPAN_ARG(call->site));
         return;
     }
-    if (!preconditions_hold(t, exists, override) || !settle_times(t, call->content)) {
+    if (!turn_preconditions_hold(t, exists, override) || !settle_times(t, call->content)) {
         return;
     }
-    put_value(t, dumped(t, call->content), stanza_now(detour, override),
-              detour != NULL ? 200 : 201);
+    turn_put_value(t, key, turn_dumped(t, call->content), turn_stanza_now(t, key),
+                   detour != NULL ? 200 : 201);
 }
 
 /* What takes a detour away: a mark above the file's stanza, or the end of what was said.
@@ -293,9 +298,9 @@ void api_delete_detour(struct turn *t)
     const struct store_override *override = turn_override(t, key);
     if (detour == NULL && turn_unfit(t, key) == NULL) {
         turn_not_found(t);
-    } else if (preconditions_hold(t, true, override)) {
+    } else if (turn_preconditions_hold(t, true, override)) {
         struct store_change one = switch_off(t, key, detour);
-        change(t, &one, 1, 200, NULL);
+        turn_change_all(t, &one, 1, 200, NULL);
     }
 }
 
@@ -317,7 +322,7 @@ void api_delete_all(struct turn *t)
     }
     for (size_t i = 0; i < unfit->count; i++) {
         struct span key = unfit->items[i].key;
-        if (turn_detour_of(t, key) == NULL) {
+        if (!override_is_server(key) && turn_detour_of(t, key) == NULL) {
             changes[count++] = switch_off(t, key, NULL);
         }
     }
@@ -325,7 +330,7 @@ void api_delete_all(struct turn *t)
         turn_give(t, 200, json_pack("{s:[]}", "off"));
         return;
     }
-    change(t, changes, count, 200, "off");
+    turn_change_all(t, changes, count, 200, "off");
 }
 
 /* Where more time is counted from: the end that it has, or now if it has none or is past it. */
@@ -360,7 +365,7 @@ void api_extend_detour(struct turn *t)
         turn_not_found(t);
         return;
     }
-    json_t *until = preconditions_hold(t, true, override) ? new_end(t, detour) : NULL;
+    json_t *until = turn_preconditions_hold(t, true, override) ? new_end(t, detour) : NULL;
     if (until == NULL) {
         return;
     }
@@ -369,9 +374,9 @@ void api_extend_detour(struct turn *t)
     json_object_set_new(json, "until", until);
     json_object_set_new(json, "site", view_text(t->call->site));
     json_object_set_new(json, "name", view_text(t->call->name));
-    struct span text = dumped(t, json);
+    struct span text = turn_dumped(t, json);
     json_decref(json);
-    put_value(t, text, detour->stanza, 200);
+    turn_put_value(t, key, text, detour->stanza, 200);
 }
 
 /* Of one page of the history; 0: none. *below_inout: where the next page begins, 0 at its end. */
@@ -426,9 +431,7 @@ void api_revert_change(struct turn *t)
         return;
     }
     struct store_value after = reverted.before;
-    after.stanza = after.kind != STORE_NONE
-                       ? stanza_now(turn_detour_of(t, reverted.key), turn_override(t, reverted.key))
-                       : 0;
+    after.stanza = after.kind != STORE_NONE ? turn_stanza_now(t, reverted.key) : 0;
     if (after.kind == STORE_OFF && after.stanza == 0) {
         admin_refuse(t->result, 409, "the file does not have it any more: it is off already");
         return;
@@ -436,5 +439,5 @@ void api_revert_change(struct turn *t)
     struct store_change one = turn_change_of(t, reverted.key, &after);
     one.cause = STORE_BY_REVERT;
     one.reverts = reverted.number;
-    change(t, &one, 1, 200, NULL);
+    turn_change_all(t, &one, 1, 200, NULL);
 }

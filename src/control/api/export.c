@@ -7,10 +7,44 @@
 
 #include <stdlib.h>
 
-/* The file, with the detours that are in force in the place of its own. */
+static bool has_live(const struct model_pool *pool, const json_t *of_file)
+{
+    bool live = json_is_array(of_file) && json_array_size(of_file) != pool->server_count;
+    for (size_t i = 0; i < pool->server_count && !live; i++) {
+        live = pool->servers[i].live;
+    }
+    return live;
+}
+
+/* A pool of the file that run time has changed, with the servers that it has now. */
+static void put_servers(json_t *pools, const struct model_pool *pool)
+{
+    const char *name = (const char *)pool->name.ptr;
+    json_t *of_file = json_object_getn(pools, name, pool->name.len);
+    json_t *list = json_is_object(of_file) ? json_object_get(of_file, "servers") : of_file;
+    if (!has_live(pool, list)) {
+        return;
+    }
+    json_t *servers = json_array();
+    for (size_t i = 0; i < pool->server_count; i++) {
+        struct span json = pool->servers[i].json;
+        json_array_append_new(servers, json_loadb((const char *)json.ptr, json.len, 0, NULL));
+    }
+    if (json_is_object(of_file)) {
+        json_object_set_new(of_file, "servers", servers);
+    } else {
+        json_object_setn_new(pools, name, pool->name.len, servers);
+    }
+}
+
+/* The file, with the detours and servers that are in force in the place of its own. */
 static json_t *effective(struct span text, const struct model *model)
 {
     json_t *file = model_text_to_json(text);
+    json_t *pools = json_object_get(file, "pools");
+    for (size_t i = 0; i < model->pool_count && json_is_object(pools); i++) {
+        put_servers(pools, &model->pools[i]);
+    }
     json_t *detours = json_array();
     for (size_t i = 0; i < model->detour_count; i++) {
         struct span json = model->detours[i].json;

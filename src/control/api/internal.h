@@ -77,6 +77,20 @@ void api_diff(struct turn *t);
 /* A reload that changes nothing: what it would change. */
 void api_try_reload(struct turn *t);
 
+/* server.c */
+
+/* Of "/pool/server"; NULL: there is none. */
+const struct model_server *turn_server_of(const struct turn *t, struct span key);
+json_t *turn_server_shown(struct turn *t, const struct model *model,
+                          const struct store_change *made);
+/* What is wanted of it, and who wanted it: the schema ServerOperator. */
+json_t *turn_operator(struct turn *t, const struct model_pool *pool,
+                      const struct model_server *server);
+void api_get_server(struct turn *t);
+void api_put_server(struct turn *t);
+void api_patch_server(struct turn *t);
+void api_delete_server(struct turn *t);
+
 /* link.c */
 
 void api_link_detour(struct turn *t);
@@ -93,6 +107,20 @@ void api_delete_token(struct turn *t);
 struct store_change turn_change_of(const struct turn *t, struct span key,
                                    const struct store_value *after);
 void turn_refuse_store(struct turn *t, enum err err);
+/* RFC 9110, 13.1.1 and 13.1.2. What the file alone says has no number and no tag. */
+bool turn_preconditions_hold(struct turn *t, bool exists, const struct store_override *override);
+/* The hash of what the file says now of a detour or server; 0: nothing. What an override remembers
+ * may be older: one that was made of the history is. */
+uint64_t turn_stanza_now(const struct turn *t, struct span key);
+/* In the turn's arena, as stanzas are compared. */
+struct span turn_dumped(struct turn *t, json_t *json);
+/* To the nanosecond, so that of two the newer one is known. */
+json_t *turn_begin_now(const struct turn *t);
+/* Tries, stores, publishes. status and the answer of *changes: one, or all in a list. */
+void turn_change_all(struct turn *t, const struct store_change *changes, size_t count,
+                     uint16_t status, const char *list_name);
+void turn_put_value(struct turn *t, struct span key, struct span json, uint64_t stanza,
+                    uint16_t status);
 
 void api_put_detour(struct turn *t);
 void api_delete_detour(struct turn *t);

@@ -60,7 +60,7 @@ static void add_unfit(struct turn *t, json_t *list)
     const struct configuration *current = t->api->core.current(t->api->core.context);
     for (size_t i = 0; i < current->unfit.count; i++) {
         const struct unfit *unfit = &current->unfit.items[i];
-        if (turn_detour_of(t, unfit->key) == NULL) {
+        if (!override_is_server(unfit->key) && turn_detour_of(t, unfit->key) == NULL) {
             json_array_append_new(list, view_unfit(turn_override(t, unfit->key), unfit->why));
         }
     }
@@ -76,7 +76,7 @@ void api_list_detours(struct turn *t)
     const struct model_overrides *overrides =
         t->api->live != NULL ? live_overrides(t->api->live) : NULL;
     for (size_t i = 0; overrides != NULL && i < overrides->count; i++) {
-        if (overrides->items[i].off) {
+        if (overrides->items[i].off && !override_is_server(overrides->items[i].key)) {
             json_array_append_new(list, view_off(turn_override(t, overrides->items[i].key)));
         }
     }
@@ -180,7 +180,7 @@ static json_t *count_detours(const struct turn *t)
     const struct model_overrides *overrides =
         t->api->live != NULL ? live_overrides(t->api->live) : NULL;
     for (size_t i = 0; overrides != NULL && i < overrides->count; i++) {
-        off += overrides->items[i].off;
+        off += overrides->items[i].off && !override_is_server(overrides->items[i].key);
     }
     const struct configuration *current = t->api->core.current(t->api->core.context);
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "planned", counts[SCHEDULE_PLANNED],

@@ -99,11 +99,19 @@ json_t *view_unfit(const struct store_override *override, const char *why)
     return view;
 }
 
-static json_t *view_value(const struct store_value *value)
+static const char *subject_of(const struct store_change *change)
+{
+    return change->subject == STORE_TOKEN    ? "token"
+           : override_is_server(change->key) ? "server"
+                                             : "detour";
+}
+
+static json_t *view_value(const struct store_value *value, const char *subject)
 {
     static const char *const kinds[] = {
         [STORE_NONE] = "none", [STORE_SET] = "set", [STORE_OFF] = "off"};
-    return json_pack("{s:s, s:o}", "kind", kinds[value->kind], "detour", stanza_of(value->json));
+    return json_pack("{s:s, s:o}", "kind", kinds[value->kind],
+                     strcmp(subject, "server") == 0 ? subject : "detour", stanza_of(value->json));
 }
 
 static json_t *view_who(const struct store_who *who)
@@ -127,9 +135,10 @@ json_t *view_change(const struct store_change *change)
                      view_who(&change->who), "cause", causes[change->cause], "reverts",
                      change->reverts != 0 ? json_integer((json_int_t)change->reverts) : json_null(),
                      "owner", view_text(change->owner), "why", view_text(change->why), "subject",
-                     change->subject == STORE_TOKEN ? "token" : "detour", "key",
-                     view_text(change->key), "before", view_value(&change->before), "after",
-                     view_value(&change->after));
+                     subject_of(change), "key",
+                     view_text(span_from(change->key, override_is_server(change->key))), "before",
+                     view_value(&change->before, subject_of(change)), "after",
+                     view_value(&change->after, subject_of(change)));
 }
 
 json_t *view_sites(const struct model *model)

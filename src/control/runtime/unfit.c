@@ -83,8 +83,11 @@ static bool note_unfit(const struct trial *trial)
 static const char *fault_of(const struct trial *trial, const struct model_override *override)
 {
     const struct problems *problems = &trial->configuration->problems;
-    const char *prefix = arena_printf(&trial->configuration->arena,
-                                      "detour %.*s of run time: ", SPAN_ARG(override->key));
+    bool server = override_is_server(override->key);
+    const char *prefix =
+        arena_printf(&trial->configuration->arena,
+                     server ? "server %.*s of run time: " : "detour %.*s of run time: ",
+                     SPAN_ARG(span_from(override->key, server)));
     size_t len = prefix != NULL ? strlen(prefix) : 0;
     for (size_t i = 0; i < problems->count && len > 0; i++) {
         const struct problem *problem = &problems->items[i];

@@ -58,7 +58,9 @@ static void fill_path(const char *path, const char *name, char *out, size_t size
         append(out, size, "/");
         append(out, size,
                span_eq(part, SPAN("{site}"))     ? "shop"
+               : span_eq(part, SPAN("{pool}"))   ? "eu"
                : span_eq(part, SPAN("{name}"))   ? name
+               : span_eq(part, SPAN("{server}")) ? name
                : span_eq(part, SPAN("{number}")) ? "12"
                                                  : literal);
     }
@@ -117,7 +119,7 @@ static void ask_in_all_ways(struct fixture *f, const struct route *route)
 {
     static const char *const names[] = {"a", "new", "missing", "taken", "full", "broken", "odd"};
     const char *method = (const char *)method_name(route->method).ptr;
-    bool named = strstr(route->path, "{name}") != NULL;
+    bool named = strstr(route->path, "{name}") != NULL || strstr(route->path, "{server}") != NULL;
     for (size_t i = 0; i < (named ? sizeof(names) / sizeof(names[0]) : 1); i++) {
         bool fits = route->creates || strcmp(names[i], "new") != 0;
         bool writes = route->access == ACCESS_WRITE || i < 3 || i == 6;

@@ -26,6 +26,13 @@
     "\"reverts\":null,\"owner\":\"\",\"why\":\"\",\"before\":{\"kind\":\"none\",\"detour\":null}," \
     "\"after\":{\"kind\":\"off\",\"detour\":null}}"
 
+#define SERVER                                                                           \
+    "{\"pool\":\"eu\",\"name\":\"a\",\"url\":\"https://a\",\"weight\":1,\"priority\":1," \
+    "\"state\":\"drain\",\"operator\":{\"wants\":\"drain\",\"share\":20,"                \
+    "\"since\":\"2026-12-01T01:00:00Z\",\"drained\":false,\"source\":\"live\","          \
+    "\"overrides_file\":true,\"change\":7,\"owner\":\"ops\",\"why\":\"disk\"},"          \
+    "\"server\":{\"url\":\"https://a\"}}"
+
 #define TOKEN "{\"name\":\"ci\",\"scope\":\"read\",\"created\":\"2026-12-01T01:00:00Z\""
 
 const char *good_body(int operation)
@@ -57,6 +64,10 @@ const char *good_body(int operation)
         [ADMIN_LIST_TOKENS] = "{\"tokens\":[" TOKEN "}]}",
         [ADMIN_PUT_TOKEN] = TOKEN ",\"token\":\"detour_x\"}",
         [ADMIN_DELETE_TOKEN] = TOKEN "}",
+        [ADMIN_GET_SERVER] = SERVER,
+        [ADMIN_PUT_SERVER] = SERVER,
+        [ADMIN_PATCH_SERVER] = SERVER,
+        [ADMIN_DELETE_SERVER] = "null",
         [ADMIN_READY] = "{\"ready\":true}",
     };
     return bodies[operation];
@@ -76,6 +87,8 @@ static void note(struct fixture *f, const struct admin_call *call)
     f->call = *call;
     keep(&f->call.site, f->site, sizeof(f->site));
     keep(&f->call.name, f->name, sizeof(f->name));
+    keep(&f->call.pool, f->pool, sizeof(f->pool));
+    keep(&f->call.server, f->member, sizeof(f->member));
     keep(&f->call.owner, f->owner, sizeof(f->owner));
     keep(&f->call.why, f->why, sizeof(f->why));
     keep(&f->call.text, f->text, sizeof(f->text));
@@ -89,7 +102,8 @@ static void fill(const char *name, int operation, struct admin_result *result)
 {
     result->status = strcmp(name, "new") == 0 ? 201 : 200;
     bool tagged = operation == ADMIN_GET_DETOUR || operation == ADMIN_PUT_DETOUR ||
-                  operation == ADMIN_DELETE_DETOUR || operation == ADMIN_EXTEND_DETOUR;
+                  operation == ADMIN_DELETE_DETOUR || operation == ADMIN_EXTEND_DETOUR ||
+                  (operation >= ADMIN_GET_SERVER && operation <= ADMIN_DELETE_SERVER);
     result->etag = tagged ? 7 : 0;
     if (strcmp(name, "nobody") == 0) {
         *result = (struct admin_result){0};
@@ -128,7 +142,7 @@ static bool call_backend(void *context, const struct admin_call *call,
         return false;
     }
     f->pending = NULL;
-    fill(f->name, (int)call->operation, result);
+    fill(f->member[0] != 0 ? f->member : f->name, (int)call->operation, result);
     return true;
 }
 

@@ -24,6 +24,8 @@ struct fixture {
     struct admin_call call; /* the last one; its spans and JSON are below */
     char site[64];
     char name[64];
+    char pool[64];
+    char member[64];
     char owner[300];
     char why[4200];
     char text[256];

@@ -65,7 +65,7 @@ def check_document(document):
         assert in_path == re.findall(r"\{(\w+)\}", path), path
         assert all(p["required"] for p in parameters if p["in"] == "path")
         assert operation["summary"] and "default" in operation["responses"]
-        assert ("requestBody" in operation) <= (method in ("put", "post"))
+        assert ("requestBody" in operation) <= (method in ("put", "post", "patch"))
         scope = operation.get("x-scope")
         assert (operation.get("security") == []) == (scope is None), path
 
@@ -75,12 +75,17 @@ def examples_of_schemas(document):
     good = {
         "Detour": {"until": "off", "to": "https://a.example/", "reason": "r"},
         "Extension": {"for": "30m"},
+        "Server": {"url": "https://a.example", "weight": 3, "state": "drain", "share": "20%"},
+        "ServerPatch": {"state": "drain", "share": None},
     }
     bad = {
         "Detour": {"until": "off", "too": "https://a.example/"},
         "Extension": {"for": "30m", "until": "off"},
         "Problem": {"type": "about:blank", "title": "t", "status": 200, "detail": "d"},
         "AllOff": {"off": [{}]},
+        "Server": {"weight": 3},
+        "ServerPatch": {"url": "https://a.example"},
+        "ServerState": {"pool": "eu", "name": "a", "state": "gone", "source": "live"},
         "DetourState": {"site": "s", "name": "n", "state": "on", "source": "file"},
     }
     for name, example in good.items():

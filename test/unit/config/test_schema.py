@@ -65,13 +65,11 @@ def main():
                                       ("rule.c", "rest_keys", "action"),
                                       ("pool.c", "fallback_keys", "fallback"),
                                       ("pool.c", "pool_keys", "pool"),
+                                      ("server.c", "server_keys", "server"),
                                       ("page.c", "page_keys", "page"),
                                       ("origin.c", "origin_keys", "origin")]:
         if reader_keys(source, table) != schema_keys(definition):
             faults.append(f"{table}: {reader_keys(source, table) ^ schema_keys(definition)}")
-    servers = SCHEMA["$defs"]["pool"]["oneOf"][0]["properties"]["servers"]["items"]["oneOf"][1]
-    if reader_keys("server.c", "server_keys") != set(servers["properties"]):
-        faults.append(f"servers: {reader_keys('server.c', 'server_keys')}")
     if route_keys() != schema_keys("route"):
         faults.append(f"routes: {route_keys() ^ schema_keys('route')}")
     print("\n".join(faults))
