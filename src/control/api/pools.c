@@ -7,6 +7,7 @@
 #include "health/health.h"
 
 struct looking {
+    struct turn *turn;
     struct servers_map *servers; /* NULL: not known yet */
     const struct health *health; /* NULL: nobody is probed yet */
     int64_t wall_ns;
@@ -48,7 +49,8 @@ static json_t *health_json(const struct looking *looking, uint32_t slot)
 }
 
 /* One that has no slot of its own is taken for up by the workers, too. */
-static json_t *server_json(const struct looking *looking, const struct model_server *server)
+static json_t *server_json(const struct looking *looking, const struct model_pool *pool,
+                           const struct model_server *server)
 {
     static const char *const names[] = {[SERVER_UP] = "up",
                                         [SERVER_DOWN] = "down",
@@ -65,10 +67,11 @@ static json_t *server_json(const struct looking *looking, const struct model_ser
         ppm = server_live_weight_ppm(live);
         since_ns = (int64_t)server_live_since_ns(live);
     }
-    return json_pack("{s:o, s:o, s:i, s:i, s:s, s:f, s:o, s:o}", "name", view_text(server->name),
-                     "url", view_text(server->url), "weight", (int)server->weight, "priority",
-                     (int)server->priority, "state", names[state], "share", (double)ppm / 10000,
-                     "since", time_json(looking, since_ns), "health",
+    return json_pack("{s:o, s:o, s:i, s:i, s:s, s:f, s:o, s:o, s:o}", "name",
+                     view_text(server->name), "url", view_text(server->url), "weight",
+                     (int)server->weight, "priority", (int)server->priority, "state", names[state],
+                     "share", (double)ppm / 10000, "since", time_json(looking, since_ns),
+                     "operator", turn_operator(looking->turn, pool, server), "health",
                      slot != servers_slot_overflow ? health_json(looking, slot) : json_null());
 }
 
@@ -94,7 +97,7 @@ static json_t *pool_json(const struct looking *looking, const struct model_pool 
 {
     json_t *servers = json_array();
     for (size_t i = 0; i < pool->server_count; i++) {
-        json_array_append_new(servers, server_json(looking, &pool->servers[i]));
+        json_array_append_new(servers, server_json(looking, pool, &pool->servers[i]));
     }
     return json_pack("{s:o, s:b, s:o}", "name", view_text(pool->name), "panic",
                      is_panic(looking, pool), "servers", servers);
@@ -106,7 +109,8 @@ void api_list_pools(struct turn *t)
     json_t *pools = json_array();
     struct api_status status;
     t->api->core.status(t->api->core.context, &status);
-    const struct looking looking = {.servers = status.servers,
+    const struct looking looking = {.turn = t,
+                                    .servers = status.servers,
                                     .health = status.health,
                                     .wall_ns = clock_wall_ns(),
                                     .monotonic_ns = clock_monotonic_ns()};
