@@ -52,7 +52,7 @@ const char *good_body(int operation)
         [ADMIN_REVERT_CHANGE] = "null",
         [ADMIN_LIST_SITES] = "{\"sites\":[{\"name\":\"shop\",\"hosts\":[\"shop.example\"],"
                              "\"routes\":1,\"detours\":0}]}",
-        [ADMIN_LIST_POOLS] = "{\"pools\":[{\"name\":\"eu\",\"servers\":[]}]}",
+        [ADMIN_LIST_POOLS] = "{\"pools\":[{\"name\":\"eu\",\"panic\":false,\"servers\":[]}]}",
         [ADMIN_STATUS] =
             "{\"version\":\"0\",\"generation\":1,\"workers\":{\"count\":2,\"acknowledged\":true},"
             "\"configuration\":{\"file\":\"f\",\"loaded\":\"2026-12-01T01:00:00Z\",\"ok\":true},"
