@@ -250,9 +250,11 @@ static bool hear_failure(struct name *name, const struct lookup *lookup)
 {
     bool first = !name->settled;
     if (!name->failing) {
-        log_error("cannot look up %s (%s): %s", name->text, gai_strerror(lookup->failure),
-                  name->count > 0 ? "going on with the addresses that it had"
-                                  : "nothing reaches it until that works");
+        log_error(
+            "cannot look up %s (%s): %s", name->text, gai_strerror(lookup->failure),
+            name->count > 0
+                ? "going on with the addresses that it had"
+                : "nothing can be passed on to it, and no probe reaches it, until that works");
     }
     name->failing = true;
     name->due_at += name->retry_s;

@@ -3,7 +3,6 @@
 its own, and agents that say what a test wants."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -11,6 +10,7 @@ import socket
 import subprocess
 import threading
 
+from adminapi import Admin
 from detourlib import FOREVER, free_port, wait_until
 from uploadlib import Resets
 
@@ -138,7 +138,7 @@ class Farm:
         return self.servers[-1]
 
     def stanza(self):
-        return "[" + ", ".join(f'{{name: s{i}, url: "{s.url}"}}' for i, s in enumerate(self.servers)) + "]"
+        return ", ".join(f'{{name: s{i}, url: "{s.url}"}}' for i, s in enumerate(self.servers))
 
     def close(self):
         for server in self.servers:
@@ -186,15 +186,9 @@ def given(server, count=30):
 
 def pools(server):
     """/v1/pools, by names of servers of the only pool."""
-    from adminapi import Admin
-
     admin = Admin(server)
     try:
         answer = admin.good("GET", "/v1/pools")
         return {s["name"]: s for s in answer.json["pools"][0]["servers"]}
     finally:
         admin.close()
-
-
-def dump(value):
-    return json.dumps(value, indent=1)

@@ -26,8 +26,8 @@ pools:
   p:
     balance: weighted
     health: {$HEALTH}
-    servers: $SERVERS
-$MORE
+    panic_threshold: $PANIC
+    servers: [$SERVERS]
 """
 FAST = "path: /healthz, interval: 200ms, timeout: 150ms, fall: 2, rise: 2"
 # fall × interval + timeout + a tenth of an interval + 0.2 s
@@ -41,9 +41,8 @@ def farm(folder):
     farm.close()
 
 
-def begin(detour, farm, health=FAST, more="", wait=True, **kwargs):
-    server = detour(CONFIG, HEALTH=health, SERVERS=kwargs.pop("SERVERS", None) or farm.stanza(), MORE=more,
-                    workers=1, **kwargs)
+def begin(detour, farm, health=FAST, wait=True, servers=None, panic="off", **kwargs):
+    server = detour(CONFIG, HEALTH=health, SERVERS=servers or farm.stanza(), PANIC=panic, workers=1, **kwargs)
     if wait:
         wait_until(lambda: all(s["health"]["checked"] for s in pools(server).values()), what="probes")
     return server
@@ -184,7 +183,7 @@ def test_what_an_agent_says(detour, farm):
     first, other = farm.add(), farm.add()
     agent = Agent(address=first.address)
     servers = farm.stanza().replace('"}', f'", agent: {agent.port}' + "}", 1)
-    server = begin(detour, farm, SERVERS=servers)
+    server = begin(detour, farm, servers=servers)
     says = [("drain # a disk is changed\n", "drain", 100), ("50%\n", "drain", 50), ("ready\n", "up", 50),
             ("up 100%\n", "up", 100), ("down\r\n", "down", 100), ("maint up\n", "maint", 100),
             ("ready 25% maxconn:30\n", "up", 25)]
@@ -246,7 +245,7 @@ def alive(server):
 
 def test_panic(detour, farm):
     servers = [farm.add() for _ in range(3)]
-    server = begin(detour, farm, more="    panic_threshold: 50%")
+    server = begin(detour, farm, panic="50%")
     servers[0].kill()
     wait_until(gone(server, servers[0].address))
     servers[1].kill()
@@ -293,8 +292,8 @@ class Counting:
 @pytest.mark.parametrize(("limit", "most"), [(", concurrency: 2", 2), ("", 20)])
 def test_not_too_many_at_a_time(detour, limit, most):
     counting = Counting(0.02)
-    servers = "[" + ", ".join(f'"http://127.0.0.{n}:{counting.port}"' for n in range(2, 22)) + "]"
-    server = detour(CONFIG, HEALTH="path: /, interval: 500ms, timeout: 500ms" + limit, SERVERS=servers, MORE="", workers=1)
+    servers = ", ".join(f'"http://127.0.0.{n}:{counting.port}"' for n in range(2, 22))
+    server = begin(detour, None, "path: /, interval: 500ms, timeout: 500ms" + limit, servers=servers)
     wait_until(lambda: all(s["health"]["probes"] >= 2 for s in pools(server).values()), what="everybody is asked")
     assert 1 <= counting.most <= most
     assert all(s["state"] == "up" for s in pools(server).values())
@@ -306,7 +305,7 @@ def test_nobody_is_probed_any_more(detour, farm):
     server = begin(detour, farm)
     first.kill()
     wait_until(gone(server, first.address))
-    server.reload(CONFIG.replace("health: {$HEALTH}", "health: off"))
+    server.reload(CONFIG.replace("{$HEALTH}", "off"))
     wait_until(there(server, first.address))
     assert pools(server)["s0"]["health"] is None
 
