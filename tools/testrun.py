@@ -89,6 +89,7 @@ def run_compiled(build, suites, timeout_factor):
 
 def pytest_command(report, extra, places):
     return ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+            "--durations=20", "--durations-min=2",
             f"--junitxml={report}", "-o", "junit_family=xunit2", *extra, *map(str, places)]
 
 
