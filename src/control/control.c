@@ -145,7 +145,11 @@ static void give_sign(struct control *c, uint32_t patience_s)
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    give_sign(timer->data, heartbeat_patience_s);
+    struct control *c = timer->data;
+    give_sign(c, heartbeat_patience_s);
+    if (c->current != NULL && c->servers != NULL) {
+        fallbacks_look(c->fallbacks, c->current->model, c->servers);
+    }
 }
 
 /* What comes may have to be read and compiled, which takes its time. */
@@ -272,6 +276,7 @@ static void fini(struct control *c)
     resolver_free(&c->resolver);
     resolver_free(&c->probe_names);
     places_free(&c->places);
+    fallbacks_free(&c->fallbacks);
     alarm_fini(&c->alarm);
     windows_fini(&c->windows);
     configuration_free(&c->candidate);
@@ -297,7 +302,9 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     c->tls_next_fd = -1;
     c->places_sent = -1;
     c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    if (c->loop == NULL || alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
+    c->fallbacks = fallbacks_new();
+    if (c->loop == NULL || c->fallbacks == NULL ||
+        alarm_init(&c->alarm, c->loop, on_alarm, c) != ERR_NONE ||
         announce_new(c->loop, &c->current, &c->announce) != ERR_NONE ||
         observe_new(c->loop, fill_metrics, c, &c->observe) != ERR_NONE ||
         resolver_new(c->loop, on_names, c, &c->resolver) != ERR_NONE ||

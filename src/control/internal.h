@@ -17,6 +17,7 @@
 
 #include "control/alarm.h"
 #include "control/api/api.h"
+#include "control/fallback.h"
 #include "control/files/places.h"
 #include "control/observe.h"
 #include "control/probes.h"
@@ -42,6 +43,7 @@ struct control {
     struct resolver *resolver;
     struct resolver *probe_names; /* of what is probed: no candidate waits for them */
     struct places *places;
+    struct fallbacks *fallbacks;
     int places_sent;         /* the descriptor of the block that workers have; -1: none */
     bool awaits_names;       /* the candidate does, before it goes on */
     ev_timer names_patience; /* … but not for ever */

@@ -19,10 +19,27 @@ struct rank {
     uint16_t best[rank_width];
 };
 
+enum {
+    near_slots = 4096, /* places that are remembered; a power of two */
+    near_width = 8,    /* servers of a place that are */
+};
+
+/* Who is near enough to a place. */
+struct near {
+    struct geo_place place;
+    uint64_t made;  /* the view's, when it was looked up; 0: never */
+    float reach;    /* the square of the longest chord */
+    uint32_t count; /* of those within; more than near_width: they are looked up each time */
+    uint64_t sum;   /* of all weights within */
+    uint32_t who[near_width];
+    uint64_t sums[near_width]; /* of the weights so far */
+};
+
 /* Those of a pool who serve one class of clients, as of the live words. */
 struct view {
     uint64_t epoch;
     bool fresh;
+    uint64_t made;    /* how often it was */
     bool ignoring;    /* health */
     uint32_t end;     /* servers from here on are of priorities that are not needed */
     uint32_t count;   /* of `who` */
@@ -34,6 +51,7 @@ struct view {
     uint32_t *who;    /* indexes in the pool; those that are located come first */
     uint64_t *sums;   /* of the weights so far */
     float *point[3];
+    struct near *near; /* near_slots; NULL but under `nearest` */
 };
 
 struct pool_state {

@@ -88,54 +88,114 @@ static uint64_t weight_at(const struct view *view, uint32_t i)
     return view->sums[i] - (i > 0 ? view->sums[i - 1] : 0);
 }
 
+/* One request's look at the servers. */
+struct look {
+    const struct pools *pools;
+    const struct pool_state *state;
+    const struct view *view;
+    const struct pool_client *client;
+    bool filtered;
+    float point[3];
+};
+
 /* Goes over those within reach until their weights exceed `until`; gives the one where they do,
- * or SNAP_NONE and the sum of all. */
-static uint32_t sum_within(const struct pools *pools, const struct pool_state *state,
-                           const struct view *view, const struct pool_client *client, bool filtered,
-                           const float point[3], float reach, uint64_t until, uint64_t *sum_out)
+ * or SNAP_NONE. near, may be NULL, is filled with those that were passed. */
+static uint32_t go_over(const struct look *look, float reach, uint64_t until, struct near *near)
 {
+    const struct view *view = look->view;
     uint64_t sum = 0;
     for (uint32_t at = 0; at < view->located; at += lanes) {
         lane_floats here;
-        chords(view, at, point, &here);
-        lane_bits near = here <= reach;
+        chords(view, at, look->point, &here);
+        lane_bits within = here <= reach;
         int32_t any = 0;
         for (int i = 0; i < lanes; i++) {
-            any |= near[i];
+            any |= within[i];
         }
         for (uint32_t i = 0; any != 0 && i < lanes; i++) {
-            if (near[i] == 0 || (filtered && !takes(pools, state, client, view->who[at + i]))) {
+            uint32_t server = view->who[at + i];
+            if (within[i] == 0 ||
+                (look->filtered && !takes(look->pools, look->state, look->client, server))) {
                 continue;
             }
             sum += weight_at(view, at + i);
             if (sum > until) {
-                return view->who[at + i];
+                return server;
+            }
+            if (near != NULL && near->count < near_width) {
+                near->who[near->count] = server;
+                near->sums[near->count] = sum;
+            }
+            if (near != NULL) {
+                near->count++;
+                near->sum = sum;
             }
         }
     }
-    *sum_out = sum;
     return SNAP_NONE;
 }
 
+/* False: there is nobody for this client whose place is known. */
+static bool find_near(struct look *look, struct near *near)
+{
+    const struct geo_place *place = look->client->place;
+    geo_point(place->latitude, place->longitude, look->point);
+    float least = look->filtered ? shortest_taken(look->pools, look->state, look->view,
+                                                  look->client, look->point)
+                                 : shortest(look->view, look->point);
+    *near = (struct near){.place = *place, .made = look->view->made};
+    if (least < FLT_MAX) {
+        near->reach = reach_of(least, look->state->pool->within_ppm);
+        go_over(look, near->reach, UINT64_MAX, near);
+    }
+    return near->count > 0;
+}
+
+static struct near *slot_of(const struct view *view, const struct geo_place *place)
+{
+    uint64_t parts[2];
+    memcpy(parts, place, sizeof(parts));
+    uint64_t hash =
+        (parts[0] ^ parts[1] * UINT64_C(0xd1b54a32d192ed03)) * UINT64_C(0x9e3779b97f4a7c15);
+    return &view->near[hash / (UINT64_MAX / near_slots + 1)];
+}
+
+static uint32_t choose_near(struct look *look, const struct near *near, uint64_t turn)
+{
+    uint64_t until = (uint64_t)((unsigned __int128)turn * near->sum >> 64);
+    if (near->count > near_width) {
+        const struct geo_place *place = look->client->place;
+        geo_point(place->latitude, place->longitude, look->point);
+        return go_over(look, near->reach, until, NULL);
+    }
+    uint32_t i = 0;
+    while (near->sums[i] <= until) {
+        i++;
+    }
+    return near->who[i];
+}
+
+/* Places are looked up once and then remembered, as long as the same servers are up. What a
+ * client avoids is its own affair. */
 uint32_t pool_by_distance(const struct pools *pools, struct pool_state *state, struct view *view,
                           const struct pool_client *client)
 {
     const struct geo_place *place = client->place;
-    bool filtered = state->areas || client->avoid_count > 0;
     if (place == NULL || place->located == 0 || view->located == 0) {
         return pool_by_turn(pools, state, view, client);
     }
-    float point[3];
-    geo_point(place->latitude, place->longitude, point);
-    float least =
-        filtered ? shortest_taken(pools, state, view, client, point) : shortest(view, point);
-    if (least >= FLT_MAX) {
+    struct near own;
+    struct look look = {.pools = pools,
+                        .state = state,
+                        .view = view,
+                        .client = client,
+                        .filtered = state->areas || client->avoid_count > 0};
+    struct near *near = client->avoid_count > 0 ? &own : slot_of(view, place);
+    bool known = near != &own && near->made == view->made &&
+                 memcmp(&near->place, place, sizeof(*place)) == 0;
+    if (known ? near->count == 0 : !find_near(&look, near)) {
         return pool_by_turn(pools, state, view, client);
     }
-    float reach = reach_of(least, state->pool->within_ppm);
-    uint64_t sum = 0;
-    sum_within(pools, state, view, client, filtered, point, reach, UINT64_MAX, &sum);
     view->turn += UINT64_C(0x9e3779b97f4a7c15); /* the golden section of 2^64 */
-    uint64_t until = (uint64_t)((unsigned __int128)view->turn * sum >> 64);
-    return sum_within(pools, state, view, client, filtered, point, reach, until, &sum);
+    return choose_near(&look, near, view->turn);
 }

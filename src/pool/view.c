@@ -186,6 +186,7 @@ struct view *pool_view(struct pools *pools, struct pool_state *state, unsigned c
     }
     sum_up(view);
     view->epoch = epoch;
+    view->made++;
     view->fresh = true;
     return view;
 }
@@ -237,6 +238,10 @@ static bool view_init(const struct snap_pool *pool, uint64_t turn, struct view *
         view->point[axis] = calloc(count, sizeof(float));
         ready = ready && view->point[axis] != NULL;
     }
+    if (ready && pool->balance == SNAP_NEAREST) {
+        view->near = calloc(near_slots, sizeof(*view->near));
+        ready = view->near != NULL;
+    }
     return ready;
 }
 
@@ -244,6 +249,7 @@ static void view_fini(struct view *view)
 {
     free(view->who);
     free(view->sums);
+    free(view->near);
     for (int axis = 0; axis < 3; axis++) {
         free(view->point[axis]);
     }
