@@ -8,17 +8,21 @@ _detour()
     if ((COMP_CWORD == 1)); then
         words="$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p') --help --version"
     elif [[ $prev == -c || $prev == --config || $prev == -o || $prev == --output ||
-        $prev == --token-file ]]; then
+        $prev == --token-file || $prev == --store || $prev == --cacert || $prev == --junit ||
+        $prev == --html || $prev == -T || $prev == --upload-file || $prev == --cookie-jar ||
+        ($command == audit && $cur != -*) ]]; then
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
+    elif [[ $prev == --mode ]]; then
+        words='browser rfc'
     elif [[ $prev == --scope ]]; then
         words='read write'
     elif [[ $prev == --sandbox ]]; then
         words='off deny kill'
     elif [[ $cur == -* ]]; then
         words=$("$program" "$command" --help 2>/dev/null | grep '^  *-' |
-            grep -oE -- '(^|[ ,])--?[a-zA-Z][a-z-]*' | tr -d ' ,' | sort -u)
+            grep -oE -- '(^|[ ,])--?[a-zA-Z]([a-z0-9.-]*[a-z0-9])?' | tr -d ' ,' | sort -u)
     else
         case $command in
         off | extend | link | history)

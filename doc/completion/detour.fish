@@ -12,7 +12,7 @@ end
 
 function __detour_options
     detour (__detour_command) --help 2>/dev/null | string match -r '^  *-.*' |
-        string match -ra -- '--?[a-zA-Z][a-z-]*' | sort -u
+        string match -ra -- '--?[a-zA-Z]([a-z0-9.-]*[a-z0-9])?' | sort -u
 end
 
 function __detour_names
@@ -24,6 +24,8 @@ function __detour_words
     switch (__detour_command)
         case off extend link history
             __detour_names
+        case audit
+            __fish_complete_path (commandline -ct)
         case token
             printf '%s\n' add remove list
         case uri

@@ -205,8 +205,8 @@ static uint32_t judge_status(const struct audit_row *row, const struct audit_see
     uint16_t status = seen->hops[0].status;
     bool permanent = status == 301 || status == 308;
     bool temporary = status_redirects(status) && !permanent;
-    if (status == 0) {
-        return 0;
+    if (status == 0 || (status >= 400 && row->status != status)) {
+        return 0; /* that there is no answer, or an error, is told */
     }
     if (row->class_wanted == audit_class_temporary && permanent) {
         return bit(audit_permanent);
@@ -219,7 +219,7 @@ static uint32_t judge_status(const struct audit_row *row, const struct audit_see
     }
     bool redirects = permanent || temporary;
     if (wants_redirect(row) && !redirects) {
-        return status >= 400 ? 0 : bit(audit_no_redirect);
+        return bit(audit_no_redirect);
     }
     return row->status != 0 && row->status != status ? bit(audit_status) : 0;
 }

@@ -53,7 +53,7 @@ def test_options_of_each_command(offered):
         if command == "help":
             continue
         usage = run(command, "--help").stdout
-        wanted = set(re.findall(r"^ +(?:-[a-zA-Z], )?(--[a-z-]+)", usage, re.M))
+        wanted = set(re.findall(r"^ +(?:-[a-zA-Z], )?(--[a-z0-9.-]*[a-z0-9])", usage, re.M))
         assert wanted <= set(offered(command, "-")), command
         assert "--help" in offered(command, "--he") or command == "uri"
 
