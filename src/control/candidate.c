@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "control/confine.h"
 #include "control/files/certificates.h"
-#include "control/files/pages.h"
+#include "control/files/kept.h"
 #include "control/files/secrets.h"
 #include "control/origins.h"
 #include "control/publish.h"
@@ -220,7 +220,7 @@ void candidate_begin_last_good(struct control *c, int text_fd)
         err = configuration_read_fd(text_fd, &c->candidate->arena, &c->candidate->text);
     }
     if (err == ERR_NONE) {
-        err = pages_unpack(c->candidate);
+        err = kept_unpack(c->candidate);
     }
     if (err != ERR_NONE) {
         refuse(c, exit_could_not_run, "cannot read the last good configuration");
@@ -258,7 +258,7 @@ static enum err publish_candidate(struct control *c)
         return err;
     }
     struct span packed;
-    err = pages_pack(c->candidate, &packed);
+    err = kept_pack(c->candidate, &packed);
     if (err == ERR_NONE) {
         err = publish_sealed("detour-config", packed, &text_fd);
     }

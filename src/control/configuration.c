@@ -2,9 +2,10 @@
 /* From a file to a model, and what follows from it. */
 #include "control/configuration.h"
 
+#include "control/files/authorities.h"
 #include "control/files/certificates.h"
+#include "control/files/kept.h"
 #include "control/files/pages.h"
-#include "control/origins.h"
 #include "control/windows.h"
 #include "events/sign.h"
 #include "tls/material.h"
@@ -214,6 +215,14 @@ static bool list_servers(struct configuration *c)
     return true;
 }
 
+static bool load_files(struct configuration *c)
+{
+    if (c->kept != NULL) {
+        kept_fill(c);
+    }
+    return (c->kept != NULL || pages_load(c)) && authorities_load(c);
+}
+
 bool configuration_load(struct configuration *c, struct model_overrides *overrides, int64_t now_ns)
 {
     struct configuration *root = root_of(c);
@@ -233,10 +242,10 @@ bool configuration_load(struct configuration *c, struct model_overrides *overrid
         problems_error(&c->problems, (struct place){0}, "out of memory");
         c->model = NULL;
     }
-    if (c->model != NULL && !root->pages_read && (!pages_load(c) || !origins_read(c))) {
+    if (c->model != NULL && !root->files_read && !load_files(c)) {
         c->model = NULL;
     }
-    root->pages_read = root->pages_read || c->model != NULL;
+    root->files_read = root->files_read || c->model != NULL;
     problems_sort(&c->problems);
     return c->model != NULL;
 }

@@ -17,7 +17,7 @@ struct configuration {
     struct problems problems;
     const struct model *model; /* NULL: it has errors */
     struct span text;
-    const struct span *kept; /* the pages' files as they were kept with the text; NULL: none */
+    const struct span *kept; /* files that came with the text (files/kept.h); NULL: none did */
     size_t kept_count;
     bool confined;                         /* it was read in the sandbox */
     int log_fd;                            /* the access log, opened; -1: none */
@@ -35,7 +35,7 @@ struct configuration {
     struct unfit_list unfit; /* of what was set at run time: what is not in the model */
 
     struct model_text *source;  /* the text as it was read; of the first of its text */
-    bool pages_read;            /* ... with the files of its pages */
+    bool files_read;            /* ... with the files that it names */
     struct model_live live;     /* what run time says, as it was read */
     struct configuration *root; /* the first of the same text; NULL: this is it */
     size_t users;               /* its owner, and those that it is the root of */
@@ -55,8 +55,8 @@ struct configuration *configuration_new(const char *file);
 struct configuration *configuration_again(const struct configuration *configuration);
 void configuration_free(struct configuration **configuration);
 
-/* Makes the model of configuration->text, and reads the files of its pages. False when there are
- * errors; all problems are in configuration->problems either way. */
+/* Makes the model of configuration->text, and reads the files of its pages and origins. False when
+ * there are errors; all problems are in configuration->problems either way. */
 bool configuration_load(struct configuration *configuration, struct model_overrides *overrides,
                         int64_t now_ns);
 

@@ -7,7 +7,7 @@
  *   change.c     what run time changes in it
  *   control.c    the process: messages, timers, signs of life
  *
- *   files/       files that a configuration names: pages, certificates, secrets
+ *   files/       files that a configuration names: pages, certificates, authorities, secrets
  *   runtime/     what was changed at run time: the store, and what it says of the file
  *   api/         the calls of the admin API
  *   tell/        what becomes of detours, for the log and the webhooks */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What control knows of origins beside what the file says: their ports as workers must be
- * allowed them, their authorities, their addresses, and whether their probes fail. */
+ * allowed them, their addresses, and whether their probes fail. */
 #pragma once
 
 #include "base/buffer.h"
@@ -10,13 +10,6 @@
 
 /* "8080,8443": each once, ascending. */
 void origins_ports(const struct model *model, struct buffer *out);
-
-/* Reads the authorities of origins whose certificates are looked at: the files that they
- * name, unless those were kept with the text, and the system's. Problems are added to the
- * configuration's. False: there was an error. */
-bool origins_read(struct configuration *configuration);
-/* Whether the origin has a file of its own with authorities. */
-bool origins_have_file(const struct model_origin *origin);
 
 /* Takes the addresses that stand in the snapshot that is in use: those that a predecessor knew,
  * for the case that a name cannot be looked up just now. */
