@@ -22,6 +22,7 @@ int cli_off(int argc, char **argv);
 int cli_extend(int argc, char **argv);
 int cli_link(int argc, char **argv);
 int cli_list(int argc, char **argv);
+int cli_pools(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_history(int argc, char **argv);
 int cli_revert(int argc, char **argv);

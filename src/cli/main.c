@@ -61,6 +61,7 @@ static const struct command commands[] = {
     {"extend", "moves the end of a detour", cli_extend},
     {"link", "makes a signed link for testers, which passes by a detour", cli_link},
     {"list", "the detours that are active, planned or overdue", cli_list},
+    {"pools", "the servers of pools, and how they are", cli_pools},
     {"status", "how the server is, and what comes from where", cli_status},
     {"history", "what was changed at run time, by whom and why", cli_history},
     {"revert", "takes a change back", cli_revert},

@@ -331,3 +331,19 @@ def test_a_stopped_control_delays_and_forgets_nothing(detour, farm):
     os.kill(control, signal.SIGCONT)
     wait_until(gone(server, first.address), FAST_BOUND * SLACK)
     assert other.address in given(server)
+
+
+def test_the_command(detour, farm):
+    first, _ = farm.add(), farm.add()
+    server = begin(detour, farm, FAST + ", agent: {url: /agent}, hold_down: 1h")
+    first.mark("sick")
+    wait_until(lambda: pools(server)["s0"]["state"] == "down")
+    wait_until(lambda: all(s["health"]["agent"]["says"] for s in pools(server).values()))
+    shown = run("pools", "p", "-c", server.file)
+    assert shown.returncode == 0, shown.stderr
+    head, down, up = shown.stdout.splitlines()
+    assert head.split()[:4] == ["STATE", "SERVER", "URL", "WEIGHT"]
+    assert re.match(rf"down +p/s0 +{first.url} +1 .* ago\) +\d.* ms +it answered 503; held down for .* +up 100%$", down), down
+    assert re.match(r"up +p/s1 ", up) and "held" not in up
+    assert run("pools", "q", "-c", server.file).returncode == 1
+    assert '"latency_ms"' in run("pools", "--json", "-c", server.file).stdout
