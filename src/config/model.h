@@ -433,7 +433,7 @@ struct model {
  * when there was an error; all problems are in *problems either way. */
 const struct model *model_load(struct span text, int64_t now_ns, struct problems *problems);
 /* The same, with what run time says instead of some detours, or beside them. */
-const struct model *model_load_live(struct span text, struct model_overrides *overrides,
+const struct model *model_load_live(struct span bytes, struct model_overrides *overrides,
                                     int64_t now_ns, struct problems *problems);
 
 /* A text that was read once, so that what run time changes in it need not cost reading all
@@ -449,7 +449,7 @@ struct model_live {
 
 /* Reads all but what run time says. The text, and all that is made of it, lives in the
  * arena. NULL: no memory; what is wrong is told by model_of_text. */
-struct model_text *model_text_read(struct span text, struct arena *arena, const char *file);
+struct model_text *model_text_read(struct span bytes, struct arena *arena, const char *file);
 /* What model_load_live gives, to the byte, for the text. What stands in *live as it was read
  * for a model of the same text is taken over; then *live holds what the model needs of it,
  * whatever becomes of the model, and must outlive it, as the text must. */

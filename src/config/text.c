@@ -9,6 +9,7 @@
 #include "config/time.h"
 #include "uri/location.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { hints_max = 200 };
@@ -205,6 +206,7 @@ static void add_of_file(struct assembly *a, const struct stanza *stanza)
         add_detour(a, stanza, stanza->hash);
         return;
     }
+    assert(a->overrides != NULL); /* the keys are theirs */
     struct model_override *override = &a->overrides->items[index];
     override->seen = true;
     override->stands = a->overrides->stands(override, stanza->hash);

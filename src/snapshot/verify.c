@@ -155,7 +155,7 @@ static void check_authority(struct check *check, const struct snap_action *actio
         require(check, span_eq(snapshot_text(check->snapshot, action->authority),
                                location_authority(literal)));
     }
-    for (uint32_t i = 0; i < action->sources.count; i++) {
+    for (uint32_t i = 0; sources != NULL && i < action->sources.count; i++) {
         require(check, (variables >> i & 1) == 0 || sources[i] == SNAP_HOST ||
                            has_labels(action, labels, i));
     }

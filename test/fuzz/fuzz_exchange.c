@@ -164,7 +164,8 @@ static const uint8_t *naive_chunks(const uint8_t *at, const uint8_t *end, struct
         at += len;
         at += end - at < 2 ? end - at : 2;
     }
-    while (at != NULL && at < end && memcmp(at, "\n\r\n", end - at < 3 ? (size_t)(end - at) : 3)) {
+    while (at != NULL && at < end &&
+           memcmp(at, "\n\r\n", end - at < 3 ? (size_t)(end - at) : 3) != 0) {
         at = memchr(at + 1, '\n', (size_t)(end - at - 1));
     }
     return at != NULL && end - at > 3 ? at + 3 : end;

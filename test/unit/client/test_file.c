@@ -193,7 +193,7 @@ static uint8_t *read_whole(size_t *len_out)
     struct stat status = {0};
     int fd = open(path, O_RDONLY);
     assert_true(fd >= 0 && fstat(fd, &status) == 0);
-    uint8_t *bytes = malloc((size_t)status.st_size);
+    uint8_t *bytes = malloc((size_t)status.st_size + 1);
     assert_int_equal(read(fd, bytes, (size_t)status.st_size), status.st_size);
     close(fd);
     *len_out = (size_t)status.st_size;
@@ -267,7 +267,7 @@ static void a_changed_byte_is_seen_or_harmless(void **state)
     for (int i = 0; i < 1500; i++) {
         random = random * 1103515245 + 12345;
         /* The heads of pages and the meta pages more often than the rest. */
-        size_t at = (random >> 8) % len;
+        size_t at = (random >> 8) % (len + 1);
         at = i % 3 == 0 ? (at & ~(size_t)4095) | (at & 63) : i % 3 == 1 ? at & 4351 : at;
         at = at < len ? at : 0;
         uint8_t old = bytes[at];
