@@ -60,11 +60,15 @@ void admin_refuse(struct admin_result *result, uint16_t status, const char *form
 
 /* ---- content ---- */
 
+/* So much is left for the head. */
+enum { head_bytes_max = 64 << 10 };
+
 /* One line, so that a terminal shows it well. NULL: no memory, or no room. */
 static char *dump(const json_t *json)
 {
     size_t len = json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
-    char *text = len > 0 && len < serve_response_bytes_max / 2 ? malloc(len + 2) : NULL;
+    char *text =
+        len > 0 && len < serve_response_bytes_max - head_bytes_max ? malloc(len + 2) : NULL;
     if (text != NULL) {
         json_dumpb(json, text, len, JSON_COMPACT | JSON_ENCODE_ANY);
         text[len] = '\n';

@@ -24,6 +24,9 @@ const char *detour_key(struct arena *arena, const json_t *view)
 
 const char *detour_what(struct arena *arena, const json_t *stanza)
 {
+    if (!json_is_object(stanza)) {
+        return ""; /* it was too large to be kept */
+    }
     const char *prefix = show_member(arena, stanza, "path_prefix");
     const char *path = show_member(arena, stanza, "path");
     if (prefix[0] != 0) {

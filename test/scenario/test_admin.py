@@ -8,7 +8,7 @@ import os
 import time
 
 import pytest
-from adminapi import CONFIG, Admin, kill_control, later, reload_by_signal, restart, with_stanzas
+from adminapi import CONFIG, STANZA, Admin, kill_control, later, reload_by_signal, restart, with_stanzas
 from detourlib import SLACK, run, wait_until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs unix sockets")
@@ -87,6 +87,24 @@ def test_off_all(filed):
     assert filed.states() == {"shop/one": "off", "shop/two": "off"}
     assert {change["why"] for change in filed.changes()[:3]} == {"fire"}
     assert filed.good("DELETE", "/v1/detours").json == {"off": []}
+
+
+def test_off_of_one_that_is_too_large_to_be_kept(detour):
+    """What it says is not kept, but that it is off is."""
+    spared = ", ".join(f'"/large/{i:099}"' for i in range(800))
+    large = STANZA % ("large", "large", "very many exceptions")
+    config = with_stanzas(("one", "small")) + large.replace("until", f"except: [{spared}], until")
+    admin = Admin(detour(config))
+    assert admin.where("/large") == "file.example/"
+    admin.off("large")
+    assert admin.where("/large") == "home.example/large" and admin.get("large").json["state"] == "off"
+    admin.good("POST", "/v1/changes/1/revert")
+    assert admin.where("/large") == "file.example/"
+    admin.good("DELETE", "/v1/detours")
+    restart(admin)
+    assert admin.states() == {"shop/large": "off", "shop/one": "off"}
+    assert admin.where("/large") == "home.example/large"
+    admin.close()
 
 
 @pytest.mark.parametrize("more, seconds_left", [

@@ -279,13 +279,14 @@ void api_put_detour(struct turn *t)
 }
 
 /* What takes a detour away: a mark above the file's stanza, or the end of what was said.
- * detour: NULL where the file does not fit what was said. */
+ * detour: NULL where the file does not fit what was said. brief, and where it is too large to be
+ * kept: only that it is off. */
 static struct store_change switch_off(struct turn *t, struct span key,
-                                      const struct model_detour *detour)
+                                      const struct model_detour *detour, bool brief)
 {
     uint64_t stanza = detour != NULL ? detour->stanza : 0;
     struct store_value after = {.kind = stanza != 0 ? STORE_OFF : STORE_NONE, .stanza = stanza};
-    if (stanza != 0) {
+    if (stanza != 0 && !brief && detour->json.len <= store_value_bytes_max) {
         after.json = detour->json;
     }
     return turn_change_of(t, key, &after);
@@ -299,7 +300,7 @@ void api_delete_detour(struct turn *t)
     if (detour == NULL && turn_unfit(t, key) == NULL) {
         turn_not_found(t);
     } else if (turn_preconditions_hold(t, true, override)) {
-        struct store_change one = switch_off(t, key, detour);
+        struct store_change one = switch_off(t, key, detour, false);
         turn_change_all(t, &one, 1, 200, NULL);
     }
 }
@@ -315,15 +316,20 @@ void api_delete_all(struct turn *t)
         admin_refuse(t->result, 500, "out of memory");
         return;
     }
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += model->detours[i].json.len;
+    }
+    bool brief = bytes > store_batch_bytes_max / 2;
     for (size_t i = 0; i < count; i++) {
         const struct model_detour *detour = &model->detours[i];
         struct span key = turn_key(t, model->sites[detour->site].name, detour->rule.name);
-        changes[i] = switch_off(t, key, detour);
+        changes[i] = switch_off(t, key, detour, brief);
     }
     for (size_t i = 0; i < unfit->count; i++) {
         struct span key = unfit->items[i].key;
         if (!override_is_server(key) && turn_detour_of(t, key) == NULL) {
-            changes[count++] = switch_off(t, key, NULL);
+            changes[count++] = switch_off(t, key, NULL, brief);
         }
     }
     if (count == 0) {
