@@ -18,7 +18,7 @@ PARTS  ?=
 RELEASE := -Doptimization=3 -Ddebug=true -Db_lto=true -Dtests=false
 
 .DEFAULT_GOAL := build
-.PHONY: build all run test test-slow bench fuzz format lint install deps clean help
+.PHONY: build all run test test-slow bench conformance fuzz format lint install deps clean help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -71,6 +71,12 @@ bench: ## measures Detour beside a floor, nginx, HAProxy and h2o
 	@$(MAKE) --no-print-directory build
 	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader policy)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(if $(QUICK),--quick) $(PARTS)
+
+conformance: ## judges curl, Python, Node and Chromium: doc/conformance.md
+	@sh tools/deps.sh build test
+	@sh tools/browser.sh
+	@$(MAKE) --no-print-directory build
+	@$(PYTHON) test/conformance/table.py $(BUILD)/detour doc/conformance.md
 
 fuzz: ## fuzzes each target, or TARGET, for SECONDS with libFuzzer
 	@sh tools/deps.sh build lint

@@ -33,9 +33,10 @@ def content(case):
     return text[: case["content_bytes"]].encode()
 
 
-def run(base, key, name, client):
-    """base: "http://127.0.0.1:PORT". Gives the table as /report/KEY.json has it."""
+def run(base, key, name, client, groups=None):
+    """base: "http://127.0.0.1:PORT". Gives the table as /report/KEY.json has it. groups: only these."""
     cases = json.loads(ask(f"{base}/cases.json?key={key}"))["cases"]
+    cases = [case for case in cases if groups is None or case["group"] in groups]
 
     def one(case):
         ask(f"{base}/say/{key}/{case['id']}", client(case).encode())

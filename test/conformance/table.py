@@ -15,6 +15,9 @@ HEAD = """# What clients make of redirects
 Made by `make conformance`, which runs `detour conformance` and these clients against it. `yes`: as the
 standard says. `allowed`: the standard leaves it to the client. `no`: wrong. `–`: not tried, or not to be
 told from the server's side. What was seen where it was wrong or allowed stands below the table.
+
+curl is run as people run it: `-L`, and `-X` for methods other than GET, HEAD and POST, which is what
+makes it keep PUT and DELETE on 303. libdetour is run as `detour trace`, with a store.
 How it works: [internals/conformance.md](internals/conformance.md); how to judge another client:
 `man detour-conformance`.
 """

@@ -43,7 +43,7 @@ sites:
 
 
 COMMANDS = ["serve", "check", "explain", "on", "off", "extend", "list", "status", "history", "revert", "export",
-            "diff", "reload", "token", "trace", "audit", "uri"]
+            "diff", "reload", "token", "trace", "audit", "conformance", "uri"]
 
 
 @pytest.fixture
