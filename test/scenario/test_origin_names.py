@@ -129,7 +129,7 @@ def test_several_addresses(detour, far, names):
 def test_a_name_that_nobody_knows(detour, far, names):
     server = detour(CONFIG, FAR=far.port, prepare=names.mount)
     assert "cannot look up shop.internal" in server.stderr()
-    assert "nothing reaches it until that works" in server.stderr()
+    assert "nothing can be passed on to it" in server.stderr()
     r = server.get("/x")
     assert r.status == 503
     assert r.get("Retry-After")
