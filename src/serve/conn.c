@@ -354,11 +354,23 @@ void conn_close(struct conn *conn)
     server_check_empty(server);
 }
 
+/* Whoever sees a kept connection end sends its request again on another; not so with the first
+ * request of one that it has just opened. Where another process goes on, nobody is to notice. */
+static void retire_silent(struct conn *conn)
+{
+    if (conn_server(conn)->sockets_shared && conn->state == CONN_FIRST) {
+        timeout_enter(conn, WAIT_HEADER);
+        conn_watch(conn, EV_READ);
+    } else {
+        conn_close(conn);
+    }
+}
+
 void conn_retire(struct conn *conn)
 {
     if (conn->state == CONN_HTTP2) {
         conn_settle(conn, http2_retire(conn), (struct span){0});
     } else if (!input_read(conn)) {
-        conn_close(conn);
+        retire_silent(conn);
     }
 }

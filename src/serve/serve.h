@@ -104,7 +104,8 @@ void server_unlisten(struct server *server, const struct listener *listener);
 void server_drain(struct server *server, void (*on_empty)(void *context));
 /* Before server_drain: another process listens on the same sockets and goes on. They stay open
  * until this one ends, since epoll(7) forgets a descriptor that is closed only when nobody else
- * has its socket, and libev would then make its epoll anew, which a worker may not. */
+ * has its socket, and libev would then make its epoll anew, which a worker may not. Connections
+ * that have not said anything yet are not idle then: they have header_timeout for a request. */
 void server_share_sockets(struct server *server);
 
 size_t server_connection_count(const struct server *server);

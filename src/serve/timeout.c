@@ -124,8 +124,9 @@ static void expire(struct conn *conn)
         return;
     case WAIT_HEADER:
         counter_add(&counters->timeouts_header, 1);
-        if (conn->state == CONN_PROXY || conn->state == CONN_TLS) {
-            conn_close(conn);
+        if (conn->state == CONN_PROXY || conn->state == CONN_TLS ||
+            (conn->state == CONN_FIRST && conn->held == NULL)) {
+            conn_close(conn); /* there is no request to answer */
         } else {
             http1_timeout(conn);
         }

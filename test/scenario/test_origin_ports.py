@@ -84,6 +84,24 @@ def test_who_is_in_the_middle_of_a_request_may_finish(detour):
 
 
 @confined
+def test_who_has_just_connected_may_ask(detour):
+    """Nobody repeats the first request of a new connection."""
+    server = detour(WITHOUT, workers=1, metrics=True)
+    before = server.worker_pids()
+    known = server.metrics().sum("detour_connections_accepted_total")
+    with server.connect() as conn:
+        wait_until(lambda: server.metrics().sum("detour_connections_accepted_total") > known, what="the connection")
+        server.reload(CONFIG.replace("$FAR", "1001"))
+        wait_until(lambda: "goes on as process" in server.stderr(), what="the hand-over")
+        assert server.get("/new").status == 307
+        conn.send(request_bytes("GET", "/slow"))
+        answer = conn.response()
+        assert answer.status == 307
+        assert answer.closes
+    replaced(server, before, "1001")
+
+
+@confined
 def test_a_successor_that_dies_is_replaced(detour):
     server = detour(WITHOUT)
     before = server.worker_pids()
