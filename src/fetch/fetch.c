@@ -260,6 +260,10 @@ static bool set_all(struct fetch_request *request, const struct fetch_options *o
                      (long)(options->connect_timeout_ms != 0 ? options->connect_timeout_ms
                                                              : options->timeout_ms));
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* libcurl walks through all addresses that it has cached before each connection. */
+    if (options->fresh) {
+        curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+    }
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)options->fresh);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)options->fresh);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);

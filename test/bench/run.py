@@ -23,12 +23,13 @@ import measure  # noqa: E402
 import passing  # noqa: E402
 import policy  # noqa: E402
 import pools  # noqa: E402
+import probes  # noqa: E402
 import uploads  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
          "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions",
-         "detours", "changes", "decision", "origin", "policy", "pools"]
+         "detours", "changes", "decision", "origin", "policy", "pools", "probes"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -310,6 +311,9 @@ class Bench:
 
     def pools(self):
         pools.pools(self, c.Detour.binary.parent)
+
+    def probes(self):
+        probes.probes(self)
 
     def head(self):
         say = self.report.say
