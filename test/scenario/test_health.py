@@ -15,6 +15,7 @@ import conftest
 import pytest
 from detourlib import SLACK, run, wait_until
 from healthlib import HARMS, Agent, Farm, given, pools
+from test_origin_names import Names
 
 CONFIG = """
 admin: {listen: "unix:$DIR/admin.sock"}
@@ -347,3 +348,30 @@ def test_the_command(detour, farm):
     assert re.match(r"up +p/s1 ", up) and "held" not in up
     assert run("pools", "q", "-c", server.file).returncode == 1
     assert '"latency_ms"' in run("pools", "--json", "-c", server.file).stdout
+
+
+def test_a_name_is_looked_up_while_probing(detour, farm, folder):
+    first, other = farm.add(), farm.add()
+    names = Names(folder)
+    names.say(first.address)
+    server = begin(detour, farm, FAST + ", resolve_interval: 100ms",
+                   servers=f'{{name: s0, url: "http://shop.internal:{farm.port}"}}', prepare=names.mount)
+    first.kill()
+    wait_until(lambda: pools(server)["s0"]["state"] == "down")
+    # It lives elsewhere now, and then nobody knows where.
+    names.say(other.address)
+    wait_until(lambda: pools(server)["s0"]["state"] == "up", what="the new address")
+    names.say()
+    wait_until(lambda: "going on with the addresses that it had" in server.stderr(), what="the failure")
+    asked = pools(server)["s0"]["health"]
+    wait_until(lambda: pools(server)["s0"]["health"]["probes"] > asked["probes"] + 1)
+    assert pools(server)["s0"]["health"]["failures"] == asked["failures"]
+
+
+def test_a_name_that_nobody_knows(detour, farm, folder):
+    names = Names(folder)
+    names.say()
+    server = begin(detour, farm, FAST, servers=f'{{name: s0, url: "http://shop.internal:{farm.port}"}}',
+                   prepare=names.mount)
+    seen = wait_until(lambda: (s := pools(server)["s0"])["state"] == "down" and s)
+    assert seen["health"]["error"] == "its name could not be looked up"
