@@ -151,13 +151,27 @@ static bool find_near(struct look *look, struct near *near)
     return near->count > 0;
 }
 
+static bool is_known(const struct view *view, const struct near *near,
+                     const struct geo_place *place)
+{
+    return near->made == view->made && memcmp(&near->place, place, sizeof(*place)) == 0;
+}
+
+/* Where the place is remembered, or may be: two neighbours are looked at. */
 static struct near *slot_of(const struct view *view, const struct geo_place *place)
 {
     uint64_t parts[2];
     memcpy(parts, place, sizeof(parts));
     uint64_t hash =
         (parts[0] ^ parts[1] * UINT64_C(0xd1b54a32d192ed03)) * UINT64_C(0x9e3779b97f4a7c15);
-    return &view->near[hash / (UINT64_MAX / near_slots + 1)];
+    size_t slot = hash / (UINT64_MAX / near_slots + 1);
+    struct near *first = &view->near[slot];
+    struct near *second = &view->near[slot ^ 1];
+    if (is_known(view, first, place)) {
+        return first;
+    }
+    bool taken = first->made == view->made;
+    return is_known(view, second, place) || (taken && second->made != view->made) ? second : first;
 }
 
 static uint32_t choose_near(struct look *look, const struct near *near, uint64_t turn)
@@ -191,8 +205,7 @@ uint32_t pool_by_distance(const struct pools *pools, struct pool_state *state, s
                         .client = client,
                         .filtered = state->areas || client->avoid_count > 0};
     struct near *near = client->avoid_count > 0 ? &own : slot_of(view, place);
-    bool known = near != &own && near->made == view->made &&
-                 memcmp(&near->place, place, sizeof(*place)) == 0;
+    bool known = near != &own && is_known(view, near, place);
     if (known ? near->count == 0 : !find_near(&look, near)) {
         return pool_by_turn(pools, state, view, client);
     }

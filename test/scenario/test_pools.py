@@ -35,7 +35,7 @@ pools:
       - {name: c, url: "https://c.example.net"}
   empty:
     balance: weighted
-    servers: [{name: a, url: "https://a.example.net", weight: 0}]
+    servers: [{name: a, url: "https://a.example.net", family: ipv6}]
     fallback: {status: 503, retry_after: 30s}
   spare:
     balance: weighted
@@ -44,11 +44,11 @@ pools:
       - {name: b, url: "https://b.example.net", weight: 1, priority: 2}
   fallback:
     balance: weighted
-    servers: [{name: a, url: "https://a.example.net", weight: 0}]
+    servers: [{name: a, url: "https://a.example.net", family: ipv6}]
     fallback: {to: "https://spare.example.net{+path}"}
   nobody:
     balance: weighted
-    servers: [{name: a, url: "https://a.example.net", weight: 0}]
+    servers: [{name: a, url: "https://a.example.net", family: ipv6}]
 """
 
 CONFIG_HASH = """
