@@ -3,7 +3,7 @@
 "use strict";
 
 const AT_ONCE = 6;
-const LIMIT_MS = 10000;
+const LIMIT_MS = 30000;
 const given = new URLSearchParams(location.search).get("key");
 const key = given || "b" + Math.random().toString(36).slice(2, 10);
 const state = document.getElementById("state");

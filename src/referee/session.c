@@ -2,6 +2,7 @@
 /* A short list of sessions. */
 #include "referee/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 bool session_key_valid(struct span key)
@@ -34,6 +35,7 @@ static struct session **room(struct sessions *sessions)
     }
     for (size_t i = 0; i < sessions->count; i++) {
         struct session **at = &sessions->list[i];
+        assert(*at != NULL);
         if ((*at)->visits == 0 && (oldest == NULL || (*at)->used < (*oldest)->used)) {
             oldest = at;
         }

@@ -56,6 +56,11 @@ static enum case_place place_of(const struct referee *referee, const struct serv
     return named ? PLACE_NAME : PLACE_HERE;
 }
 
+static bool is_unclean(struct span url)
+{
+    return span_find(url, 0, '#') < url.len || span_find(url, 0, '@') < url.len;
+}
+
 static void look(const struct referee *referee, const struct serve_request *in,
                  const struct test_case *test, struct span end, struct sighting *out)
 {
@@ -70,8 +75,7 @@ static void look(const struct referee *referee, const struct serve_request *in,
         .expect = request->expect_continue,
         .host = span_eq(request->host, SPAN("own.example")),
         .referer = referer.ptr != NULL,
-        .referer_unclean =
-            span_find(referer, 0, '#') < referer.len || span_find(referer, 0, '@') < referer.len,
+        .referer_unclean = referer.ptr != NULL && is_unclean(referer),
     };
     for (size_t i = 0; i < request->field_count; i++) {
         out->content_fields |= describes_content(request->fields[i].name);
