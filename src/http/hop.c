@@ -45,7 +45,7 @@ bool hops_read(const struct field *fields, size_t count, struct hops *out)
     return true;
 }
 
-static bool always(struct span name)
+bool hop_always(struct span name)
 {
     switch (name.len) {
     case 2:
@@ -67,7 +67,7 @@ static bool always(struct span name)
 
 bool hops_hold(const struct hops *hops, struct span name)
 {
-    if (always(name)) {
+    if (hop_always(name)) {
         return true;
     }
     for (size_t i = 0; i < hops->name_count; i++) {

@@ -18,6 +18,8 @@ struct hops {
 /* False: more than hop_names_max of them, and nobody can tell what is to be passed on. */
 bool hops_read(const struct field *fields, size_t count, struct hops *out);
 
-/* Whether a field of this name, which is a token, ends here: Connection and what it names,
+/* Whether a field of this name, which is a token, ends at every connection: Connection,
  * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, HTTP2-Settings. */
+bool hop_always(struct span name);
+/* The same, or the Connection fields name it. */
 bool hops_hold(const struct hops *hops, struct span name);

@@ -11,8 +11,8 @@ import tempfile
 import time
 
 import pytest
-from adminlib import FakeAdmin
 from detourlib import BINARY, environment, rfc3339, run
+from fakeadmin import FakeAdmin
 
 NOW = time.time()
 
@@ -383,6 +383,7 @@ def test_token(admin):
 
 
 def test_explain_live(admin):
+    admin.answers["GET /v1/pools"] = {"pools": []}
     admin.answers["GET /v1/export"] = YAML + """\
 detours:
   - {name: x, site: shop, path_prefix: /a, to: "https://live.example/", until: off, reason: r}

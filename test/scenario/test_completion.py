@@ -6,8 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from adminlib import FakeAdmin
 from detourlib import BINARY, ROOT, environment, run
+from fakeadmin import FakeAdmin
 
 FILES = ROOT / "doc" / "completion"
 HARNESS = """

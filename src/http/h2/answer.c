@@ -8,6 +8,7 @@
 
 #include "http/field.h"
 #include "http/h2/hpack.h"
+#include "http/hop.h"
 #include "http/status.h"
 
 #include <assert.h>
@@ -24,22 +25,7 @@ const nghttp2_nv h2_stand_in = {
 
 bool h2_is_connections(struct span name)
 {
-    switch (name.len) {
-    case 2:
-        return span_eq_ci(name, SPAN("te"));
-    case 7:
-        return scan_is(name.ptr, "upgrade", 7);
-    case 10:
-        return scan_is(name.ptr, "connection", 10) || scan_is(name.ptr, "keep-alive", 10);
-    case 14:
-        return scan_is(name.ptr, "content-length", 14);
-    case 16:
-        return scan_is(name.ptr, "proxy-connection", 16);
-    case 17:
-        return scan_is(name.ptr, "transfer-encoding", 17);
-    default:
-        return false;
-    }
+    return (name.len == 14 && scan_is(name.ptr, "content-length", 14)) || hop_always(name);
 }
 
 /* Date and Location, too, have a place of their own in a response. */
