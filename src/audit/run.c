@@ -232,7 +232,7 @@ static void begin(struct flight *flight)
                                            .fields = options->fields,
                                            .field_count = options->field_count};
     const struct walk_listener listener = {
-        .sending = on_sending, .hop = on_hop, .done = on_done, .context = flight};
+        .sending = on_sending, .hop = on_hop, .done = on_done, .brief = true, .context = flight};
     arena_reset(&flight->arena);
     flight->hops = NULL;
     flight->hop_count = flight->hop_capacity = 0;

@@ -103,22 +103,27 @@ static struct walk_times times_of(CURL *easy)
     };
 }
 
-static void tell_hop(struct walk *walk, enum walk_failure failure, const char *reason)
+static void add_details(CURL *easy, struct walk_hop *hop)
 {
-    CURL *easy = walk->easy;
     const char *address = NULL;
     long port = 0;
     long connects = 0;
     curl_off_t sent = 0;
-    if (walk->listener.hop == NULL) {
-        return;
-    }
     curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, (char **)&address);
     curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &port);
     curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
     curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    hop->address = address != NULL ? address : "";
+    hop->port = (uint16_t)port;
+    hop->reused = connects == 0 && hop->address[0] != 0;
+    hop->times = times_of(easy);
+    hop->sent_bytes = sent;
+}
+
+static void tell_hop(struct walk *walk, enum walk_failure failure, const char *reason)
+{
     bool whole = walk->state == head_final;
-    const struct walk_hop hop = {
+    struct walk_hop hop = {
         .number = walk->number,
         .head = whole ? walk->head : (struct walk_head){0},
         .interim = walk->interim,
@@ -126,15 +131,17 @@ static void tell_hop(struct walk *walk, enum walk_failure failure, const char *r
         .verdict = whole || walk->verdict->next == NULL ? walk->verdict : NULL,
         .failure = failure,
         .reason = reason,
-        .address = address != NULL ? address : "",
-        .port = (uint16_t)port,
-        .reused = connects == 0 && address != NULL && address[0] != 0,
-        .times = times_of(easy),
-        .sent_bytes = sent,
+        .address = "",
         .content_bytes = walk->content_bytes,
         .cut = walk->cut,
         .stopped = walk->stopped,
     };
+    if (walk->listener.hop == NULL) {
+        return;
+    }
+    if (!walk->listener.brief) {
+        add_details(walk->easy, &hop);
+    }
     walk->listener.hop(walk->listener.context, &hop);
 }
 

@@ -16,6 +16,7 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
+import audit  # noqa: E402: a neighbour, not a package
 import changes  # noqa: E402: a neighbour, not a package
 import contestants as c  # noqa: E402
 import decision  # noqa: E402
@@ -29,7 +30,7 @@ import uploads  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
          "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions",
-         "detours", "changes", "decision", "origin", "policy", "pools", "probes"]
+         "detours", "changes", "decision", "origin", "audit", "policy", "pools", "probes"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -203,6 +204,9 @@ class Bench:
 
     def origin(self):
         passing.passing(self)
+
+    def audit(self):
+        audit.audit(self)
 
     def routes10k(self):
         rows = []
