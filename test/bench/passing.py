@@ -2,9 +2,12 @@
 """Requests that are passed on to an origin: what one costs beside nginx's proxy_pass, and how
 fast large contents flow."""
 import os
+import resource
+import socket
 import statistics
 import subprocess
 import sys
+import time
 
 import contestants as c
 import measure
@@ -12,6 +15,7 @@ import measure
 ANSWER_BYTES = 1024
 BODY_BYTES = 1 << 30
 ROUNDS = 5
+SLOW_DOWNLOADS = 1_000
 
 # Reads a request with its content, answers when it has all of it; run by a process of its own.
 SINK = """
@@ -170,6 +174,36 @@ def compare_large(bench, origin, path, *options):
     return [BODY_BYTES / statistics.median(each) for each in took]
 
 
+def slow_bytes(server):
+    """How much more memory it has with SLOW_DOWNLOADS whose readers take next to nothing. Not for
+    nginx as it stands here, which would write them all to its disk."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    server.start()
+    before = server.memory_bytes()
+    socks = []
+    try:
+        for _ in range(SLOW_DOWNLOADS):
+            sock = socket.socket()
+            socks.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(30)
+            sock.connect(("127.0.0.1", server.port))
+            sock.sendall(b"GET /1g HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        for sock in socks:
+            if sock.recv(12) != b"HTTP/1.1 200":
+                raise RuntimeError(f"{server.name} did not answer")
+        last, now = 0, 1
+        while now > last:  # until all that flows has come to rest
+            time.sleep(0.5)
+            last, now = now, server.memory_bytes()
+        return max(last, now) - before
+    finally:
+        for sock in socks:
+            sock.close()
+        server.stop()
+
+
 def passing(bench):
     rows = []
     origin = Near(bench.folder).start()
@@ -192,5 +226,14 @@ def passing(bench):
             rows.append([title, "", "", "", "", bench.report.failed(PassingDetour, error)])
         finally:
             origin.stop()
+    title = f"{SLOW_DOWNLOADS:,} slow downloads, MiB"
+    origin = Files(bench.folder).start()
+    try:
+        ours = slow_bytes(PassingDetour(bench.folder, origin)) / 2**20
+        rows.append([title, f"{ours:.1f}", "", "", "≤ 64", bench.report.verdict(ours, 64)])
+    except (OSError, RuntimeError) as error:
+        rows.append([title, "", "", "", "", bench.report.failed(PassingDetour, error)])
+    finally:
+        origin.stop()
     bench.report.table("Passed on to an origin, over kept connections",
                        ["what", "detour", "nginx proxy_pass", "× nginx", "asked", "reached"], rows)
