@@ -2,6 +2,9 @@
 /* A phrase for each kind of failure. */
 #include "base/error.h"
 
+#include <errno.h>
+#include <string.h>
+
 const char *err_text(enum err err)
 {
     switch (err) {
@@ -25,4 +28,9 @@ const char *err_text(enum err err)
         return "nothing to do now";
     }
     return "unknown error";
+}
+
+const char *err_why(enum err err)
+{
+    return err == ERR_IO ? strerror(errno) : err_text(err);
 }

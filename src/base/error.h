@@ -17,3 +17,5 @@ enum err {
 
 /* A short phrase: "out of memory". Never NULL. */
 const char *err_text(enum err err);
+/* The same, but of ERR_IO what errno says, which must still be what the failure left. */
+const char *err_why(enum err err);

@@ -104,7 +104,7 @@ static bool open_state(struct control *c, int64_t now_ns)
     }
     enum err err = live_new(c->state.store, &c->live);
     if (err != ERR_NONE) {
-        refuse_file(c, "read", span_cstr(c->state.folder), control_io_text(err));
+        refuse_file(c, "read", span_cstr(c->state.folder), err_why(err));
         return false;
     }
     api_set_store(c->api, c->state.store, c->live);
@@ -299,7 +299,7 @@ static void settle_overrides(struct control *c)
     }
     enum err err = live_settle(c->live, live_overrides(c->live), clock_wall_ns(), &dropped);
     if (err != ERR_NONE) {
-        log_error("cannot store that the file has changed: %s", control_io_text(err));
+        log_error("cannot store that the file has changed: %s", err_why(err));
     } else if (dropped > 0) {
         c->changes += dropped;
         log_info("%zu change%s of run time gave way to the file", dropped, dropped == 1 ? "" : "s");
@@ -337,7 +337,7 @@ void candidate_listening(struct control *c, struct message *message)
         err = publish_candidate(c);
     }
     if (err != ERR_NONE) {
-        refuse_file(c, "compile", span_cstr(c->path), control_io_text(err));
+        refuse_file(c, "compile", span_cstr(c->path), err_why(err));
         return;
     }
     say_published(c);

@@ -98,7 +98,7 @@ void change_end_what_is_over(struct control *c)
     }
     enum err err = live_expire(c->live, c->current->model, now_ns, &ended);
     if (err != ERR_NONE) {
-        log_error("cannot store that a detour is over: %s", control_io_text(err));
+        log_error("cannot store that a detour is over: %s", err_why(err));
     }
     if (ended > 0) {
         struct configuration *fresh = core_load(c, live_overrides(c->live));

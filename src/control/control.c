@@ -41,11 +41,6 @@ void control_send(struct control *c, const struct message *message)
     }
 }
 
-const char *control_io_text(enum err err)
-{
-    return err == ERR_IO ? strerror(errno) : err_text(err);
-}
-
 /* Counted before the sandbox hides where the kernel says so. */
 static uint32_t count_cores(void)
 {
@@ -83,7 +78,7 @@ static void on_rotation(struct ev_loop *loop, ev_timer *timer, int events)
     }
     enum err err = certificates_rotate(c->tls_fd, &fd);
     if (err != ERR_NONE) {
-        log_error("cannot change the keys of session tickets: %s", control_io_text(err));
+        log_error("cannot change the keys of session tickets: %s", err_why(err));
         return;
     }
     control_send_tls(c, fd);

@@ -83,7 +83,6 @@ struct control {
 
 void control_finish(struct control *c, int status);
 void control_send(struct control *c, const struct message *message);
-const char *control_io_text(enum err err);
 uint32_t control_worker_count(const struct control *c, const struct model *model);
 
 /* candidate.c */

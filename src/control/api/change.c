@@ -49,8 +49,7 @@ void turn_refuse_store(struct turn *t, enum err err)
     }
     bool full = err == ERR_LIMIT || (err == ERR_IO && store_is_full(errno));
     admin_refuse(t->result, full ? 507 : 500,
-                 "the change cannot be stored: %s; nothing was changed",
-                 err == ERR_IO ? strerror(errno) : err_text(err));
+                 "the change cannot be stored: %s; nothing was changed", err_why(err));
 }
 
 /* What is asked for and would be over already is a mistake in a time. */

@@ -20,7 +20,7 @@ static enum err find_key(struct store *store, uint8_t key[mac_key_bytes])
     }
     if (store != NULL) {
         log_warning("tickets of wait pages end with the program, since the store keeps no key: %s",
-                    err == ERR_IO ? strerror(errno) : err_text(err));
+                    err_why(err));
     }
     return mac_key_new(key);
 }

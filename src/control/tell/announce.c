@@ -10,7 +10,6 @@
 #include "events/event.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -174,8 +173,7 @@ static void send_all(struct look *look)
                          look->message_count);
     }
     if (err != ERR_NONE) {
-        log_error("cannot store what is told of detours: %s",
-                  err == ERR_IO ? strerror(errno) : err_text(err));
+        log_error("cannot store what is told of detours: %s", err_why(err));
     }
     a->kept = keep ? err == ERR_NONE : a->kept;
     outbox_send(&a->outbox, look->messages, look->message_count, keep && err == ERR_NONE);
@@ -404,8 +402,7 @@ void announce_begin(struct announce *a, struct store *store, struct live *live)
         err = err == ERR_NONE ? opened : err;
     }
     if (err != ERR_NONE) {
-        log_error("cannot read what was told of detours: %s",
-                  err == ERR_IO ? strerror(errno) : err_text(err));
+        log_error("cannot read what was told of detours: %s", err_why(err));
     }
     if (a->kept && (*a->current)->model->webhook_count == 0) {
         forget_marks(a);

@@ -6,7 +6,6 @@
 #include "tls/material.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 
 enum { heard_first = 64 }; /* room for numbers, to begin with */
@@ -63,7 +62,7 @@ static void forget_heard(struct outbox *outbox, const uint64_t *numbers, size_t 
     enum err err = count > 0 ? store_messages_forget(outbox->store, numbers, count) : ERR_NONE;
     if (err != ERR_NONE) {
         log_error("cannot store that a webhook was told, so it is told again at the next start: %s",
-                  err == ERR_IO ? strerror(errno) : err_text(err));
+                  err_why(err));
     }
 }
 
