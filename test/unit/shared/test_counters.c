@@ -120,6 +120,73 @@ static void servers_are_up_until_it_is_said(void **state)
     close(fd);
 }
 
+static void parts_make_a_word(void **state)
+{
+    static const uint32_t full = server_weight_ppm_full;
+    static const struct {
+        uint64_t parts[SERVERS_PARTS];
+        uint64_t word;
+    } rows[] = {
+#define WORD(state, ppm) ((uint64_t)(state) << 32 | (ppm))
+        {{WORD(SERVER_UP, full), WORD(SERVER_UP, full), WORD(SERVER_UP, full)},
+         WORD(SERVER_UP, full)},
+        {{WORD(SERVER_UP, 500000), WORD(SERVER_UP, 500000), WORD(SERVER_UP, 200000)},
+         WORD(SERVER_UP, 50000)},
+        {{WORD(SERVER_DOWN, full), WORD(SERVER_DRAIN, full), WORD(SERVER_UP, full)},
+         WORD(SERVER_DOWN, full)},
+        {{WORD(SERVER_DOWN, full), WORD(SERVER_UP, full), WORD(SERVER_MAINT, full)},
+         WORD(SERVER_MAINT, full)},
+        {{WORD(SERVER_UP, full), WORD(SERVER_MAINT, 0), WORD(SERVER_DRAIN, full)},
+         WORD(SERVER_MAINT, 0)},
+        {{WORD(SERVER_UP, full), WORD(SERVER_UP, 700000), WORD(SERVER_DRAIN, full)},
+         WORD(SERVER_DRAIN, 700000)},
+#undef WORD
+    };
+    int fd;
+    struct servers_map *map;
+    uint32_t slot;
+    assert_int_equal(servers_create(&fd), ERR_NONE);
+    assert_int_equal(servers_open(fd, true, &map), ERR_NONE);
+    assert_int_equal(servers_slot(map, SPAN("mirrors/eu1"), &slot), ERR_NONE);
+    const struct server_live *live = &servers_live(map)[slot];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        assert_int_equal(servers_merge(rows[i].parts), rows[i].word);
+        for (int part = 0; part < SERVERS_PARTS; part++) {
+            uint64_t says = rows[i].parts[part];
+            servers_set_part(map, slot, (enum servers_part)part, server_word_state(says),
+                             server_word_weight_ppm(says));
+            assert_int_equal(server_live_part(live, (enum servers_part)part), says);
+        }
+        assert_int_equal(atomic_load(&live->word), rows[i].word);
+    }
+    servers_close(&map);
+    close(fd);
+}
+
+/* Who keeps what follows from the words looks at the epoch; people at the moment. */
+static void a_change_moves_the_epoch(void **state)
+{
+    int fd;
+    struct servers_map *map;
+    uint32_t slot;
+    assert_int_equal(servers_create(&fd), ERR_NONE);
+    assert_int_equal(servers_open(fd, true, &map), ERR_NONE);
+    assert_int_equal(servers_slot(map, SPAN("mirrors/eu1"), &slot), ERR_NONE);
+    const struct server_live *live = &servers_live(map)[slot];
+    uint64_t epoch = atomic_load(servers_epoch(map));
+    servers_set(map, slot, SERVER_UP, server_weight_ppm_full);
+    assert_int_equal(atomic_load(servers_epoch(map)), epoch);
+    assert_int_equal(server_live_since_ns(live), 0);
+    servers_set(map, slot, SERVER_UP, 500000);
+    assert_int_equal(atomic_load(servers_epoch(map)), epoch + 1);
+    assert_int_equal(server_live_since_ns(live), 0);
+    servers_set(map, slot, SERVER_DOWN, 500000);
+    assert_int_equal(atomic_load(servers_epoch(map)), epoch + 2);
+    assert_int_not_equal(server_live_since_ns(live), 0);
+    servers_close(&map);
+    close(fd);
+}
+
 static void the_last_slot_is_the_last(void **state)
 {
     int fd;
@@ -150,6 +217,8 @@ int main(void)
         cmocka_unit_test(slots_stay_with_their_rules),
         cmocka_unit_test(foreign_memory_is_refused),
         cmocka_unit_test(servers_are_up_until_it_is_said),
+        cmocka_unit_test(parts_make_a_word),
+        cmocka_unit_test(a_change_moves_the_epoch),
         cmocka_unit_test(the_last_slot_is_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
