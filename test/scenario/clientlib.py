@@ -28,10 +28,10 @@ class Says:
     in bytes is the own port; `$OTHER` that of another Says. Expect is answered unless a path is in
     `early`; those are answered before any content comes."""
 
-    def __init__(self, answers, other=None, early=()):
+    def __init__(self, answers, other=None, early=(), address="127.0.0.1"):
         self.answers, self.other, self.early = answers, other, early
         self.seen = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.listener = socket.create_server((address, 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 

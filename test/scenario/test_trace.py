@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import socket
+import subprocess
 
 import pytest
 from clientlib import Says, Trace, client, ok, to
@@ -276,6 +277,22 @@ def test_no_private(says):
                  f"http://public.example:{server.port}/")
     assert name.verdict["failure"]["kind"] == "private" and not server.seen
     assert client("trace", "--no-private", "-x", "http://127.0.0.1:1", "http://a/").returncode == 2
+
+
+PUBLIC = "93.184.216.34"
+
+
+def test_no_private_at_each_hop(own_network, says):
+    """A public address, which in this namespace is ours, leads to a private one."""
+    subprocess.run(["ip", "address", "replace", f"{PUBLIC}/32", "dev", "lo"], check=True)
+    private = says({})
+    for location in (private.url("/x"), f"http://name.example:{private.port}/x", f"http://[::ffff:127.0.0.1]:{private.port}/"):
+        public = says({"/a": to(location)}, address=PUBLIC)
+        args = ["--no-private", "--resolve", f"name.example:{private.port}:127.0.0.1", f"http://{PUBLIC}:{public.port}/a"]
+        trace = Trace(*args)
+        assert trace.hops[0]["status"] == 307 and trace.hops[0]["address"] == PUBLIC
+        assert trace.exit == 4 and trace.verdict["failure"]["kind"] == "private", trace.verdict
+    assert not private.seen
 
 
 def test_time_is_bounded(says):
