@@ -28,6 +28,7 @@ _detour()
         off | extend | link | history)
             words=$("$program" list --all --json 2>/dev/null |
                 sed -n 's/^      "name": "\(.*\)",$/\1/p') ;;
+        server) words='add remove' ;;
         token) words='add remove list' ;;
         uri) words='match expand resolve' ;;
         help) words=$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p') ;;

@@ -26,6 +26,8 @@ function __detour_words
             __detour_names
         case audit
             __fish_complete_path (commandline -ct)
+        case server
+            printf '%s\n' add remove
         case token
             printf '%s\n' add remove list
         case uri

@@ -29,6 +29,11 @@ int cli_revert(int argc, char **argv);
 int cli_export(int argc, char **argv);
 int cli_diff(int argc, char **argv);
 int cli_reload(int argc, char **argv);
+int cli_drain(int argc, char **argv);
+int cli_ready(int argc, char **argv);
+int cli_weight(int argc, char **argv);
+int cli_server(int argc, char **argv);
+int cli_targets(int argc, char **argv);
 int cli_token(int argc, char **argv);
 
 /* One line to standard error: "detour check: …". Gives exit_could_not_run. */

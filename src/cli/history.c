@@ -71,10 +71,36 @@ static const char *done_to_detour(struct arena *arena, const json_t *change)
                        strcmp(until, "off") == 0 ? "known" : show_time(arena, until));
 }
 
+/* A part of its weight, if there is one. */
+static const char *done_to_server(struct arena *arena, const json_t *change)
+{
+    const json_t *stanza = json_object_get(json_object_get(change, "after"), "server");
+    if (is_kind(change, "after", "off")) {
+        return "removed";
+    }
+    if (is_kind(change, "after", "none")) {
+        return strcmp(show_member(arena, change, "cause"), "file") == 0
+                   ? "dropped, the file has changed there"
+                   : "again as the file says";
+    }
+    const char *state = show_member(arena, stanza, "state");
+    const char *share = show_member(arena, stanza, "share");
+    bool fresh = is_kind(change, "before", "none");
+    const char *what = strcmp(state, "drain") == 0   ? "drained"
+                       : strcmp(state, "maint") == 0 ? "taken out"
+                       : fresh                       ? "set"
+                                                     : "changed";
+    const char *weight = show_member(arena, stanza, "weight");
+    return show_printf(arena, "%s%s%s%s%s", what, weight[0] != 0 ? ", weight " : "", weight,
+                       share[0] != 0 ? ", of it " : "", share);
+}
+
 static const char *done(struct arena *arena, const json_t *change)
 {
-    bool token = strcmp(show_member(arena, change, "subject"), "token") == 0;
-    const char *what = token ? done_to_token(change) : done_to_detour(arena, change);
+    const char *subject = show_member(arena, change, "subject");
+    const char *what = strcmp(subject, "token") == 0    ? done_to_token(change)
+                       : strcmp(subject, "server") == 0 ? done_to_server(arena, change)
+                                                        : done_to_detour(arena, change);
     const char *reverts = show_member(arena, change, "reverts");
     return reverts[0] != 0 ? show_printf(arena, "%s (takes back change %s)", what, reverts) : what;
 }

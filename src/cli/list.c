@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* detour list and detour status: what is in force now, and where it comes from. */
-#include "cli/admin_detour.h"
+#include "cli/pool_server.h"
 
 #include "base/clock.h"
 #include "cli/show.h"
@@ -40,6 +40,17 @@ static int ask_and_print(const char *command, const struct list_options *asked, 
         admin_reply_fini(&reply);
     }
     admin_client_close(&client);
+    return status;
+}
+
+/* Servers that something is wanted of, behind an empty line. */
+static int print_servers(struct admin_client *client)
+{
+    struct admin_reply reply;
+    int status =
+        admin_ask(client, &(struct admin_question){.path = "/v1/pools", .may_miss = true}, &reply);
+    servers_print_wanted(admin_client_arena(client), reply.json);
+    admin_reply_fini(&reply);
     return status;
 }
 
@@ -114,7 +125,7 @@ static int print_list(struct admin_client *client, const json_t *answer,
         puts(asked->all ? "there are no detours"
                         : "no detour is active or planned; --all shows those that are over or off");
     }
-    return exit_ok;
+    return asked->admin.site == NULL ? print_servers(client) : exit_ok;
 }
 
 int cli_list(int argc, char **argv)
@@ -256,7 +267,8 @@ static int print_status(struct admin_client *client, const json_t *answer,
     struct table table = {.arena = admin_client_arena(client), .columns = 2};
     add_state(&table, answer, now_ns);
     table_print(&table, stdout);
-    return print_sources(client);
+    int status = print_sources(client);
+    return status == exit_ok ? print_servers(client) : status;
 }
 
 int cli_status(int argc, char **argv)

@@ -255,6 +255,11 @@ static void put_server(struct turn *t, struct span key, json_t *content, uint16_
 {
     struct span json = turn_dumped(t, content);
     uint64_t stanza = turn_stanza_now(t, key);
+    const struct model_server *server = turn_server_of(t, key);
+    if (server != NULL && span_eq(server->json, json)) {
+        api_get_server(t); /* it is so already, and the history keeps who wanted it first */
+        return;
+    }
     if (stanza == 0 || json_text_hash(json) != stanza) {
         turn_put_value(t, key, json, stanza, status);
         return;

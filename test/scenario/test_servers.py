@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Servers of pools at run time: drained, brought back, weighted, added and removed, on a real server."""
+
+import json
+import re
+
+import pytest
+from detourlib import run, wait_until
+
+CONFIG = """
+listen: ["http://127.0.0.1:$PORT"]
+admin: {listen: "unix:$DIR/admin.sock"}
+state: $DIR/state
+allowed_targets: ["https://*.example.net"]
+sites:
+  - name: shop
+    hosts: ["*"]
+    routes:
+      - {name: keyed, path: "/keyed/*", pool: keyed}
+      - {name: out, path: "/out/*", pool: out}
+      - {name: all, path: "/*", pool: mirrors}
+pools:
+  mirrors:
+    health: off
+    servers: [{name: eu1, url: "https://eu1.example.net", weight: 3}, {name: us1, url: "https://us1.example.net"}]
+  keyed:
+    health: off
+    balance: hash
+    drain: 1h
+    servers: [{name: eu1, url: "https://eu1.example.net"}, {name: us1, url: "https://us1.example.net"}]
+  out:
+    health: off
+    servers: [{name: eu1, url: "https://eu1.example.net", state: drain},
+              {name: us1, url: "https://us1.example.net", share: 50%}]
+"""
+
+
+@pytest.fixture
+def server(detour):
+    return detour(CONFIG, workers=1)
+
+
+def tell(server, *args, status=0):
+    done = run(*args, cwd=server.folder)
+    assert done.returncode == status, (args, done.stdout, done.stderr)
+    return done.stdout if status == 0 else done.stderr
+
+
+def ask(server, *args):
+    return json.loads(tell(server, *args, "--json"))
+
+
+def hosts(server, path="/a", count=40):
+    return [server.get(f"{path}{i}", {"Host": "shop.example"}).location.split("/")[2] for i in range(count)]
+
+
+def generation(server):
+    return ask(server, "status")["generation"]
+
+
+def test_drained_and_back(server):
+    before = generation(server)
+    assert hosts(server).count("us1.example.net") == 10
+    out = tell(server, "drain", "mirrors/eu1", "--wait", "--reason", "disk is full", "--owner", "ops")
+    assert out.startswith("mirrors/eu1 is drained: no client is led there\n")
+    assert set(hosts(server)) == {"us1.example.net"}
+    for command in ("list", "status"):
+        assert re.search(r"mirrors/eu1 +drained: .* ops +disk is full", tell(server, command)), command
+    tell(server, "ready", "mirrors/eu1")
+    assert hosts(server).count("us1.example.net") == 10
+    assert generation(server) == before  # the live words suffice
+    assert "mirrors/eu1" not in tell(server, "list")
+
+
+def test_out_in_the_file(server):
+    assert set(hosts(server, "/out/")) == {"us1.example.net"}
+    assert "out/eu1  drained" in tell(server, "list")
+    tell(server, "ready", "out/eu1")
+    assert hosts(server, "/out/", 60).count("us1.example.net") == 20
+
+
+def test_weight(server):
+    tell(server, "weight", "mirrors/eu1", "20%")
+    assert hosts(server, count=32).count("eu1.example.net") in (11, 12, 13)  # 0.6 : 1
+    tell(server, "weight", "mirrors/eu1", "7")
+    assert hosts(server).count("eu1.example.net") == 35
+    assert "which weight" in tell(server, "weight", "mirrors/eu1", "much", status=2)
+    assert "no server xx" in tell(server, "drain", "mirrors/xx", status=1)
+
+
+def test_added_and_removed(server):
+    tell(server, "server", "add", "mirrors", "as1", "https://as1.example.net", "--weight", "4")
+    assert hosts(server).count("as1.example.net") == 20
+    assert "https://as1.example.net" in tell(server, "export")
+    assert "allowed_targets" in tell(server, "server", "add", "mirrors", "x", "https://x.example.org", status=1)
+    assert "already" in tell(server, "server", "add", "mirrors", "as1", "https://as1.example.net", status=1)
+    tell(server, "server", "remove", "mirrors/eu1")
+    assert set(hosts(server)) == {"as1.example.net", "us1.example.net"}
+    number = ask(server, "history")["changes"][0]["number"]
+    tell(server, "revert", str(number))
+    assert len(set(hosts(server))) == 3
+    tell(server, "server", "remove", "mirrors/as1")
+    tell(server, "server", "remove", "mirrors/us1")
+    assert "no server" in tell(server, "server", "remove", "mirrors/eu1", status=1)
+
+
+def test_keys_move_little_by_little(server):
+    """A drain of an hour holds nearly all keys at its begin, and the others nowhere else."""
+    before = hosts(server, "/keyed/")
+    tell(server, "drain", "keyed/eu1")
+    assert sum(a != b for a, b in zip(before, hosts(server, "/keyed/"))) <= 4
+    error = tell(server, "drain", "keyed/eu1", "--wait", "--timeout", "200ms", status=1)
+    assert "goes on being drained" in error
+    tell(server, "drain", "keyed/eu1", "--now", "--wait")
+    assert set(hosts(server, "/keyed/")) == {"us1.example.net"}
+
+
+def test_a_drain_outlives_control_and_the_program(server):
+    tell(server, "drain", "mirrors/eu1")
+    server.kill_one("_control")
+    assert set(hosts(server)) == {"us1.example.net"}
+    wait_until(lambda: run("list", cwd=server.folder).returncode == 0, what="the admin API")
+    assert "mirrors/eu1" in tell(server, "list")
+    server.stop()
+    server.start()
+    assert set(hosts(server)) == {"us1.example.net"}
+
+
+def test_the_file_wins_where_it_changes(server):
+    tell(server, "drain", "mirrors/eu1")
+    path = server.folder / "detour.yaml"
+    path.write_text(path.read_text().replace("# nothing", "") + "\n")
+    tell(server, "reload")
+    assert set(hosts(server)) == {"us1.example.net"}
+    path.write_text(path.read_text().replace("weight: 3", "weight: 1"))
+    tell(server, "reload")
+    assert hosts(server).count("eu1.example.net") == 20
+    tell(server, "drain", "mirrors/eu1")
+    path.write_text(path.read_text().replace("  mirrors:", "  others:").replace("pool: mirrors", "pool: others"))
+    server.stop()
+    server.start()  # it does not fit, and is set aside
+    assert hosts(server).count("eu1.example.net") == 20
+
+
+def test_targets(server):
+    tell(server, "server", "add", "mirrors", "as1", "https://as1.example.net")
+    lines = tell(server, "targets").splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "https://*.example.net:443", "https://eu1.example.net:443", "https://us1.example.net:443"]
+    assert "allowed_targets" in lines[0] and "pool mirrors/eu1" in lines[1]
+    live = json.loads(tell(server, "targets", "--live", "--json"))
+    assert not live["anywhere"]
+    assert "https://as1.example.net:443" in [target["origin"] for target in live["targets"]]
