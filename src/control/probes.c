@@ -110,6 +110,7 @@ static bool add_server(struct making *making, const struct model_pool *pool,
     struct health_target target = make_target(&pool->health, server->identity, server->url, slot);
     bool own = server->agent.port != 0 || server->agent.url.len > 0;
     target.group = pool->name;
+    target.drain_ms = pool->drain_ms;
     target.ca_file = ca_file;
     if (!find_place(making, server->url, &target.host, &target.port) ||
         !set_agent(making, own ? &server->agent : &pool->health.agent, &target)) {

@@ -46,6 +46,7 @@ struct health_target {
     uint32_t concurrency; /* of its group; 0: no limit of its own */
     struct track_rule rule;
 
+    uint32_t drain_ms;     /* over which it loses its clients when its agent says drain */
     uint16_t agent_port;   /* where it says how it is, by TCP; 0: not so */
     struct span agent_url; /* … or by HTTP; empty: not so */
 };

@@ -51,6 +51,8 @@ struct probe {
 
     struct question asking_agent; /* its probe is NULL when there is none */
     struct agent agent;
+    int64_t drain_began_ms; /* when it said drain */
+    ev_timer leaving;       /* of its clients, after it did */
     char agent_says[agent_line_bytes_max];
     char agent_error[health_error_bytes];
 

@@ -73,6 +73,31 @@ void probe_hear(struct probe *probe, const char *why, int64_t latency_us)
     }
 }
 
+/* Its clients go little by little while it drains. */
+static void set_agent(struct probe *probe)
+{
+    struct health *health = probe->health;
+    enum server_state state = agent_state(&probe->agent);
+    uint64_t ppm = probe->agent.weight_ppm;
+    int64_t now = now_ms();
+    int64_t next = 0;
+    if (state == SERVER_DRAIN) {
+        ppm = ppm * track_drain_ppm(probe->drain_began_ms, probe->target.drain_ms, now, &next) /
+              track_ppm_full;
+    }
+    servers_set_part(health->servers, probe->target.slot, SERVERS_BY_AGENT, state, (uint32_t)ppm);
+    ev_timer_stop(health->loop, &probe->leaving);
+    if (next > 0) {
+        ev_timer_set(&probe->leaving, (double)(next - now) / 1000, 0);
+        ev_timer_start(health->loop, &probe->leaving);
+    }
+}
+
+static void on_leaving(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    set_agent(timer->data);
+}
+
 static const char *state_text(enum server_state state)
 {
     static const char *const texts[] = {[SERVER_UP] = "ready",
@@ -123,8 +148,10 @@ void probe_hear_agent(struct probe *probe, struct span line, const char *error)
     }
     probe->agent_error[0] = 0;
     keep_line(probe, line);
-    servers_set_part(probe->health->servers, probe->target.slot, SERVERS_BY_AGENT,
-                     agent_state(&probe->agent), probe->agent.weight_ppm);
+    if (agent_state(&probe->agent) == SERVER_DRAIN && before != SERVER_DRAIN) {
+        probe->drain_began_ms = now_ms();
+    }
+    set_agent(probe);
     say_agent(probe, before, remark);
 }
 
@@ -161,12 +188,13 @@ static bool copy_target(struct probe *probe, const struct health_target *target)
 static struct span make_key(struct arena *arena, const struct health_target *t)
 {
     const char *text = arena_printf(
-        arena, "%.*s %u %d %.*s %.*s %u %.*s %s\n%.*s\n%.*s %d %u %u %u %u %u %u %u %u\n%.*s %.*s",
+        arena,
+        "%.*s %u %d %.*s %.*s %u %.*s %s\n%.*s\n%.*s %d %u %u %u %u %u %u %u %u %u\n%.*s %.*s",
         SPAN_ARG(t->identity), t->slot, (int)t->type, SPAN_ARG(t->url), SPAN_ARG(t->host), t->port,
         SPAN_ARG(t->path), t->method != NULL ? t->method : "", SPAN_ARG(t->authority),
         SPAN_ARG(t->ca_file), t->unverified, t->interval_ms, t->timeout_ms, t->concurrency,
-        t->rule.fall, t->rule.rise, t->rule.hold_down_ms, t->rule.slow_start_ms, t->agent_port,
-        SPAN_ARG(t->agent_url), SPAN_ARG(t->group));
+        t->rule.fall, t->rule.rise, t->rule.hold_down_ms, t->rule.slow_start_ms, t->drain_ms,
+        t->agent_port, SPAN_ARG(t->agent_url), SPAN_ARG(t->group));
     return text != NULL ? span_cstr(text) : (struct span){0};
 }
 
@@ -233,6 +261,10 @@ static void go_on_as_it_is(struct probe *probe)
                        .growing = up && server_word_weight_ppm(health) < server_weight_ppm_full,
                        .since_ms = (int64_t)(server_live_since_ns(live) / 1000000)};
     probe->agent = agent_from_word(server_live_part(live, SERVERS_BY_AGENT));
+    if (probe->agent.wanted == SERVER_DRAIN) { /* what is left is no weight that it named */
+        probe->agent.weight_ppm = server_weight_ppm_full;
+        probe->drain_began_ms = probe->track.since_ms;
+    }
     set_state(probe);
 }
 
@@ -240,6 +272,8 @@ static void begin(struct probe *probe)
 {
     ev_timer_init(&probe->growth, on_growth, 0, 0);
     probe->growth.data = probe;
+    ev_timer_init(&probe->leaving, on_leaving, 0, 0);
+    probe->leaving.data = probe;
     go_on_as_it_is(probe);
     probe->probing.probe = probe;
     question_begin(&probe->probing);
@@ -247,6 +281,7 @@ static void begin(struct probe *probe)
         probe->asking_agent.probe = probe;
         probe->asking_agent.of_agent = true;
         question_begin(&probe->asking_agent);
+        set_agent(probe);
         return;
     }
     servers_set_part(probe->health->servers, probe->target.slot, SERVERS_BY_AGENT, SERVER_UP,
@@ -283,6 +318,7 @@ void probe_free(struct probe **probe_at)
         return;
     }
     ev_timer_stop(probe->health->loop, &probe->growth);
+    ev_timer_stop(probe->health->loop, &probe->leaving);
     question_end(&probe->probing);
     question_end(&probe->asking_agent);
     leave_group(probe->health, probe->group);

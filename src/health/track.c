@@ -45,3 +45,15 @@ uint32_t track_weight_ppm(struct track *track, const struct track_rule *rule, in
     *next_ms_out = track->since_ms + (step * rule->slow_start_ms + track_steps - 1) / track_steps;
     return (uint32_t)(track_ppm_full * step / (track_steps + 1));
 }
+
+uint32_t track_drain_ppm(int64_t began_ms, uint32_t drain_ms, int64_t now_ms, int64_t *next_ms_out)
+{
+    int64_t passed = now_ms - began_ms;
+    *next_ms_out = 0;
+    if (passed >= drain_ms) {
+        return 0;
+    }
+    int64_t step = (passed < 0 ? 0 : passed) * track_steps / drain_ms;
+    *next_ms_out = began_ms + ((step + 1) * drain_ms + track_steps - 1) / track_steps;
+    return (uint32_t)(track_ppm_full / track_steps * (track_steps - step));
+}

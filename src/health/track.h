@@ -36,3 +36,7 @@ int64_t track_held_ms(const struct track *track, const struct track_rule *rule, 
  * itself; 0: it does not. */
 uint32_t track_weight_ppm(struct track *track, const struct track_rule *rule, int64_t now_ms,
                           int64_t *next_ms_out);
+
+/* What part of its clients is left to one that has been leaving since began_ms and is to be rid of
+ * them in drain_ms: from all of them in 20 steps to none. Sets *next_ms_out as track_weight_ppm. */
+uint32_t track_drain_ppm(int64_t began_ms, uint32_t drain_ms, int64_t now_ms, int64_t *next_ms_out);

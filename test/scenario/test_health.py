@@ -25,7 +25,8 @@ sites:
     routes: [{name: any, path: "/*", pool: p}]
 pools:
   p:
-    balance: weighted
+    balance: $BALANCE
+    drain: $DRAIN
     health: {$HEALTH}
     panic_threshold: $PANIC
     servers: [$SERVERS]
@@ -42,8 +43,10 @@ def farm(folder):
     farm.close()
 
 
-def begin(detour, farm, health=FAST, wait=True, servers=None, panic="off", **kwargs):
-    server = detour(CONFIG, HEALTH=health, SERVERS=servers or farm.stanza(), PANIC=panic, workers=1, **kwargs)
+def begin(detour, farm, health=FAST, wait=True, servers=None, panic="off", balance="weighted", drain="5m",
+          **kwargs):
+    server = detour(CONFIG, HEALTH=health, SERVERS=servers or farm.stanza(), PANIC=panic, BALANCE=balance,
+                    DRAIN=drain, workers=1, **kwargs)
     if wait:
         wait_until(lambda: all(s["health"]["checked"] for s in pools(server).values()), what="probes")
     return server
@@ -216,6 +219,26 @@ def test_an_agent_with_a_url(detour, farm):
     server.reload(CONFIG)
     wait_until(there(server, first.address))
     assert pools(server)["s1"]["share"] == 100
+
+
+def test_an_agent_that_drains_loses_its_clients_little_by_little(detour, farm):
+    first, other = farm.add(), farm.add()
+    server = begin(detour, farm, FAST + ", agent: {url: /agent}", balance="{hash: path}", drain="1s")
+    first.agent_says("drain")
+    shares = []
+
+    def drained():
+        shares.append(pools(server)["s0"]["share"])
+        return shares[-1] == 0
+
+    wait_until(drained, what="no clients are left")
+    assert shares == sorted(shares, reverse=True) and len(set(shares)) > 2
+    with server.connect() as c:
+        for i in range(50):
+            c.send(f"GET /{i} HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            assert other.address in c.response().location
+    first.agent_says("ready")
+    wait_until(lambda: pools(server)["s0"]["share"] == 100)
 
 
 def test_states_outlive_control(detour, farm):

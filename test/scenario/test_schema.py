@@ -54,7 +54,7 @@ VALUES = {
     "END": "2030-01-02T00:00:00Z", "SECURE": "8443", "TLS_PORT": "8443", "FILES": ".", "PROXIED": "8309", "CLEAR": "8310",
     "SECRET": "8311", "ORIGIN": "8080", "FAR": "8081", "SCHEME": "https", "PATIENCE": "1s", "MORE": "keep_alive: off", "TAKES": "page: down",
     "HOOK": "https://ops.example/", "SLOW": "https://slow.example/", "LARGE": "large", "LINGERING": "{}", "LONG": "long",
-    "HEALTH": "path: /healthz, interval: 200ms, timeout: 150ms, fall: 2, rise: 2", "PANIC": "off",
+    "HEALTH": "path: /healthz, interval: 200ms, timeout: 150ms, fall: 2, rise: 2", "PANIC": "off", "BALANCE": "weighted", "DRAIN": "5m",
 }
 
 

@@ -148,10 +148,28 @@ static void test_no_slow_start(void **state)
     assert_int_equal(next, 0);
 }
 
+static void test_drain(void **state)
+{
+    static const uint32_t times[] = {1, 7, 20, 1000, 300000};
+    for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+        int64_t next = 0;
+        uint32_t last = track_ppm_full + 1;
+        for (int64_t now = 5000; last > 0; now = next) {
+            uint32_t ppm = track_drain_ppm(5000, times[i], now, &next);
+            assert_true(ppm < last && (now > 5000 || ppm == track_ppm_full));
+            assert_true(next == 0 ? ppm == 0 && now == 5000 + times[i] : next > now);
+            last = ppm;
+        }
+    }
+    int64_t next;
+    assert_int_equal(track_drain_ppm(5000, 0, 5000, &next), 0);
+    assert_int_equal(next, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_held),
-                                       cmocka_unit_test(test_slow_start),
-                                       cmocka_unit_test(test_no_slow_start)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows), cmocka_unit_test(test_held), cmocka_unit_test(test_slow_start),
+        cmocka_unit_test(test_no_slow_start), cmocka_unit_test(test_drain)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
