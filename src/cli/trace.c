@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 static const char command[] = "trace";
@@ -340,6 +341,10 @@ static void make_options(struct trace *trace)
     options->at_once_max = 1;
     options->content_bytes_max = 1 << 20;
     options->no_private = given->no_private;
+    for (size_t i = 0; i < given->fields.count; i++) {
+        options->no_expect =
+            options->no_expect || strcasecmp(given->fields.items[i], "Expect:") == 0;
+    }
     options->insecure = given->insecure;
     options->cookies = true;
     options->protocol = given->http2_prior ? walk_protocol_2_prior

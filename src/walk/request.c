@@ -26,7 +26,8 @@ bool request_expect(struct walk *walk, const struct detour_request *request,
 {
     bool large = walk->source.bytes < 0 || walk->source.bytes >= expect_bytes_min;
     *out = *request;
-    if (request->body == DETOUR_BODY_NONE || (request->body == DETOUR_BODY_REPLAYABLE && !large) ||
+    if (walk->walker->options.no_expect || request->body == DETOUR_BODY_NONE ||
+        (request->body == DETOUR_BODY_REPLAYABLE && !large) ||
         find_field(request, "expect") != NULL) {
         return true;
     }

@@ -49,6 +49,7 @@ struct walker_options {
     bool insecure;                       /* any certificate will do */
     bool cookies;                        /* each walk has a cookie jar */
     bool stop_at_loop; /* also in browser mode, which would go round until redirects_max */
+    bool no_expect;    /* large content is sent without asking first */
     enum walk_protocol protocol;
     const char *proxy;          /* NULL: that of the environment; "": none */
     const char *ca_file;        /* authorities in PEM; NULL: the system's */
@@ -158,7 +159,7 @@ enum err walker_new(struct ev_loop *loop, const struct walker_options *options,
 void walker_free(struct walker **walker);
 
 /* Copies what it needs; the source's memory and descriptor outlive the walk. Expect:
- * 100-continue is added where the content is large or can be sent only once.
+ * 100-continue is added where the content is large or can be sent only once, unless no_expect.
  * ERR_MEMORY; ERR_LIMIT: at_once_max are under way. */
 enum err walker_start(struct walker *walker, const struct detour_request *request,
                       const struct walk_source *source, const struct walk_listener *listener);
