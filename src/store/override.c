@@ -181,25 +181,3 @@ enum err store_overrides(struct store *store, struct arena *arena,
     }
     return err;
 }
-
-struct one {
-    struct span key;
-    struct arena *arena;
-    struct store_override *out;
-};
-
-static enum err read_one(struct store *store, MDB_txn *txn, void *context)
-{
-    const struct one *one = context;
-    struct span record;
-    enum err err = table_find(store, txn, TABLE_OVERRIDES, one->key, &record);
-    return err == ERR_NONE ? copy(one->key, record, one->arena, one->out) : err;
-}
-
-enum err store_override_find(struct store *store, struct span key, struct arena *arena,
-                             struct store_override *out)
-{
-    struct one one = {key, arena, out};
-    return key.len == 0 || key.len > store_key_bytes_max ? ERR_NOTFOUND
-                                                         : environment_read(store, read_one, &one);
-}

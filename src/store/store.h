@@ -147,9 +147,6 @@ enum err store_apply(struct store *store, const struct store_change *changes, si
 /* All of them by their keys' bytes. Texts are copied into the arena. */
 enum err store_overrides(struct store *store, struct arena *arena,
                          struct store_override **items_out, size_t *count_out);
-/* ERR_NOTFOUND */
-enum err store_override_find(struct store *store, struct span key, struct arena *arena,
-                             struct store_override *out);
 
 /* Changes with numbers below `below` (0: from the newest), newest first, at most `limit` and
  * never more than store_page_max, fewer where they are large, but at least one where there is

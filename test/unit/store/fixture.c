@@ -115,6 +115,20 @@ static void mix_tokens(uint64_t *sum, struct fixture *f)
     }
 }
 
+bool fixture_find(struct fixture *f, const char *key, struct store_override *out)
+{
+    struct store_override *items;
+    size_t count;
+    assert_int_equal(store_overrides(f->store, &f->arena, &items, &count), ERR_NONE);
+    for (size_t i = 0; i < count; i++) {
+        if (span_eq(items[i].key, span_cstr(key))) {
+            *out = items[i];
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t fixture_digest(struct fixture *f)
 {
     uint64_t sum = 0;

@@ -25,6 +25,8 @@ void fixture_open(struct fixture *f);
 /* Empties the arena and opens the store again. */
 void fixture_reopen(struct fixture *f);
 
+/* One override. False: there is none of that key. */
+bool fixture_find(struct fixture *f, const char *key, struct store_override *out);
 /* What the store holds, as one number: equal for equal content. */
 uint64_t fixture_digest(struct fixture *f);
 /* The file's bytes, malloced. */

@@ -38,7 +38,7 @@ static _Noreturn void child_main(struct fixture *f, int out)
         fprintf(stderr, "%s\n", f->reason);
         _exit(1);
     }
-    if (store_override_find(f->store, SPAN("s/a"), &f->arena, &item) == ERR_NONE) {
+    if (fixture_find(f, "s/a", &item)) {
         round = item.value.stanza;
     }
     for (;;) {

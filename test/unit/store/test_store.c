@@ -48,8 +48,7 @@ static void a_change_is_kept_with_all_it_says(void **state)
     fixture_open(f);
     assert_int_equal(apply_one(f, change_set("shop/checkout", "{\"a\":1}", 42)), 1);
     fixture_reopen(f);
-    assert_int_equal(store_override_find(f->store, SPAN("shop/checkout"), &f->arena, &item),
-                     ERR_NONE);
+    assert_true(fixture_find(f, "shop/checkout", &item));
     ASSERT_TEXT(item.key, "shop/checkout");
     ASSERT_TEXT(item.value.json, "{\"a\":1}");
     assert_int_equal(item.value.kind, STORE_SET);
@@ -84,7 +83,7 @@ static void a_change_knows_what_was_before(void **state)
     struct store_change later = change_set("s/d", "2", 6);
     later.time_ns++;
     apply_one(f, later);
-    assert_int_equal(store_override_find(f->store, SPAN("s/d"), &f->arena, &item), ERR_NONE);
+    assert_true(fixture_find(f, "s/d", &item));
     assert_int_equal(item.changed_ns - item.created_ns, 1);
     assert_int_equal(item.number, 2);
     apply_one(f, change_off("s/d", 6));
@@ -93,7 +92,7 @@ static void a_change_knows_what_was_before(void **state)
     revert.cause = STORE_BY_REVERT;
     revert.reverts = 4;
     apply_one(f, revert);
-    assert_int_equal(store_override_find(f->store, SPAN("s/d"), &f->arena, &item), ERR_NOTFOUND);
+    assert_false(fixture_find(f, "s/d", &item));
     assert_int_equal(store_history(f->store, 0, 100, &f->arena, &items, &count), ERR_NONE);
     assert_int_equal(count, 5);
     static const struct {
