@@ -63,13 +63,15 @@ test: ## installs what it needs and runs every test
 
 test-slow: ## runs the scenarios that take more than some seconds each
 	@sh tools/deps.sh build test
+	@sh tools/places.sh
 	@$(MAKE) --no-print-directory build
 	@$(PYTHON) tools/testrun.py --build $(BUILD) --program $(BUILD)/detour --jobs 1 --pytest=-mslow scenario
 
 bench: ## measures Detour beside a floor, nginx, HAProxy and h2o
 	@sh tools/deps.sh build test bench
+	@sh tools/places.sh
 	@$(MAKE) --no-print-directory build
-	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader policy)
+	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader policy pools)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(if $(QUICK),--quick) $(PARTS)
 
 conformance: ## judges curl, Python, Node and Chromium: doc/conformance.md

