@@ -16,6 +16,7 @@ struct on_options {
     const char *duration; /* --for */
     const char *until;
     bool until_off;
+    const char *until_healthy;
     const char *from;
     const char *repeat;
     const char *zone;

@@ -34,6 +34,8 @@ static const char usage[] =
     "When\n"
     "      --for DURATION   30m, 2h: from its beginning\n"
     "      --until TIME     2026-12-01T04:00:00Z, or '2026-12-01T04:00 Europe/Berlin'\n"
+    "      --until-healthy POOL\n"
+    "                       ends sooner, once this pool is healthy; with a latest end\n"
     "      --until-off      no end: until somebody switches it off\n"
     "      --from TIME      when it begins; now without it\n"
     "      --repeat RRULE   again and again: FREQ=WEEKLY;BYDAY=SU (RFC 5545)\n"
@@ -89,6 +91,7 @@ bool on_read(int argc, char **argv, struct on_options *o, int *status_out)
         {"until", .text = &o->until},
         {"until-off", .flag = &o->until_off},
         {"from", .text = &o->from},
+        {"until-healthy", .text = &o->until_healthy},
         {"repeat", .text = &o->repeat},
         {"zone", .text = &o->zone},
         {"ramp", .text = &o->ramp},
@@ -209,6 +212,7 @@ json_t *on_content(const struct on_options *o)
     put_text(object, "from", o->from);
     put_text(object, "for", o->duration);
     put_text(object, "until", o->until_off ? "off" : o->until);
+    put_text(object, "until_healthy", o->until_healthy);
     put_text(object, "repeat", o->repeat);
     put_text(object, "zone", o->zone);
     put_text(object, "at_end", o->hold ? "hold" : NULL);

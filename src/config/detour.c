@@ -135,11 +135,59 @@ static bool read_why(struct load *load, const struct node *const *at, const stru
     return (at[KEY_OWNER] == NULL || read_string(load, at[KEY_OWNER], &detour->owner)) && good;
 }
 
+static bool check_until_healthy(struct load *load, const struct node *const *at)
+{
+    static const enum rule_key keys[] = {KEY_REPEAT, KEY_RETURN_OVER, KEY_AT_END, KEY_MAX_AGE};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (at[keys[i]] != NULL) {
+            problems_error(load->problems, at[keys[i]]->key->place,
+                           "`%s` does not go with `until_healthy`: nobody knows when such a detour "
+                           "ends, and it ends once and at once; take one of them away",
+                           rule_keys[keys[i]]);
+            return false;
+        }
+    }
+    if (is_trigger(at[KEY_FROM]) || (at[KEY_UNTIL] != NULL && node_is_word(at[KEY_UNTIL], "off"))) {
+        problems_error(load->problems, at[KEY_UNTIL_HEALTHY]->key->place,
+                       "`until_healthy` needs a latest end; add `until` or `for`");
+        return false;
+    }
+    return true;
+}
+
+static bool read_until_healthy(struct load *load, const struct node *const *at,
+                               struct model_detour *detour)
+{
+    const struct node *node = at[KEY_UNTIL_HEALTHY];
+    uint32_t pool;
+    if (!check_until_healthy(load, at)) {
+        return false;
+    }
+    if (node->kind != NODE_SCALAR || !names_find(&load->pool_names, node->text, &pool)) {
+        return read_refuse(load, node, "the name of a pool");
+    }
+    if (!load->pools[pool].health.enabled) {
+        problems_error(load->problems, node->place,
+                       "nobody asks the servers of `%.*s` how they are; give it `health: {path: "
+                       "/healthz}`",
+                       SHOW(node->text));
+        return false;
+    }
+    if (load->model->state.len == 0) {
+        problems_error(load->problems, node->place,
+                       "that it has ended must be kept somewhere; add `state: FOLDER`");
+        return false;
+    }
+    detour->until_healthy = pool;
+    return true;
+}
+
 bool read_detour(struct load *load, const struct node *node, struct model_detour *detour)
 {
     const struct node *at[DETOUR_KEYS];
     struct scope scope = {.detour = true};
-    *detour = (struct model_detour){.rule.kind = RULE_DETOUR, .watched = UINT32_MAX};
+    *detour = (struct model_detour){
+        .rule.kind = RULE_DETOUR, .watched = UINT32_MAX, .until_healthy = UINT32_MAX};
     if (!read_map(load, node, "a detour", rule_keys, DETOUR_KEYS, at)) {
         return false;
     }
@@ -152,6 +200,7 @@ bool read_detour(struct load *load, const struct node *node, struct model_detour
     good = (is_trigger(at[KEY_FROM]) ? read_trigger(load, at, scope.site, detour)
                                      : read_window(load, at, node, &detour->schedule)) &&
            good;
+    good = (at[KEY_UNTIL_HEALTHY] == NULL || read_until_healthy(load, at, detour)) && good;
     good = (at[KEY_BYPASS] == NULL || read_bypass(load, at[KEY_BYPASS], detour)) && good;
     good = (at[KEY_EXCEPT] == NULL || read_except(load, at[KEY_EXCEPT], detour)) && good;
     good = read_why(load, at, node, detour) && good;

@@ -113,8 +113,9 @@ struct model_detour {
     struct model_rule rule;
     uint32_t site;
     struct schedule schedule;
-    uint32_t watched; /* index into model.origins, which schedule.trigger belongs to;
-                         UINT32_MAX: none */
+    uint32_t watched;       /* index into model.origins, which schedule.trigger belongs to;
+                               UINT32_MAX: none */
+    uint32_t until_healthy; /* index into model.pools: it ends when that is healthy; UINT32_MAX */
     const struct pattern *const *except; /* paths that are left alone */
     size_t except_count;
     const struct cidr *bypass_clients;

@@ -22,7 +22,7 @@ const char *const rule_keys[DETOUR_KEYS] = {
     [KEY_RAMP] = "ramp",       [KEY_RETURN_OVER] = "return_over",
     [KEY_AT_END] = "at_end",   [KEY_BYPASS] = "bypass",
     [KEY_EXCEPT] = "except",   [KEY_REASON] = "reason",
-    [KEY_OWNER] = "owner",
+    [KEY_OWNER] = "owner",     [KEY_UNTIL_HEALTHY] = "until_healthy",
 };
 
 static const char *const default_keys[ROUTE_KEYS] = {

@@ -44,6 +44,7 @@ enum rule_key {
     KEY_EXCEPT,
     KEY_REASON,
     KEY_OWNER,
+    KEY_UNTIL_HEALTHY,
     DETOUR_KEYS,
 };
 extern const char *const rule_keys[DETOUR_KEYS];

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/runtime/recovered.h"
 
 #include <unistd.h>
 
@@ -111,6 +112,31 @@ void change_end_what_is_over(struct control *c)
             configuration_free(&fresh);
         }
     }
+}
+
+/* Detours whose pool is healthy again go by themselves, too. */
+void change_end_what_recovered(struct control *c)
+{
+    size_t ended = 0;
+    if (c->live == NULL || c->current == NULL || c->candidate != NULL || c->servers == NULL) {
+        return;
+    }
+    enum err err = recovered_end(c->live, c->current, c->servers, clock_wall_ns(),
+                                 clock_monotonic_ns(), &ended);
+    if (err != ERR_NONE) {
+        log_error("cannot store that a detour is over: %s", err_why(err));
+    }
+    if (ended == 0) {
+        return;
+    }
+    struct configuration *fresh = core_load(c, live_overrides(c->live));
+    uint64_t generation;
+    if (fresh != NULL && fresh->model != NULL) {
+        core_replace(c, &fresh, &generation);
+        log_info("%zu detour%s over: what was waited for is healthy", ended,
+                 ended == 1 ? " is" : "s are");
+    }
+    configuration_free(&fresh);
 }
 
 struct api_core change_core(struct control *c)

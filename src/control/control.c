@@ -142,6 +142,7 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct control *c = timer->data;
     give_sign(c, heartbeat_patience_s);
+    change_end_what_recovered(c);
     if (c->current != NULL && c->servers != NULL) {
         fallbacks_look(c->fallbacks, c->current->model, c->servers);
     }

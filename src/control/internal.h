@@ -122,3 +122,5 @@ void control_want_names(struct control *c);
 struct api_core change_core(struct control *c);
 /* Detours of run time that are over go by themselves, and the history says when. */
 void change_end_what_is_over(struct control *c);
+/* Those that wait for a pool, when it is healthy. */
+void change_end_what_recovered(struct control *c);

@@ -3,9 +3,11 @@
 
 import json
 import re
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from detourlib import run, wait_until
+from detourlib import free_port, run, wait_until
 
 CONFIG = """
 listen: ["http://127.0.0.1:$PORT"]
@@ -151,3 +153,54 @@ def test_targets(server):
     live = json.loads(tell(server, "targets", "--live", "--json"))
     assert not live["anywhere"]
     assert "https://as1.example.net:443" in [target["origin"] for target in live["targets"]]
+
+
+RECOVERING = """
+listen: ["http://127.0.0.1:$PORT"]
+admin: {listen: "unix:$DIR/admin.sock"}
+state: $DIR/state
+sites:
+  - name: shop
+    hosts: ["*"]
+    routes: [{name: all, path: "/*", pool: backend}]
+pools:
+  backend:
+    health: {path: /, interval: 100ms, timeout: 100ms, fall: 1, rise: 2}
+    servers: [{name: one, url: "http://127.0.0.1:$BACKEND"}]
+detours:
+  - {name: filed, site: shop, path_prefix: /filed, to: "https://filed.example.com/", from: 2026-01-01T00:00:00Z,
+     until: 2126-01-01T00:00:00Z, until_healthy: backend, reason: it is down}
+"""
+
+
+def test_until_the_pool_is_healthy(detour):
+    port = free_port()
+    server = detour(RECOVERING.replace("$BACKEND", str(port)), workers=1)
+    wait_until(lambda: ask(server, "status") and '"down"' in tell(server, "pools", "--json"), what="it to be down")
+    tell(server, "on", "upgrade", "--path-prefix", "/shop", "--to", "https://wait.example.com/", "--for", "1h",
+         "--until-healthy", "backend", "--reason", "upgrade")
+    assert server.get("/shop").location == "https://wait.example.com/"
+    assert server.get("/filed").location == "https://filed.example.com/"
+    with ThreadingHTTPServer(("127.0.0.1", port), SimpleHTTPRequestHandler) as backend:
+        thread = threading.Thread(target=backend.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        for path in ("/shop", "/filed"):
+            wait_until(lambda p=path: server.get(p).location == f"http://127.0.0.1:{port}{p}", what="its end")
+        backend.shutdown()
+        thread.join()
+    wait_until(lambda: '"down"' in tell(server, "pools", "--json"), what="it to be down again")
+    server.kill_one("_control")
+    assert "filed.example.com" not in str(server.get("/filed").location)
+    history = tell(server, "history")
+    assert history.count("the pool backend is healthy") == 2 and "over" in history
+
+
+@pytest.mark.parametrize("end, error", [
+    ("until: off", "needs a latest end"), ("for: 1h, from: 2026-01-01T00:00:00Z, at_end: hold", "does not go with"),
+    ("until: 2126-01-01T00:00:00Z", None)])
+def test_until_healthy_is_checked(folder, end, error):
+    text = RECOVERING.replace("$BACKEND", "80").replace("$PORT", "8307").replace("$DIR", str(folder))
+    path = folder / "detour.yaml"
+    path.write_text(re.sub(r"from: 2026.*?until: [^,]*", end, text, flags=re.S))
+    done = run("check", "-c", str(path))
+    assert (error or "ok") in done.stdout + done.stderr
