@@ -9,30 +9,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-const struct explain_server *explain_servers(const struct explanation *e, size_t *count_out)
-{
-    const struct decide_trace *trace = &e->run.trace;
-    *count_out = 0;
-    if (!trace->pooled) {
-        return NULL;
-    }
-    const struct snap_pool *pool = snapshot_pool(e->snapshot, trace->pool);
-    struct explain_server *rows =
-        arena_array(&e->configuration->arena, pool->server_count + 1, sizeof(*rows));
-    for (uint32_t i = 0; rows != NULL && i < pool->server_count; i++) {
-        uint32_t index = pool->first_server + i;
-        const struct snap_server *server = snapshot_server(e->snapshot, index);
-        struct explain_server *row = &rows[(*count_out)++];
-        enum pool_lost lost = pool_why_not(e->run.context.pools, trace->pool, &trace->pool_client,
-                                           e->run.decision.server, index, &row->km);
-        row->identity = snapshot_text(e->snapshot, server->identity);
-        row->line = server->line;
-        row->why = pool_lost_text(lost);
-        row->chosen = lost == POOL_WON;
-    }
-    return rows;
-}
-
 /* ---- what a snapshot is compiled with ---- */
 
 static uint32_t rule_slot(void *context, struct span identity)
@@ -80,6 +56,84 @@ static enum server_state state_named(const char *text)
     return SERVER_UP;
 }
 
+/* Where the operator has taken it out, with the reason that was given. */
+static struct span lost_because(const struct explanation *e, struct span identity, struct span text)
+{
+    const json_t *server = health_of(e->pools, identity);
+    const json_t *wanted = json_object_get(server, "operator");
+    const char *wants = json_string_value(json_object_get(wanted, "wants"));
+    const char *why = json_string_value(json_object_get(wanted, "why"));
+    if (text.len == 0 || wants == NULL || strcmp(wants, "ready") == 0 || why == NULL ||
+        why[0] == 0) {
+        return text;
+    }
+    const char *whole = arena_printf(&e->configuration->arena, "%.*s: %s", SPAN_ARG(text), why);
+    return whole != NULL ? span_cstr(whole) : text;
+}
+
+const struct explain_server *explain_servers(const struct explanation *e, size_t *count_out)
+{
+    const struct decide_trace *trace = &e->run.trace;
+    *count_out = 0;
+    if (!trace->pooled) {
+        return NULL;
+    }
+    const struct snap_pool *pool = snapshot_pool(e->snapshot, trace->pool);
+    struct explain_server *rows =
+        arena_array(&e->configuration->arena, pool->server_count + 1, sizeof(*rows));
+    for (uint32_t i = 0; rows != NULL && i < pool->server_count; i++) {
+        uint32_t index = pool->first_server + i;
+        const struct snap_server *server = snapshot_server(e->snapshot, index);
+        struct explain_server *row = &rows[(*count_out)++];
+        enum pool_lost lost = pool_why_not(e->run.context.pools, trace->pool, &trace->pool_client,
+                                           e->run.decision.server, index, &row->km);
+        row->identity = snapshot_text(e->snapshot, server->identity);
+        row->line = server->line;
+        row->why = lost_because(e, row->identity, pool_lost_text(lost));
+        row->chosen = lost == POOL_WON;
+    }
+    return rows;
+}
+
+static uint64_t word_of_live(const json_t *server)
+{
+    enum server_state state = state_named(json_string_value(json_object_get(server, "state")));
+    double share = json_number_value(json_object_get(server, "share"));
+    return server_live_word(state, (uint32_t)(share * (server_weight_ppm_full / 100.)));
+}
+
+/* As control begins with it; a drain of the file is taken as over. */
+static uint64_t word_of_file(const struct explanation *e, struct span identity)
+{
+    const struct model *model = e->configuration->model;
+    for (size_t i = 0; i < model->pool_count; i++) {
+        for (size_t k = 0; k < model->pools[i].server_count; k++) {
+            const struct model_server *server = &model->pools[i].servers[k];
+            if (!span_eq(server->identity, identity)) {
+                continue;
+            }
+            return server->wish == WISH_MAINT   ? server_live_word(SERVER_MAINT, 0)
+                   : server->wish == WISH_DRAIN ? server_live_word(SERVER_DRAIN, 0)
+                                                : server_live_word(SERVER_UP, server->share_ppm);
+        }
+    }
+    return server_live_word(SERVER_UP, server_weight_ppm_full);
+}
+
+/* Whether the file itself takes a server out, or gives it less. */
+static bool file_has_wishes(const struct model *model)
+{
+    for (size_t i = 0; i < model->pool_count; i++) {
+        for (size_t k = 0; k < model->pools[i].server_count; k++) {
+            const struct model_server *server = &model->pools[i].servers[k];
+            if (server->wish != WISH_READY || server->share_ppm != share_ppm_full) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A slot for each server, in the order in which they are compiled. */
 static uint32_t server_slot(void *context, struct span identity)
 {
@@ -89,9 +143,8 @@ static uint32_t server_slot(void *context, struct span identity)
     }
     uint32_t slot = e->live_count++;
     json_t *server = health_of(e->pools, identity);
-    enum server_state state = state_named(json_string_value(json_object_get(server, "state")));
     atomic_store(&e->live[slot].word,
-                 server_live_word(state, state == SERVER_UP ? server_weight_ppm_full : 0));
+                 server != NULL ? word_of_live(server) : word_of_file(e, identity));
     return slot;
 }
 
@@ -103,6 +156,9 @@ static bool server_point(void *context, struct span url, float out[3])
 
 struct compile_slots explain_slots(struct explanation *e)
 {
+    if (e->live == NULL && file_has_wishes(e->configuration->model)) {
+        e->live = calloc(servers_max, sizeof(*e->live));
+    }
     return (struct compile_slots){
         .rule = rule_slot, .server = server_slot, .point = server_point, .context = e};
 }

@@ -204,3 +204,9 @@ def test_until_healthy_is_checked(folder, end, error):
     path.write_text(re.sub(r"from: 2026.*?until: [^,]*", end, text, flags=re.S))
     done = run("check", "-c", str(path))
     assert (error or "ok") in done.stdout + done.stderr
+
+
+def test_explain_says_who_is_out_and_why(server):
+    tell(server, "drain", "mirrors/eu1", "--reason", "disk is full")
+    assert re.search(r"mirrors/eu1.*drain.*: disk is full", tell(server, "explain", "--live", "http://a/x"))
+    assert re.search(r"out/eu1.*drain", tell(server, "explain", "-c", "detour.yaml", "http://a/out/x"))
