@@ -85,7 +85,7 @@ struct store_value {
 };
 
 struct store_override {
-    struct span key; /* "site/name" */
+    struct span key; /* "site/name" of a detour, "/pool/name" of a server */
     struct store_value value;
     uint64_t number; /* of the change that made it so: what an ETag can be made of */
     int64_t created_ns;

@@ -165,12 +165,97 @@ static void json_is_what_was_read(void **state)
     arena_fini(&f.arena);
 }
 
+/* ---- servers ---- */
+
+#define POOL                                             \
+    SITE "allowed_targets: [\"https://*.example\"]\n"    \
+         "pools:\n  p:\n    health: off\n    servers:\n" \
+         "      - {name: a, url: \"https://a.example\", weight: 3}\n      - https://b.example\n"
+
+struct server_row {
+    const char *name;
+    const char *key;
+    const char *json;    /* NULL: removed */
+    bool above;          /* the stanza of the server `a` */
+    bool drops;          /* it does not stand */
+    const char *error;   /* part of it; NULL: none */
+    const char *servers; /* their names, and what is wanted of them */
+};
+
+static const struct server_row server_rows[] = {
+    {"added", "/p/c", "{\"name\":\"c\",\"url\":\"https://c.example\"}",
+     .servers = "a:3:0 b.example:1:0 c:1:0 "},
+    {"replaced", "/p/a", "{\"name\":\"a\",\"url\":\"https://a.example\",\"state\":\"drain\"}",
+     .above = true, .servers = "a:1:1 b.example:1:0 "},
+    {"removed", "/p/a", NULL, .above = true, .servers = "b.example:1:0 "},
+    {"the file wins", "/p/a", "{\"name\":\"a\",\"url\":\"https://x.example\"}", .drops = true,
+     .servers = "a:3:0 b.example:1:0 "},
+    {"not allowed", "/p/c", "{\"name\":\"c\",\"url\":\"https://c.test\"}",
+     .error = "server p/c of run time: the target"},
+    {"twice", "/p/c", "{\"name\":\"c\",\"url\":\"https://b.example\"}",
+     .error = "server p/c of run time: the server https://b.example stands twice"},
+    {"no such pool", "/q/c", "{\"name\":\"c\",\"url\":\"https://c.example\"}",
+     .error = "server q/c of run time: the file has no pool"},
+    {"no such state", "/p/c", "{\"name\":\"c\",\"url\":\"https://c.example\",\"state\":\"up\"}",
+     .error = "server p/c of run time: `state` must be"},
+};
+
+static uint64_t stanza_of_server(const char *text)
+{
+    struct fixture f = {0};
+    const struct model *model = load(&f, text);
+    assert_non_null(model);
+    uint64_t stanza = model->pools[0].servers[0].stanza;
+    arena_fini(&f.arena);
+    return stanza;
+}
+
+static void check_server_row(const struct server_row *row)
+{
+    char text[256] = "";
+    struct fixture f = {.overrides = {.count = 1}};
+    f.items[0] =
+        (struct model_override){.key = span_cstr(row->key),
+                                .off = row->json == NULL,
+                                .json = row->json != NULL ? span_cstr(row->json) : SPAN(""),
+                                .stanza = row->above   ? stanza_of_server(POOL)
+                                          : row->drops ? 5
+                                                       : 0};
+    const struct model *model = load(&f, POOL);
+    if (row->error != NULL) {
+        assert_null(model);
+        assert_non_null(strstr(f.problems.items[0].text, row->error));
+        arena_fini(&f.arena);
+        return;
+    }
+    assert_non_null(model);
+    const struct model_pool *pool = &model->pools[0];
+    for (size_t i = 0; i < pool->server_count; i++) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, "%.*s:%u:%d ", SPAN_ARG(pool->servers[i].name),
+                 pool->servers[i].weight, (int)pool->servers[i].wish);
+    }
+    assert_string_equal(text, row->servers);
+    assert_true(f.items[0].seen);
+    assert_int_equal(f.items[0].stands, !row->drops);
+    arena_fini(&f.arena);
+}
+
+static void servers_of_run_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(server_rows) / sizeof(server_rows[0]); i++) {
+        print_message("%s\n", server_rows[i].name);
+        check_server_row(&server_rows[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overrides_and_stanzas),  cmocka_unit_test(stanzas_are_compared_by_meaning),
         cmocka_unit_test(the_only_site_is_meant), cmocka_unit_test(a_broken_override_is_an_error),
-        cmocka_unit_test(json_is_what_was_read),
+        cmocka_unit_test(json_is_what_was_read),  cmocka_unit_test(servers_of_run_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
