@@ -135,9 +135,9 @@ class Changing(Detours):
         return sum(int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
                    for pid in self.workers)
 
-    def change(self, number, name):
+    def change(self, number, name, prefix=None):
         """Milliseconds until it is acknowledged by all workers."""
-        content = json.dumps({"path_prefix": f"/live/{name}", "to": f"{ANSWERS_OTHER}/{number}",
+        content = json.dumps({"path_prefix": prefix or f"/live/{name}", "to": f"{ANSWERS_OTHER}/{number}",
                               "until": "off", "reason": "bench"})
         tag = self.tags.get(name)
         begin = time.monotonic()
@@ -151,6 +151,15 @@ class Changing(Detours):
             raise RuntimeError(f"a change is answered with {answer.status}: {text[:200]!r}")
         self.tags[name] = answer.headers["ETag"]
         return took_ms
+
+    def drop(self, name):
+        """Switches off what `change` switched on, when all workers have acknowledged it."""
+        self.admin.request("DELETE", f"/v1/detours/bench/{name}",
+                           headers={"If-Match": self.tags.pop(name)})
+        answer = self.admin.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"to switch off is answered with {answer.status}: {text[:200]!r}")
 
     def fill(self, count):
         for i in range(count):
@@ -182,9 +191,9 @@ def change_costs(bench, title, count, **options):
              bench.report.verdict(each_ms, 1)])
 
 
-def loaded(server, requests, meanwhile):
+def loaded(server, requests, meanwhile, path="/old/a/b"):
     """(99th percentile of the latency in µs, requests a second) of full load."""
-    load = measure.Load(server, "/old/a/b", 64, 1)
+    load = measure.Load(server, path, 64, 1)
     load.send(measure.BURST_MIN)
     load.send(requests // 10)
     ending = threading.Event()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Requests that are passed on to an origin: what one costs beside nginx's proxy_pass, and how
 fast large contents flow."""
+import http.client
 import os
 import resource
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import changes
 import contestants as c
 import measure
 
@@ -16,6 +18,7 @@ ANSWER_BYTES = 1024
 BODY_BYTES = 1 << 30
 ROUNDS = 5
 SLOW_DOWNLOADS = 1_000
+SWITCHES = 100
 
 # Reads a request with its content, answers when it has all of it; run by a process of its own.
 SINK = """
@@ -104,6 +107,23 @@ class PassingDetour(c.Detour):
                         f'  - {{name: bench, hosts: [localhost, 127.0.0.1], '
                         f'default: {{origin: "http://127.0.0.1:{self.origin.port}"}}}}\n')
         return [str(self.binary), "serve", "-c", str(file)]
+
+
+class SwitchingDetour(changes.Changing):
+    """In front of an origin, with an admin API."""
+
+    def __init__(self, folder, origin, **rest):
+        super().__init__(folder, **rest)
+        self.origin = origin
+
+    def command(self):
+        command = super().command()
+        with open(command[-1], "r+", encoding="ascii") as file:
+            text = file.read().replace(
+                "    routes:", f'    default: {{origin: "http://127.0.0.1:{self.origin.port}"}}\n    routes:')
+            file.seek(0)
+            file.write(text)
+        return command
 
 
 class PassingNginx(c.Nginx):
@@ -204,6 +224,33 @@ def slow_bytes(server):
         server.stop()
 
 
+def switch(bench, origin):
+    """How often a detour over all that is asked for was switched on, and off again, under full
+    load. The load generator ends when a request fails; the origin's answers and the detour's
+    have the same status."""
+    server = SwitchingDetour(bench.folder, origin).begin(yielding=True)
+    done = []
+    failed = []
+
+    def meanwhile(ending):
+        try:
+            while not ending.is_set():
+                server.change(len(done), "all", "/site")
+                server.drop("all")
+                done.append(time.monotonic())
+        except (OSError, RuntimeError, http.client.HTTPException) as error:
+            failed.append(error)
+
+    try:
+        while len(done) < SWITCHES and not failed:
+            changes.loaded(server, 20_000, meanwhile, "/site/a/b")
+    finally:
+        server.end()
+    if failed:
+        raise failed[0]
+    return len(done)
+
+
 def passing(bench):
     rows = []
     origin = Near(bench.folder).start()
@@ -226,6 +273,14 @@ def passing(bench):
             rows.append([title, "", "", "", "", bench.report.failed(PassingDetour, error)])
         finally:
             origin.stop()
+    origin = Near(bench.folder).start()
+    try:
+        rows.append([f"{switch(bench, origin)} detours on and off under load, requests that failed", "0", "",
+                     "", "0", bench.report.verdict(0, 0)])
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
+        rows.append(["detours on and off under load", "", "", "", "0", bench.report.failed(PassingDetour, error)])
+    finally:
+        origin.stop()
     title = f"{SLOW_DOWNLOADS:,} slow downloads, MiB"
     origin = Files(bench.folder).start()
     try:
