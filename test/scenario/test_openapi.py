@@ -82,6 +82,31 @@ def write_detours(admin):
     admin.bad(409, "POST", f"/v1/changes/{newest}/revert")
 
 
+def change_servers(admin):
+    pool = admin.good("GET", "/v1/pools").json["pools"][0]
+    servers = f"/v1/pools/{pool['name']}/servers"
+    own, new = f"{servers}/{pool['servers'][0]['name']}", f"{servers}/new"
+    admin.good("GET", own)
+    admin.good("PUT", new, {"url": "https://new.example.com"}, NEW, dry_run="true")
+    tag = admin.good("PUT", new, {"url": "https://new.example.com"}, NEW).etag
+    assert admin.ask("GET", new, None, {"If-None-Match": tag}).status == 304
+    admin.good("PUT", new, {"url": "https://new.example.com", "weight": 3}, {"If-Match": tag})
+    admin.bad(428, "PUT", new, {"url": "https://new.example.com"})
+    admin.bad(412, "PUT", new, {"url": "https://new.example.com"}, NEW)
+    admin.good("PATCH", own, {"state": "drain"}, why="it is slow")
+    admin.bad(422, "PATCH", own, {"state": "gone"})
+    admin.bad(404, "PATCH", servers + "/none", {"state": "drain"})
+    admin.good("GET", own)
+    admin.good("DELETE", own)
+    admin.good("GET", own)
+    number = admin.changes()[0]["number"]
+    admin.good("POST", f"/v1/changes/{number}/revert")
+    admin.good("PATCH", own, {"state": "ready"})
+    admin.good("DELETE", new)
+    admin.bad(404, "GET", new)
+    admin.bad(404, "GET", "/v1/pools/none/servers/x")
+
+
 def make_links(admin):
     path = admin.path("tested") + "/link"
     admin.bad(404, "POST", path, {})
@@ -171,6 +196,7 @@ def test_every_answer_is_as_the_document_says(admin):
     write_detours(admin)
     assert admin.good("GET", "/v1/status").json["store"]["changes"] == len(admin.changes()) > 5
     make_links(admin)
+    change_servers(admin)
     refuse_detours(admin)
     read_all(admin)
     exchange_files(admin)
