@@ -19,6 +19,7 @@ sites:
     hosts: ["*"]
     routes:
       - {name: keyed, path: "/keyed/*", pool: keyed}
+      - {name: held, path: "/held/*", pool: held}
       - {name: out, path: "/out/*", pool: out}
       - {name: all, path: "/*", pool: mirrors}
 pools:
@@ -28,6 +29,11 @@ pools:
   keyed:
     health: off
     balance: hash
+    drain: 1h
+    servers: [{name: eu1, url: "https://eu1.example.net"}, {name: us1, url: "https://us1.example.net"}]
+  held:
+    health: off
+    sticky: {cookie: at}
     drain: 1h
     servers: [{name: eu1, url: "https://eu1.example.net"}, {name: us1, url: "https://us1.example.net"}]
   out:
@@ -115,6 +121,17 @@ def test_keys_move_little_by_little(server):
     assert "goes on being drained" in error
     tell(server, "drain", "keyed/eu1", "--now", "--wait")
     assert set(hosts(server, "/keyed/")) == {"us1.example.net"}
+
+
+def test_clients_that_are_held_stay(server):
+    answers = [server.get(f"/held/{i}", {"Host": "shop.example"}) for i in range(4)]
+    cookie = next(r.get("Set-Cookie").partition(";")[0] for r in answers if "//eu1." in r.location)
+    tell(server, "drain", "held/eu1")
+    assert set(hosts(server, "/held/")) == {"us1.example.net"}
+    held = [server.get(f"/held/{i}", {"Host": "shop.example", "Cookie": cookie}).location for i in range(8)]
+    assert all("//eu1." in location for location in held)
+    tell(server, "drain", "held/eu1", "--now")
+    assert "//us1." in server.get("/held/x", {"Host": "shop.example", "Cookie": cookie}).location
 
 
 def test_a_drain_outlives_control_and_the_program(server):
