@@ -33,11 +33,13 @@ def compiled(build):
 
 
 def without_gcc_flags(build, folder):
-    """A copy of the compile commands in folder, without what only gcc understands."""
-    entries = json.loads((build / "compile_commands.json").read_text())
-    for entry in entries:
+    """A copy of the compile commands in folder, without what only gcc understands, and each file
+    once: what is compiled for the library, too, need not be looked at twice."""
+    entries = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
         entry["command"] = re.sub(r"-mmem(?:set|cpy)-strategy=\S+", "", entry["command"])
-    (folder / "compile_commands.json").write_text(json.dumps(entries))
+        entries.setdefault(os.path.normpath(os.path.join(entry["directory"], entry["file"])), entry)
+    (folder / "compile_commands.json").write_text(json.dumps(list(entries.values())))
     return folder
 
 

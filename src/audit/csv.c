@@ -64,8 +64,8 @@ static bool is_blank(uint8_t c, uint8_t delimiter)
 /* at is behind the opening quote. False: it is not closed. */
 static bool take_quoted(struct csv *csv, struct span *out)
 {
-    size_t to = csv->at;
     size_t from = csv->at;
+    size_t to = from;
     for (; csv->at < csv->len; csv->at++) {
         uint8_t c = csv->text[csv->at];
         if (c == '"') {

@@ -30,11 +30,11 @@ static void describe_status(const struct audit_row *row, uint16_t status,
     }
 }
 
-void audit_detail(const struct audit_report *report, size_t index, enum audit_finding finding,
+void audit_detail(const struct audit_report *report, size_t row, enum audit_finding finding,
                   char out[audit_detail_bytes])
 {
-    const struct audit_row *row = &report->list->rows[index];
-    const struct audit_result *result = &report->results[index];
+    const struct audit_row *wanted = &report->list->rows[row];
+    const struct audit_result *result = &report->results[row];
     const struct audit_hop *last = last_hop(result);
     uint16_t first_status = result->hop_count > 0 ? result->hops[0].status : 0;
     struct span end = last != NULL ? last->url : span_of("", 0);
@@ -46,10 +46,10 @@ void audit_detail(const struct audit_report *report, size_t index, enum audit_fi
         break;
     case audit_target:
         snprintf(out, audit_detail_bytes, "ends at %.*s, not at %.*s", SPAN_ARG(end),
-                 SPAN_ARG(row->target));
+                 SPAN_ARG(wanted->target));
         break;
     case audit_status:
-        describe_status(row, first_status, out);
+        describe_status(wanted, first_status, out);
         break;
     case audit_no_redirect:
         snprintf(out, audit_detail_bytes, "does not redirect: answers %u", first_status);
@@ -59,8 +59,8 @@ void audit_detail(const struct audit_report *report, size_t index, enum audit_fi
                  result->hop_count - 1, report->rules->hops_max);
         break;
     case audit_bad_end:
-        snprintf(out, audit_detail_bytes, "ends with %u at %.*s", last != NULL ? last->status : 0,
-                 SPAN_ARG(end));
+        snprintf(out, audit_detail_bytes, "ends with %u at %.*s",
+                 last != NULL ? (unsigned)last->status : 0U, SPAN_ARG(end));
         break;
     default:
         snprintf(out, audit_detail_bytes, "%s", audit_finding_text(finding));

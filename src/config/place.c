@@ -41,7 +41,7 @@ bool read_millionths(struct load *load, const struct node *node, int64_t min, in
 bool read_at(struct load *load, const struct node *node, struct model_server *out)
 {
     static const char wanted[] = "a latitude and a longitude in degrees, like [52.52, 13.40]";
-    int64_t degrees[2];
+    int64_t degrees[2] = {0};
     size_t count = 0;
     if (node->kind != NODE_LIST || list_count(node) != 2) {
         return read_refuse(load, node, wanted);

@@ -52,7 +52,7 @@ static const char *url_fault(const struct url *url)
 static bool read_server_url(struct load *load, const struct node *node, struct url *url,
                             struct span *out)
 {
-    struct span text;
+    struct span text = {0};
     if (!read_string(load, node, &text)) {
         return false;
     }
@@ -95,7 +95,7 @@ static bool read_reach(struct load *load, const struct node *const *at,
     if (at[SERVER_SCHEMES] != NULL && out->url.len > 0) {
         good = read_schemes(load, at[SERVER_SCHEMES], url->scheme, out) && good;
     }
-    if (out->other_url.len > 0) {
+    if (out->other_url.len > 0 && at[SERVER_SCHEMES] != NULL) {
         struct origin other = {.scheme = span_eq(url->scheme, SPAN("https")) ? SPAN("http")
                                                                              : SPAN("https"),
                                .host = url->host,
@@ -135,7 +135,7 @@ bool read_server(struct load *load, const struct node *node, const struct model_
                  struct model_server *out)
 {
     const struct node *at[SERVER_KEYS] = {[SERVER_URL] = node};
-    struct url url;
+    struct url url = {0};
     *out = (struct model_server){.place = node->place,
                                  .weight = 1,
                                  .priority = 1,

@@ -78,7 +78,7 @@ static size_t slot_of(const struct geo_build *build, const struct geo_place *pla
 {
     size_t slot = XXH3_64bits(place, sizeof(*place)) & (build->index_room - 1);
     while (build->index[slot] != 0 &&
-           memcmp(&build->places[build->index[slot] - 1], place, sizeof(*place)) != 0) {
+           !geo_same_place(&build->places[build->index[slot] - 1], place)) {
         slot = (slot + 1) & (build->index_room - 1);
     }
     return slot;
@@ -110,7 +110,7 @@ enum err geo_build_place(struct geo_build *build, const struct geo_place *place,
                          uint32_t *index_out)
 {
     static const struct geo_place nowhere;
-    if (memcmp(place, &nowhere, sizeof(nowhere)) == 0) {
+    if (geo_same_place(place, &nowhere)) {
         *index_out = 0;
         return ERR_NONE;
     }
@@ -140,12 +140,15 @@ static bool grow_ranges(struct ranges *ranges)
 {
     size_t room = ranges->room * 2;
     uint64_t *keys = realloc(ranges->keys, room * sizeof(*keys));
-    ranges->keys = keys != NULL ? keys : ranges->keys;
-    uint32_t *where = realloc(ranges->where, room * sizeof(*where));
-    ranges->where = where != NULL ? where : ranges->where;
-    if (keys == NULL || where == NULL) {
+    if (keys == NULL) {
         return false;
     }
+    ranges->keys = keys;
+    uint32_t *where = realloc(ranges->where, room * sizeof(*where));
+    if (where == NULL) {
+        return false;
+    }
+    ranges->where = where;
     ranges->room = room;
     return true;
 }

@@ -27,6 +27,13 @@ struct geo_place {
     uint32_t located;
 };
 
+static inline bool geo_same_place(const struct geo_place *a, const struct geo_place *b)
+{
+    return a->latitude == b->latitude && a->longitude == b->longitude && a->located == b->located &&
+           memcmp(a->country, b->country, sizeof(a->country)) == 0 &&
+           memcmp(a->continent, b->continent, sizeof(a->continent)) == 0;
+}
+
 struct geo_table {
     uint64_t keys;  /* offset of `count` keys, ascending, the first is 0; uint64_t or uint32_t */
     uint64_t tops;  /* offset of each geo_stride-th of them */

@@ -189,8 +189,8 @@ static void walk_below(struct walk *walk, struct record record, unsigned bits, u
         node = false;
     }
     if (node && depth == bits) {
-        record =
-            key == 0 ? (struct record){.type = MMDB_RECORD_TYPE_EMPTY} : leftmost(walk, record);
+        static const struct record empty = {.type = MMDB_RECORD_TYPE_EMPTY};
+        record = key == 0 ? empty : leftmost(walk, record);
         node = record.type == MMDB_RECORD_TYPE_SEARCH_NODE;
         walk->err = node ? ERR_SYNTAX : walk->err;
     }

@@ -40,7 +40,7 @@ static bool takes(const struct pools *pools, const struct pool_state *state,
 /* The square of the shortest chord. */
 static float shortest(const struct view *view, const float point[3])
 {
-    lane_floats best;
+    lane_floats best = {0};
     for (int i = 0; i < lanes; i++) {
         best[i] = FLT_MAX;
     }
@@ -154,7 +154,7 @@ static bool find_near(struct look *look, struct near *near)
 static bool is_known(const struct view *view, const struct near *near,
                      const struct geo_place *place)
 {
-    return near->made == view->made && memcmp(&near->place, place, sizeof(*place)) == 0;
+    return near->made == view->made && geo_same_place(&near->place, place);
 }
 
 /* Where the place is remembered, or may be: two neighbours are looked at. */
@@ -198,7 +198,7 @@ uint32_t pool_by_distance(const struct pools *pools, struct pool_state *state, s
     if (place == NULL || place->located == 0 || view->located == 0) {
         return pool_by_turn(pools, state, view, client);
     }
-    struct near own;
+    struct near own = {0};
     struct look look = {.pools = pools,
                         .state = state,
                         .view = view,

@@ -147,7 +147,7 @@ static void sum_up(struct view *view)
     }
     uint64_t sum = 0;
     for (uint32_t i = 0; i < view->count; i++) {
-        sum += view->sums[i] / divisor;
+        sum += divisor > 0 ? view->sums[i] / divisor : 0;
         view->sums[i] = sum;
     }
     view->total = sum;

@@ -116,7 +116,7 @@ void sandbox_policy_encode(const struct sandbox_policy *policy, char out[sandbox
 
 enum err sandbox_ports_decode(const char *text, struct sandbox_policy *policy)
 {
-    uint16_t ports[sandbox_ports_max];
+    uint16_t ports[sandbox_ports_max] = {0};
     size_t count = 0;
     while (*text != 0) {
         char *end;

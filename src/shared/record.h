@@ -26,8 +26,8 @@ struct record {
     uint16_t status;
     uint8_t version; /* 10, 11, 20 */
     bool secure;
-    uint32_t duration_us; /* from the first byte of the request to its answer, or to the end of
-                             what was passed on */
+    uint32_t duration_us;    /* from the first byte of the request to its answer, or to the end of
+                                what was passed on */
     uint16_t origin_status;  /* 0: it gave none */
     uint32_t origin_us;      /* until the head of its answer */
     uint64_t bytes_sent;     /* of content, to the origin */

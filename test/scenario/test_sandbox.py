@@ -363,7 +363,7 @@ def test_everything_works(detour, folder, target, secret_target):
     for what in ("probed/secret is down", "probed/none is down"):
         wait_until(lambda: what in server.stderr(), what=what)
     assert "SSL certificate problem" in server.stderr()
-    assert "Could not resolve host" in server.stderr()
+    assert "could not be looked up" in server.stderr()
     assert "probed/clear is down" not in server.stderr()
     assert server.get("/pool/x").location.startswith(f"http://localhost:{target.port}/")
     # The logs are rotated, and what control reads is read again.

@@ -455,14 +455,14 @@ CONFIG = """
 sites:
   - hosts: [a.example]
     routes:
-      - {path: "/old/*", to: "http://127.0.0.1:$TARGET/{+0}"}
-      - {path: "/home", to: "http://127.0.0.1:$TARGET/", status: 308}
+      - {path: "/old/*", to: "http://127.0.0.1:$FAR/{+0}"}
+      - {path: "/home", to: "http://127.0.0.1:$FAR/", status: 308}
 """
 
 
 def test_against_detour_itself(detour, says):
     target = says({})
-    server = detour(CONFIG, TARGET=target.port)
+    server = detour(CONFIG, FAR=target.port)
     where = ["--resolve", f"a.example:{server.port}:127.0.0.1", f"http://a.example:{server.port}/old/x?y"]
     for protocol in ([], ["--http1.1"]):
         trace = Trace("-d", "body", *protocol, *where)

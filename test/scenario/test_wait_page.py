@@ -389,7 +389,7 @@ sites: [{name: a, hosts: [a.example], default: {pool: p}}]
 pages: {busy: {}}
 pools:
   p: {servers: ["http://127.0.0.1:$BACK"], fallback: {page: busy},
-      health: {path: /, interval: 100ms, timeout: 1s, fall: 1, rise: 1}}
+      health: {path: /, interval: 100ms, timeout: 100ms, fall: 1, rise: 1}}
 """
     server = detour(config, BACK=free_port())
     wait_until(lambda: server.get("/x?y", PERSON).location.startswith(BASE), what="an empty pool")

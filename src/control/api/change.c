@@ -285,7 +285,7 @@ static struct store_change switch_off(struct turn *t, struct span key,
 {
     uint64_t stanza = detour != NULL ? detour->stanza : 0;
     struct store_value after = {.kind = stanza != 0 ? STORE_OFF : STORE_NONE, .stanza = stanza};
-    if (stanza != 0 && !brief && detour->json.len <= store_value_bytes_max) {
+    if (detour != NULL && stanza != 0 && !brief && detour->json.len <= store_value_bytes_max) {
         after.json = detour->json;
     }
     return turn_change_of(t, key, &after);

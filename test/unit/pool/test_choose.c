@@ -247,7 +247,7 @@ static void the_nearest_share_by_weight(void **state)
         {{43.3, 5.4, "BE", "EU"}, {0, 40, 0, 0, 0}}, /* not French */
         {{35.0, 139.0, "JP", "AS"}, {0, 0, 0, 0, 40}},
         {{35.0, 139.0, "XX", "EU"}, {8, 24, 8, 0, 0}}, /* whoever they are */
-        {{-90, 0, "AQ", "AN"}, {6, 18, 8, 0, 8}},       /* all within half as far again */
+        {{-90, 0, "AQ", "AN"}, {6, 18, 8, 0, 8}},      /* all within half as far again */
     };
     static const char *const names[] = {"near/berlin", "near/munich", "near/york", "near/french",
                                         "near/tokyo"};
