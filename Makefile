@@ -12,6 +12,7 @@ SECONDS = 60
 QUICK  ?=
 WERROR ?=
 PARTS  ?=
+NODES  ?=
 
 # The program is optimised across its files, which takes a tenth off its instructions. The
 # tests are built beside it without that, since each of them would be linked as slowly.
@@ -91,7 +92,7 @@ format: ## lays out all C files
 lint: ## formatting, clang-tidy, cppcheck, layers, shellcheck
 	@sh tools/deps.sh build lint
 	@$(MAKE) --no-print-directory $(TESTS)/build.ninja
-	@$(PYTHON) tools/lint.py --build $(TESTS)
+	@$(PYTHON) tools/lint.py --build $(TESTS) $(if $(NODES),--nodes $(NODES))
 
 install: build ## installs into DESTDIR and PREFIX
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
