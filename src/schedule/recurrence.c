@@ -237,6 +237,9 @@ static void walk_from(struct recurrence_walk *walk, const struct recurrence *r, 
 {
     walk->recurrence = r;
     walk->local_s = 0;
+    walk->next = 0;
+    walk->day_count = 0;
+    walk->place_count = 0;
     walk->after_s = after_s > r->start.local_s ? after_s : r->start.local_s;
     if (r->step_s > 0) {
         walk->local_s = step_up(r->start.local_s, r->step_s, walk->after_s);

@@ -126,7 +126,7 @@ static void s15_4_what_is_recomputed(void **state)
                               "1994 08:49:37 GMT"}}},
         {.name = "a cycle is found",
          .mode = RFC,
-         .answers = {{302, "Location: /two"},
+         .answers = {{302, "Location: /two", .verdict = "follow GET http://a.test/two"},
                      {302, "Location: /one", .verdict = "refuse loop", .notes = "loop"}}},
         {.name = "unsafe methods with care",
          .no_unsafe = true,
