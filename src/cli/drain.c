@@ -131,9 +131,18 @@ static int run(const char *command, struct drain_options *asked, json_t *patch)
 
 /* ---- the command lines ---- */
 
-static int which(const char *command)
+/* The first word is a server. False: *status_out is what the command ends with. */
+static bool read_words(int argc, char **argv, const struct command_line *line,
+                       const struct drain_options *asked, int *status_out)
 {
-    return complain(command, "which server? write POOL/SERVER, like mirrors/eu1");
+    if (!command_line_read(argc, argv, line, status_out)) {
+        return false;
+    }
+    if (asked->words[0] == NULL) {
+        *status_out = complain(argv[0], "which server? write POOL/SERVER, like mirrors/eu1");
+        return false;
+    }
+    return true;
 }
 
 int cli_drain(int argc, char **argv)
@@ -149,11 +158,8 @@ int cli_drain(int argc, char **argv)
                                       .words = asked.words,
                                       .words_max = 1};
     int status;
-    if (!command_line_read(argc, argv, &line, &status)) {
+    if (!read_words(argc, argv, &line, &asked, &status)) {
         return status;
-    }
-    if (asked.words[0] == NULL) {
-        return which(argv[0]);
     }
     if (asked.timeout != NULL && !asked.wait) {
         return complain(argv[0], "--timeout says how long to --wait; add that");
@@ -165,21 +171,25 @@ int cli_drain(int argc, char **argv)
     return run(argv[0], &asked, json_pack("{s:s}", "state", asked.now ? "maint" : "drain"));
 }
 
+/* Of a command that has no options of its own. */
+static bool read_plain(int argc, char **argv, const char *usage, size_t words_max,
+                       struct drain_options *asked, int *status_out)
+{
+    const struct command_option options[] = {ADMIN_OPTIONS_CHANGE(&asked->admin)};
+    const struct command_line line = {.usage = usage,
+                                      .options = options,
+                                      .option_count = sizeof(options) / sizeof(*options),
+                                      .words = asked->words,
+                                      .words_max = words_max};
+    return read_words(argc, argv, &line, asked, status_out);
+}
+
 int cli_ready(int argc, char **argv)
 {
     struct drain_options asked = {0};
-    const struct command_option options[] = {ADMIN_OPTIONS_CHANGE(&asked.admin)};
-    const struct command_line line = {.usage = ready_usage,
-                                      .options = options,
-                                      .option_count = sizeof(options) / sizeof(*options),
-                                      .words = asked.words,
-                                      .words_max = 1};
     int status;
-    if (!command_line_read(argc, argv, &line, &status)) {
+    if (!read_plain(argc, argv, ready_usage, 1, &asked, &status)) {
         return status;
-    }
-    if (asked.words[0] == NULL) {
-        return which(argv[0]);
     }
     return run(argv[0], &asked, json_pack("{s:s}", "state", "ready"));
 }
@@ -201,18 +211,9 @@ static json_t *weight_patch(const char *text)
 int cli_weight(int argc, char **argv)
 {
     struct drain_options asked = {0};
-    const struct command_option options[] = {ADMIN_OPTIONS_CHANGE(&asked.admin)};
-    const struct command_line line = {.usage = weight_usage,
-                                      .options = options,
-                                      .option_count = sizeof(options) / sizeof(*options),
-                                      .words = asked.words,
-                                      .words_max = 2};
     int status;
-    if (!command_line_read(argc, argv, &line, &status)) {
+    if (!read_plain(argc, argv, weight_usage, 2, &asked, &status)) {
         return status;
-    }
-    if (asked.words[0] == NULL) {
-        return which(argv[0]);
     }
     json_t *patch = asked.words[1] != NULL ? weight_patch(asked.words[1]) : NULL;
     if (patch == NULL) {
