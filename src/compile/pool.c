@@ -100,6 +100,18 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
         .fallback_all = from->fallback_all,
         .sticky = block_text(block, from->sticky),
         .sticky_s = from->sticky_s,
+        .link_max = from->link_max,
+        .json = from->json,
+        .avoid_carry = from->avoid_carry,
+        .avoid_param = block_text(block, from->avoid_param),
+        .sign_param = block_text(block, from->sign.param),
+        .sign_key = XXH3_64bits(from->sign.key_file.ptr, from->sign.key_file.len),
+        .sign_ttl_s = from->sign.ttl_s,
+        .exists = from->exists.required,
+        .exists_yes_s = from->exists.yes_s,
+        .exists_no_s = from->exists.no_s,
+        .exists_same = (from->exists.same_size ? SNAP_SAME_SIZE : 0u) |
+                       (from->exists.same_date ? SNAP_SAME_DATE : 0u),
         .fallback = compile_action(compile, &from->fallback, &nobody),
     };
     struct ordered *servers = calloc(from->server_count + 1, sizeof(*servers));

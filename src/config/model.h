@@ -269,6 +269,24 @@ struct model_health {
     struct model_agent agent; /* of servers that name none of their own */
 };
 
+/* Signed tickets of a pool (`sign`). */
+struct model_sign {
+    struct place place;
+    struct span key_file; /* relative to the configuration's file; empty: no tickets */
+    struct place key_file_place;
+    struct span param;
+    uint32_t ttl_s;
+};
+
+/* `require: exists`: a server is asked whether it has what a client wants. */
+struct model_exists {
+    bool required;
+    bool same_size; /* as on the first server */
+    bool same_date;
+    uint32_t yes_s; /* for how long an answer is believed */
+    uint32_t no_s;
+};
+
 struct model_pool {
     struct place place;
     struct span name;
@@ -285,6 +303,13 @@ struct model_pool {
     struct span sticky;   /* the cookie that holds clients to their servers; empty: none */
     uint32_t sticky_s;    /* how long it does */
     struct model_health health;
+    struct span avoid_param; /* where a client may say whom it cannot reach; empty: nowhere but in
+                                Detour-Avoid */
+    bool avoid_carry;        /* a Location says which servers its client was sent to */
+    struct model_sign sign;
+    struct model_exists exists;
+    uint32_t link_max;            /* alternatives that are named in Link; 0: none */
+    bool json;                    /* who asks for JSON is told where, and not sent there */
     bool fallback_all;            /* ignore health when nobody is left */
     struct model_action fallback; /* when nobody is left; 503 when the file says nothing */
 };

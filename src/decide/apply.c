@@ -62,9 +62,8 @@ static struct template_value value_of(const struct asked *asked, const struct ma
     return (struct template_value){.bytes = bytes, .defined = bytes.ptr != NULL, .sent = true};
 }
 
-/* The finished Location is looked at once more, as a stranger would. */
-static void accept_location(struct asked *asked, enum location_result result,
-                            const struct buffer *built, struct span authority)
+void accept_location(struct asked *asked, enum location_result result, const struct buffer *built,
+                     struct span authority)
 {
     if (result == LOCATION_LONG) {
         decision_refuse(asked->decision, REASON_LOCATION_LONG, 414);
@@ -75,7 +74,7 @@ static void accept_location(struct asked *asked, enum location_result result,
     }
 }
 
-static struct span kept_query(const struct asked *asked, const struct matched *matched)
+struct span kept_query(const struct asked *asked, const struct matched *matched)
 {
     bool keep = matched->rule != NULL && matched->rule->flags & SNAP_QUERY_KEEP;
     return keep ? asked->request->query : (struct span){0};
@@ -162,60 +161,6 @@ static void redirect_to_page(struct asked *asked, const struct matched *matched,
     }
 }
 
-/* The path to append to a server's URL: as sent, without what the route matched. */
-static struct span pool_path(const struct asked *asked, const struct snap_action *action)
-{
-    size_t from = action->strip < asked->path.norm.len ? action->strip : asked->path.norm.len;
-    return path_sent(&asked->path, from, asked->path.norm.len);
-}
-
-/* Whether the client's cookie says so already, or the pool has none. */
-static bool is_held(const struct asked *asked, uint32_t pool, const struct pool_client *client,
-                    const struct snap_server *server)
-{
-    uint8_t text[pool_held_bytes];
-    if (snapshot_pool(asked->snapshot, pool)->sticky.len == 0) {
-        return true;
-    }
-    pool_held_text(server, text);
-    return span_eq(client->held, span_of(text, sizeof(text)));
-}
-
-static void redirect_to_pool(struct asked *asked, const struct matched *matched,
-                             const struct snap_action *action)
-{
-    struct decision *out = asked->decision;
-    out->depends_on_client = true;
-    struct pool_client client;
-    pool_client_init(asked, action->pool, &client);
-    uint32_t chosen = pool_choose(asked->context->pools, action->pool, &client);
-    if (asked->context->trace != NULL) {
-        asked->context->trace->pooled = true;
-        asked->context->trace->pool = action->pool;
-        asked->context->trace->pool_client = client;
-    }
-    if (chosen == SNAP_NONE) {
-        struct matched nobody;
-        matched_init(&nobody, matched->rule);
-        apply_action(asked, &nobody, &snapshot_pool(asked->snapshot, action->pool)->fallback);
-        out->max_age_s = -1; /* somebody may be back in a moment */
-        if (out->reason != REASON_LOCATION_LONG && out->reason != REASON_LOCATION_ESCAPES) {
-            out->reason = REASON_POOL_EMPTY;
-        }
-        return;
-    }
-    const struct snap_server *server = snapshot_server(asked->snapshot, chosen);
-    struct span authority;
-    struct span url = pool_server_url(asked->snapshot, server, client.secure, &authority);
-    struct buffer built = buffer_over(asked->context->location, location_bytes_max);
-    enum location_result result =
-        location_append(url, pool_path(asked, action), kept_query(asked, matched), &built);
-    out->status = (uint16_t)action->status;
-    out->server = chosen;
-    out->hold = !is_held(asked, action->pool, &client, server);
-    accept_location(asked, result, &built, authority);
-}
-
 static void respond(struct asked *asked, const struct snap_action *action)
 {
     asked->decision->status = (uint16_t)action->status;
@@ -233,7 +178,7 @@ void apply_action(struct asked *asked, const struct matched *matched,
         redirect_to(asked, matched, action, kept_query(asked, matched));
         break;
     case SNAP_ACTION_POOL:
-        redirect_to_pool(asked, matched, action);
+        apply_pool(asked, matched, action);
         break;
     case SNAP_ACTION_PAGE:
         redirect_to_page(asked, matched, action);

@@ -52,6 +52,12 @@ bool labels_listed(const struct asked *asked, const struct matched *matched,
 void apply_action(struct asked *asked, const struct matched *matched,
                   const struct snap_action *action);
 
+/* Makes what was built the decision's Location, or refuses the request. The finished Location is
+ * looked at once more, as a stranger would. */
+void accept_location(struct asked *asked, enum location_result result, const struct buffer *built,
+                     struct span authority);
+/* What of the request's query goes along. */
+struct span kept_query(const struct asked *asked, const struct matched *matched);
 /* Whether a person's browser asks: it wants to see something, and its GET swallows nothing. */
 bool person_reads(const struct request *request);
 /* The 503 for who is not shown a page. */
@@ -85,8 +91,9 @@ __attribute__((cold, noinline)) bool link_bypasses(const struct asked *asked,
 
 /* pool.c */
 
-/* Who asks, for the choice of a server. */
-void pool_client_init(const struct asked *asked, uint32_t pool, struct pool_client *out);
+/* Sends the client to a server of the action's pool, or to its fallback. */
+void apply_pool(struct asked *asked, const struct matched *matched,
+                const struct snap_action *action);
 
 /* regex_set.c */
 const struct regex *regex_set_at(const struct regex_set *set, uint32_t regex);

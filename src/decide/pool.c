@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A request as the choice of a server wants to know it. */
+/* A server of a pool for a request: who asks, which one it is, and its URL as the Location. */
 #include "decide/internal.h"
 
 #include "http/field.h"
@@ -29,7 +29,8 @@ static uint64_t key_hash(const struct asked *asked, const struct snap_pool *pool
     return XXH3_64bits(key.ptr, key.len);
 }
 
-void pool_client_init(const struct asked *asked, uint32_t pool, struct pool_client *out)
+/* Who asks, for the choice of a server. */
+static void client_init(const struct asked *asked, uint32_t pool, struct pool_client *out)
 {
     const struct snap_pool *from = snapshot_pool(asked->snapshot, pool);
     const struct client *client = &asked->decision->client;
@@ -42,5 +43,80 @@ void pool_client_init(const struct asked *asked, uint32_t pool, struct pool_clie
     if (from->sticky.len > 0) {
         out->held =
             cookie_find(asked->request->known.cookie, snapshot_text(asked->snapshot, from->sticky));
+    }
+}
+
+/* The path to append to a server's URL: as sent, without what the route matched. */
+static struct span pool_path(const struct asked *asked, const struct snap_action *action)
+{
+    size_t from = action->strip < asked->path.norm.len ? action->strip : asked->path.norm.len;
+    return path_sent(&asked->path, from, asked->path.norm.len);
+}
+
+/* Whether the client's cookie says so already, or the pool has none. */
+static bool is_held(const struct asked *asked, uint32_t pool, const struct pool_client *client,
+                    const struct snap_server *server)
+{
+    uint8_t text[pool_held_bytes];
+    if (snapshot_pool(asked->snapshot, pool)->sticky.len == 0) {
+        return true;
+    }
+    pool_held_text(server, text);
+    return span_eq(client->held, span_of(text, sizeof(text)));
+}
+
+/* The pool's fallback, which knows nothing of what the rule captured. */
+static void fall_back(struct asked *asked, const struct matched *matched,
+                      const struct snap_pool *pool)
+{
+    struct decision *out = asked->decision;
+    struct matched nobody;
+    matched_init(&nobody, matched->rule);
+    apply_action(asked, &nobody, &pool->fallback);
+    out->max_age_s = -1; /* somebody may be back in a moment */
+    if (out->reason != REASON_LOCATION_LONG && out->reason != REASON_LOCATION_ESCAPES) {
+        out->reason = REASON_POOL_EMPTY;
+    }
+}
+
+static void note_choice(const struct asked *asked, uint32_t pool, const struct pool_client *client)
+{
+    struct decide_trace *trace = asked->context->trace;
+    if (trace != NULL) {
+        trace->pooled = true;
+        trace->pool = pool;
+        trace->pool_client = *client;
+    }
+}
+
+static void send_to(struct asked *asked, const struct matched *matched,
+                    const struct snap_action *action, const struct pool_client *client,
+                    uint32_t chosen)
+{
+    struct decision *out = asked->decision;
+    const struct snap_server *server = snapshot_server(asked->snapshot, chosen);
+    struct span authority;
+    struct span url = pool_server_url(asked->snapshot, server, client->secure, &authority);
+    struct buffer built = buffer_over(asked->context->location, location_bytes_max);
+    enum location_result result =
+        location_append(url, pool_path(asked, action), kept_query(asked, matched), &built);
+    out->status = (uint16_t)action->status;
+    out->server = chosen;
+    out->hold = !is_held(asked, action->pool, client, server);
+    accept_location(asked, result, &built, authority);
+}
+
+void apply_pool(struct asked *asked, const struct matched *matched,
+                const struct snap_action *action)
+{
+    struct pool_client client;
+    asked->decision->depends_on_client = true;
+    client_init(asked, action->pool, &client);
+    uint32_t chosen = pool_choose(asked->context->pools, action->pool, &client);
+    note_choice(asked, action->pool, &client);
+    if (chosen == SNAP_NONE) {
+        fall_back(asked, matched, snapshot_pool(asked->snapshot, action->pool));
+    } else {
+        send_to(asked, matched, action, &client, chosen);
     }
 }

@@ -25,7 +25,7 @@ static uint32_t at_place(const struct view *view, uint64_t place)
 static bool can_have(const struct pools *pools, const struct pool_state *state,
                      const struct pool_client *client, uint32_t server)
 {
-    return !pool_avoided(state, client, server) &&
+    return !pool_avoided(client, server) &&
            (!state->areas ||
             pool_takes_area(pools->snapshot, &state->servers[server], client->place));
 }
@@ -34,7 +34,7 @@ static bool can_have(const struct pools *pools, const struct pool_state *state,
 uint32_t pool_by_turn(const struct pools *pools, struct pool_state *state, struct view *view,
                       const struct pool_client *client)
 {
-    bool filtered = state->areas || client->avoid_count > 0;
+    bool filtered = state->areas || client->avoid != NULL;
     for (int try = 0; try < tries_max && view->total > 0; try++) {
         uint64_t place = view->place;
         view->place += view->stride;

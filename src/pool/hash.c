@@ -56,7 +56,7 @@ static uint32_t compute(const struct pools *pools, const struct pool_state *stat
         uint32_t server = view->who[i];
         double own =
             score(state, bucket, server, pool_weight(pools, state, server, view->ignoring));
-        if (own > best_score && !pool_avoided(state, client, server)) {
+        if (own > best_score && !pool_avoided(client, server)) {
             best = server;
             best_score = own;
         }
@@ -121,7 +121,7 @@ static bool look_up(const struct pools *pools, const struct pool_state *state,
         }
         uint64_t weight = pool_weight(pools, state, server, view->ignoring);
         if (weight == 0 || (state->mixed && !pool_serves(&state->servers[server], class)) ||
-            pool_avoided(state, client, server)) {
+            pool_avoided(client, server)) {
             continue;
         }
         if (weight == full && *out == SNAP_NONE) {

@@ -96,8 +96,10 @@ struct view *pool_view(struct pools *pools, struct pool_state *state, unsigned c
 /* Whether a server takes clients from there. */
 bool pool_takes_area(const struct snapshot *snapshot, const struct snap_server *server,
                      const struct geo_place *place);
-bool pool_avoided(const struct pool_state *state, const struct pool_client *client,
-                  uint32_t server);
+static inline bool pool_avoided(const struct pool_client *client, uint32_t server)
+{
+    return client->avoid != NULL && client->avoid[server / 64] >> server % 64 & 1;
+}
 enum server_state pool_state_of(const struct pools *pools, const struct pool_state *state,
                                 uint32_t server);
 

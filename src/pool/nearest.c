@@ -33,7 +33,7 @@ static inline void chords(const struct view *view, uint32_t at, const float poin
 static bool takes(const struct pools *pools, const struct pool_state *state,
                   const struct pool_client *client, uint32_t server)
 {
-    return !pool_avoided(state, client, server) &&
+    return !pool_avoided(client, server) &&
            pool_takes_area(pools->snapshot, &state->servers[server], client->place);
 }
 
@@ -203,8 +203,8 @@ uint32_t pool_by_distance(const struct pools *pools, struct pool_state *state, s
                         .state = state,
                         .view = view,
                         .client = client,
-                        .filtered = state->areas || client->avoid_count > 0};
-    struct near *near = client->avoid_count > 0 ? &own : slot_of(view, place);
+                        .filtered = state->areas || client->avoid != NULL};
+    struct near *near = client->avoid != NULL ? &own : slot_of(view, place);
     bool known = near != &own && is_known(view, near, place);
     if (known ? near->count == 0 : !find_near(&look, near)) {
         return pool_by_turn(pools, state, view, client);

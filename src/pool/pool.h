@@ -32,9 +32,22 @@ struct pool_client {
     uint64_t key;                  /* under `hash`: what is hashed, hashed */
     const struct geo_place *place; /* under `nearest`; NULL: not known */
     struct span held;              /* the value of the `sticky` cookie; empty: none */
-    const uint32_t *avoid;         /* indexes of servers in the snapshot: none of these */
-    size_t avoid_count;
+    /* None of these: a bit for each server of the pool, by its index in it, the lowest bit of a
+     * word first (pool_avoid). NULL: whichever it is. */
+    const uint64_t *avoid;
 };
+
+/* How many words hold a bit for each server of a pool. */
+static inline size_t pool_avoid_words(const struct snap_pool *pool)
+{
+    return ((size_t)pool->server_count + 63) / 64;
+}
+
+/* server: its index in the pool. */
+static inline void pool_avoid(uint64_t *avoid, uint32_t server)
+{
+    avoid[server / 64] |= UINT64_C(1) << server % 64;
+}
 
 /* The server, an index into the snapshot's servers; SNAP_NONE: nobody is left. */
 uint32_t pool_choose(struct pools *pools, uint32_t pool, const struct pool_client *client);

@@ -215,16 +215,6 @@ bool pool_takes_area(const struct snapshot *snapshot, const struct snap_server *
     return !asked || included;
 }
 
-bool pool_avoided(const struct pool_state *state, const struct pool_client *client, uint32_t server)
-{
-    for (size_t i = 0; i < client->avoid_count; i++) {
-        if (client->avoid[i] == state->pool->first_server + server) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- all of them ---- */
 
 static bool view_init(const struct snap_pool *pool, uint64_t turn, struct view *view)

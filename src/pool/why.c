@@ -41,7 +41,7 @@ static double reach_km(const struct pools *pools, const struct pool_state *state
     for (uint32_t i = 0; i < view->located; i++) {
         const struct snap_server *server = &state->servers[view->who[i]];
         double km = distance_km(server, client->place);
-        if ((least < 0 || km < least) && !pool_avoided(state, client, view->who[i]) &&
+        if ((least < 0 || km < least) && !pool_avoided(client, view->who[i]) &&
             pool_takes_area(pools->snapshot, server, client->place)) {
             least = km;
         }
@@ -95,7 +95,7 @@ enum pool_lost pool_why_not(const struct pools *pools, uint32_t pool,
     if (state->mixed && !pool_serves(from, class)) {
         return pool_serves(from, class ^ 1u) ? POOL_SCHEME : POOL_FAMILY;
     }
-    if (pool_avoided(state, client, index)) {
+    if (pool_avoided(client, index)) {
         return POOL_AVOIDED;
     }
     if (!pool_takes_area(pools->snapshot, from, client->place)) {

@@ -20,7 +20,7 @@
 #define SNAP_NEVER INT64_MAX
 
 enum {
-    snap_version = 7,
+    snap_version = 8,
     snap_bytes_max = 1 << 30,
     snap_rule_slots_max = 1 << 20, /* as many as the shared pages hold */
     snap_server_slots_max = 1 << 16,
@@ -255,6 +255,9 @@ struct snap_server {
     struct snap_list areas; /* struct snap_area; nothing to include: from everywhere */
 };
 
+/* What of an object must be as on the first server of a pool. */
+enum { SNAP_SAME_SIZE = 1, SNAP_SAME_DATE = 2 };
+
 struct snap_pool {
     struct snap_ref name;
     uint32_t balance;
@@ -268,6 +271,18 @@ struct snap_pool {
     uint32_t fallback_all;
     struct snap_ref sticky; /* the cookie that holds clients; empty: none does */
     uint32_t sticky_s;
+    uint32_t link_max;           /* alternatives that are named in Link; 0: none */
+    uint32_t json;               /* who asks for JSON is told where, and not sent there */
+    uint32_t avoid_carry;        /* a Location says which servers its client was sent to */
+    struct snap_ref avoid_param; /* where a client may say whom it cannot reach; empty: nowhere
+                                    but in Detour-Avoid */
+    struct snap_ref sign_param;  /* of signed tickets; empty: no tickets */
+    uint64_t sign_key;           /* by which the worker finds the key, which is not in here */
+    uint32_t sign_ttl_s;
+    uint32_t exists;       /* only to servers that are known to have what is asked for */
+    uint32_t exists_yes_s; /* for how long it is known that one has it … */
+    uint32_t exists_no_s;  /* … and that it has not */
+    uint32_t exists_same;  /* bits SNAP_SAME_x */
     uint32_t reserved;
     struct snap_action fallback;
 };
