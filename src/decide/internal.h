@@ -91,6 +91,19 @@ __attribute__((cold, noinline)) bool link_bypasses(const struct asked *asked,
 
 /* pool.c */
 
+/* A request that a pool is to serve. */
+struct pooled {
+    struct asked *asked;
+    const struct matched *matched;
+    const struct snap_action *action;
+    struct pool_client client;
+};
+
+/* The Location that leads this client to a server of the pool, an index into the snapshot's;
+ * still to be looked at with accept_location, or location_check. */
+enum location_result pool_location(const struct pooled *pooled, uint32_t server, struct buffer *out,
+                                   struct span *authority_out);
+
 /* Sends the client to a server of the action's pool, or to its fallback. */
 void apply_pool(struct asked *asked, const struct matched *matched,
                 const struct snap_action *action);

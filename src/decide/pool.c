@@ -53,6 +53,16 @@ static struct span pool_path(const struct asked *asked, const struct snap_action
     return path_sent(&asked->path, from, asked->path.norm.len);
 }
 
+enum location_result pool_location(const struct pooled *pooled, uint32_t server, struct buffer *out,
+                                   struct span *authority_out)
+{
+    const struct asked *asked = pooled->asked;
+    struct span url = pool_server_url(asked->snapshot, snapshot_server(asked->snapshot, server),
+                                      pooled->client.secure, authority_out);
+    return location_append(url, pool_path(asked, pooled->action),
+                           kept_query(asked, pooled->matched), out);
+}
+
 /* Whether the client's cookie says so already, or the pool has none. */
 static bool is_held(const struct asked *asked, uint32_t pool, const struct pool_client *client,
                     const struct snap_server *server)
@@ -79,44 +89,41 @@ static void fall_back(struct asked *asked, const struct matched *matched,
     }
 }
 
-static void note_choice(const struct asked *asked, uint32_t pool, const struct pool_client *client)
+static void note_choice(const struct pooled *pooled)
 {
-    struct decide_trace *trace = asked->context->trace;
+    struct decide_trace *trace = pooled->asked->context->trace;
     if (trace != NULL) {
         trace->pooled = true;
-        trace->pool = pool;
-        trace->pool_client = *client;
+        trace->pool = pooled->action->pool;
+        trace->pool_client = pooled->client;
     }
 }
 
-static void send_to(struct asked *asked, const struct matched *matched,
-                    const struct snap_action *action, const struct pool_client *client,
-                    uint32_t chosen)
+static void send_to(const struct pooled *pooled, uint32_t chosen)
 {
+    struct asked *asked = pooled->asked;
     struct decision *out = asked->decision;
-    const struct snap_server *server = snapshot_server(asked->snapshot, chosen);
     struct span authority;
-    struct span url = pool_server_url(asked->snapshot, server, client->secure, &authority);
     struct buffer built = buffer_over(asked->context->location, location_bytes_max);
-    enum location_result result =
-        location_append(url, pool_path(asked, action), kept_query(asked, matched), &built);
-    out->status = (uint16_t)action->status;
+    enum location_result result = pool_location(pooled, chosen, &built, &authority);
+    out->status = (uint16_t)pooled->action->status;
     out->server = chosen;
-    out->hold = !is_held(asked, action->pool, client, server);
+    out->hold = !is_held(asked, pooled->action->pool, &pooled->client,
+                         snapshot_server(asked->snapshot, chosen));
     accept_location(asked, result, &built, authority);
 }
 
 void apply_pool(struct asked *asked, const struct matched *matched,
                 const struct snap_action *action)
 {
-    struct pool_client client;
+    struct pooled pooled = {.asked = asked, .matched = matched, .action = action};
     asked->decision->depends_on_client = true;
-    client_init(asked, action->pool, &client);
-    uint32_t chosen = pool_choose(asked->context->pools, action->pool, &client);
-    note_choice(asked, action->pool, &client);
+    client_init(asked, action->pool, &pooled.client);
+    uint32_t chosen = pool_choose(asked->context->pools, action->pool, &pooled.client);
+    note_choice(&pooled);
     if (chosen == SNAP_NONE) {
         fall_back(asked, matched, snapshot_pool(asked->snapshot, action->pool));
     } else {
-        send_to(asked, matched, action, &client, chosen);
+        send_to(&pooled, chosen);
     }
 }
