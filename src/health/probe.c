@@ -250,6 +250,12 @@ static void leave_group(struct health *health, struct group *group)
     free(group);
 }
 
+/* What others say of it meanwhile is no change of this. */
+static int64_t since_ms(const struct server_live *live, enum servers_part part)
+{
+    return (int64_t)(server_live_part_since_ns(live, part) / 1000000);
+}
+
 /* It goes on as it stands in the shared pages, which outlived the last control. */
 static void go_on_as_it_is(struct probe *probe)
 {
@@ -259,11 +265,11 @@ static void go_on_as_it_is(struct probe *probe)
     probe->track =
         (struct track){.up = up,
                        .growing = up && server_word_weight_ppm(health) < server_weight_ppm_full,
-                       .since_ms = (int64_t)(server_live_since_ns(live) / 1000000)};
+                       .since_ms = since_ms(live, SERVERS_BY_HEALTH)};
     probe->agent = agent_from_word(server_live_part(live, SERVERS_BY_AGENT));
     if (probe->agent.wanted == SERVER_DRAIN) { /* what is left is no weight that it named */
         probe->agent.weight_ppm = server_weight_ppm_full;
-        probe->drain_began_ms = probe->track.since_ms;
+        probe->drain_began_ms = since_ms(live, SERVERS_BY_AGENT);
     }
     set_state(probe);
 }

@@ -30,6 +30,34 @@ static bool can_have(const struct pools *pools, const struct pool_state *state,
             pool_takes_area(pools->snapshot, &state->servers[server], client->place));
 }
 
+static uint64_t weight_if_can_have(const struct pools *pools, const struct pool_state *state,
+                                   const struct view *view, const struct pool_client *client,
+                                   uint32_t i)
+{
+    uint64_t before = i > 0 ? view->sums[i - 1] : 0;
+    return can_have(pools, state, client, view->who[i]) ? view->sums[i] - before : 0;
+}
+
+/* By weight, of those alone who can be had. */
+static uint32_t among_few(const struct pools *pools, const struct pool_state *state,
+                          struct view *view, const struct pool_client *client)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < view->count; i++) {
+        sum += weight_if_can_have(pools, state, view, client, i);
+    }
+    view->turn += UINT64_C(0x9e3779b97f4a7c15); /* the golden section of 2^64 */
+    uint64_t until = (uint64_t)((unsigned __int128)view->turn * sum >> 64);
+    for (uint32_t i = 0; i < view->count && sum > 0; i++) {
+        uint64_t weight = weight_if_can_have(pools, state, view, client, i);
+        if (until < weight) {
+            return view->who[i];
+        }
+        until -= weight;
+    }
+    return SNAP_NONE;
+}
+
 /* Exact over each full cycle. Who cannot have a server takes the turn after it. */
 uint32_t pool_by_turn(const struct pools *pools, struct pool_state *state, struct view *view,
                       const struct pool_client *client)
@@ -44,12 +72,7 @@ uint32_t pool_by_turn(const struct pools *pools, struct pool_state *state, struc
             return server;
         }
     }
-    for (uint32_t i = 0; i < view->count; i++) { /* there may be one all the same */
-        if (can_have(pools, state, client, view->who[i])) {
-            return view->who[i];
-        }
-    }
-    return SNAP_NONE;
+    return filtered ? among_few(pools, state, view, client) : SNAP_NONE;
 }
 
 /* ---- held by a cookie ---- */
@@ -111,7 +134,7 @@ static bool keeps(const struct pools *pools, const struct pool_state *state,
     case SERVER_DRAIN:
         return server_live_weight_ppm(live) > 0;
     case SERVER_DOWN:
-        return view->ignoring;
+        return view->ignoring && server_live_weight_ppm(live) > 0;
     case SERVER_MAINT:
         break;
     }

@@ -37,7 +37,7 @@ uint64_t pool_weight(const struct pools *pools, const struct pool_state *state, 
     case SERVER_UP:
         return partly;
     case SERVER_DOWN:
-        return ignoring ? full : 0;
+        return ignoring ? partly : 0;
     case SERVER_DRAIN:
         return state->pool->balance == SNAP_HASH ? partly : 0;
     case SERVER_MAINT:
@@ -63,13 +63,14 @@ static bool serves(const struct pool_state *state, uint32_t server, unsigned cla
 /* Fewer are up than it takes to believe that it is they who fail. */
 static bool is_panic(const struct pools *pools, const struct pool_state *state)
 {
+    const struct server_live *live = pools->setting.live;
     uint64_t up = 0;
     uint64_t all = 0;
-    for (uint32_t i = 0; state->pool->panic_ppm > 0 && i < state->pool->server_count; i++) {
-        enum server_state now = pool_state_of(pools, state, i);
-        bool counts = state->servers[i].weight > 0 && (now == SERVER_UP || now == SERVER_DOWN);
-        all += counts;
-        up += counts && now == SERVER_UP;
+    uint32_t count = live != NULL && state->pool->panic_ppm > 0 ? state->pool->server_count : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (state->servers[i].weight > 0) {
+            server_live_count(live + state->servers[i].slot, &up, &all);
+        }
     }
     return up * 1000000 < all * state->pool->panic_ppm;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const uint64_t magic = UINT64_C(0x3256525352544544); /* "DETRSRV2" */
+static const uint64_t magic = UINT64_C(0x3356525352544544); /* "DETRSRV3" */
 
 struct servers_head {
     uint64_t magic;
@@ -120,15 +120,25 @@ uint64_t servers_merge(const uint64_t parts[SERVERS_PARTS])
     static const enum server_state by_rank[] = {SERVER_MAINT, SERVER_DOWN, SERVER_DRAIN};
     enum server_state state = SERVER_UP;
     uint64_t ppm = server_weight_ppm_full;
+    bool drains = false;
     for (size_t i = 0; i < SERVERS_PARTS; i++) {
         ppm = ppm * server_word_weight_ppm(parts[i]) / server_weight_ppm_full;
+        drains = drains || server_word_state(parts[i]) == SERVER_DRAIN;
     }
     for (size_t rank = sizeof(by_rank) / sizeof(by_rank[0]); rank-- > 0;) {
         for (size_t i = 0; i < SERVERS_PARTS; i++) {
             state = server_word_state(parts[i]) == by_rank[rank] ? by_rank[rank] : state;
         }
     }
-    return server_live_word(state, (uint32_t)ppm);
+    return server_live_word(state, state == SERVER_DOWN && drains ? 0 : (uint32_t)ppm);
+}
+
+/* The moment is kept before the word that it belongs to. */
+static void note_since(_Atomic uint64_t *since_ns, uint64_t before, uint64_t after)
+{
+    if (server_word_state(before) != server_word_state(after)) {
+        atomic_store_explicit(since_ns, (uint64_t)clock_monotonic_ns(), memory_order_release);
+    }
 }
 
 void servers_set_part(struct servers_map *map, uint32_t slot, enum servers_part part,
@@ -137,20 +147,18 @@ void servers_set_part(struct servers_map *map, uint32_t slot, enum servers_part 
     assert(slot < servers_max && slot != servers_slot_overflow);
     struct server_live *server = &servers_live(map)[slot];
     uint64_t parts[SERVERS_PARTS];
-    atomic_store_explicit(&server->parts[part],
-                          server_live_word(state, weight_ppm) | server_part_said,
-                          memory_order_release);
+    uint64_t said = server_live_word(state, weight_ppm);
+    note_since(&server->part_since_ns[part], server_live_part(server, part), said);
+    atomic_store_explicit(&server->parts[part], said | server_part_said, memory_order_release);
     for (size_t i = 0; i < SERVERS_PARTS; i++) {
         parts[i] = server_live_part(server, (enum servers_part)i);
     }
     uint64_t word = servers_merge(parts);
-    if (word == atomic_load_explicit(&server->word, memory_order_acquire)) {
+    uint64_t before = atomic_load_explicit(&server->word, memory_order_acquire);
+    if (word == before) {
         return;
     }
-    if (server_word_state(word) != server_live_state(server)) {
-        atomic_store_explicit(&server->since_ns, (uint64_t)clock_monotonic_ns(),
-                              memory_order_release);
-    }
+    note_since(&server->since_ns, before, word);
     atomic_store_explicit(&server->word, word, memory_order_release);
     struct servers_head *head = (void *)map->memory;
     atomic_fetch_add_explicit(&head->epoch, 1, memory_order_release);

@@ -31,6 +31,7 @@ struct server_live {
     _Atomic uint64_t word;                 /* of all parts; what workers read */
     _Atomic uint64_t parts[SERVERS_PARTS]; /* with server_part_said; 0: nothing was said */
     _Atomic uint64_t since_ns; /* CLOCK_MONOTONIC, when the state of `word` changed; 0: never */
+    _Atomic uint64_t part_since_ns[SERVERS_PARTS]; /* … and that of a part */
 };
 
 static const uint64_t server_part_said = UINT64_C(1) << 63;
@@ -74,8 +75,26 @@ static inline uint64_t server_live_since_ns(const struct server_live *server)
     return atomic_load_explicit(&server->since_ns, memory_order_acquire);
 }
 
+static inline uint64_t server_live_part_since_ns(const struct server_live *server,
+                                                 enum servers_part part)
+{
+    return atomic_load_explicit(&server->part_since_ns[part], memory_order_acquire);
+}
+
+/* For panic_threshold: whether a server counts, and for which side. One that was taken out, or
+ * whose weight somebody has set to nothing, says nothing of the network. */
+static inline void server_live_count(const struct server_live *server, uint64_t *up, uint64_t *all)
+{
+    uint64_t word = atomic_load_explicit(&server->word, memory_order_acquire);
+    enum server_state state = server_word_state(word);
+    bool counts = server_word_weight_ppm(word) > 0 && (state == SERVER_UP || state == SERVER_DOWN);
+    *all += counts;
+    *up += counts && state == SERVER_UP;
+}
+
 /* What follows from three words: MAINT if one of them says so, else DOWN, else DRAIN; the
- * weights are multiplied. */
+ * weights are multiplied. What is down and is drained too has no weight: nobody is sent there when
+ * health is ignored. */
 uint64_t servers_merge(const uint64_t parts[SERVERS_PARTS]);
 
 struct servers_map;

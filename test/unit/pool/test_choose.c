@@ -135,16 +135,37 @@ static void health_is_ignored_when_too_many_fail(void **state)
     struct fixture *f = fixture();
     struct snap_pool *pool = (struct snap_pool *)snapshot_pool(f->snapshot, 2);
     pool->panic_ppm = 500000;
-    fixture_set(f, "panic/a", SERVER_DOWN, 0);
-    fixture_set(f, "panic/b", SERVER_DOWN, 0);
+    fixture_set(f, "panic/a", SERVER_DOWN, server_weight_ppm_full);
+    fixture_set(f, "panic/b", SERVER_DOWN, server_weight_ppm_full);
     assert_int_equal(share_of(f, &ask, "panic/c", 12), 6); /* half of them is not fewer */
-    fixture_set(f, "panic/c", SERVER_DOWN, 0);
+    fixture_set(f, "panic/c", SERVER_DOWN, server_weight_ppm_full);
     assert_int_equal(share_of(f, &ask, "panic/a", 12), 3);
+    fixture_set(f, "panic/c", SERVER_DOWN, server_weight_ppm_full / 2); /* so its weight is */
+    assert_int_equal(share_of(f, &ask, "panic/c", 14), 2);
+    fixture_set(f, "panic/c", SERVER_DOWN, server_weight_ppm_full);
     fixture_set(f, "panic/a", SERVER_MAINT, 0); /* somebody has said so */
     assert_int_equal(share_of(f, &ask, "panic/a", 12), 0);
     assert_int_equal(share_of(f, &ask, "panic/b", 12), 4);
     fixture_set(f, "panic/b", SERVER_UP, server_weight_ppm_full);
     assert_int_equal(share_of(f, &ask, "panic/c", 12), 0);
+    fixture_free(&f);
+}
+
+/* A server that was drained and then stopped is no sign of a network that failed, and nobody is
+ * sent there when it does. */
+static void who_was_taken_out_does_not_count(void **state)
+{
+    const struct ask ask = {.line = "GET /panic"};
+    struct fixture *f = fixture();
+    struct snap_pool *pool = (struct snap_pool *)snapshot_pool(f->snapshot, 2);
+    pool->panic_ppm = 500000;
+    fixture_set(f, "panic/a", SERVER_DOWN, 0); /* as servers_merge says of one that drains */
+    fixture_set(f, "panic/b", SERVER_DOWN, 0);
+    fixture_set(f, "panic/c", SERVER_DOWN, server_weight_ppm_full);
+    assert_int_equal(share_of(f, &ask, "panic/d", 12), 12); /* one of two */
+    fixture_set(f, "panic/d", SERVER_DOWN, server_weight_ppm_full);
+    assert_int_equal(share_of(f, &ask, "panic/c", 12), 6);
+    assert_int_equal(share_of(f, &ask, "panic/d", 12), 6);
     fixture_free(&f);
 }
 
@@ -288,6 +309,49 @@ static void the_unknown_go_by_weight(void **state)
     fixture_free(&f);
 }
 
+/* Three of forty take clients of this country, whose place nobody knows: they share by weight. */
+static void few_who_take_a_client_share_by_weight(void **state)
+{
+    enum { many = 40, clients = 6000 };
+    static char text[8192];
+    struct buffer out = buffer_over(text, sizeof(text) - 1);
+    buffer_printf(&out, "geo: {file: places.mmdb}\n"
+                        "sites: [{hosts: shop.example, routes: [{path: /few, pool: few}]}]\n"
+                        "pools:\n  few:\n    balance: nearest\n    servers:\n");
+    for (int i = 0; i < many; i++) {
+        buffer_printf(&out,
+                      "      - {name: s%d, url: 'https://s%d.example', weight: %d, at: [50, %d], "
+                      "countries: %s}\n",
+                      i, i, i == 20 ? 2 : 1, i, i % 15 == 5 ? "DE" : "FR");
+    }
+    assert_false(out.full);
+    struct fixture *f = fixture_new(text);
+    uint8_t *bytes;
+    size_t len;
+    uint32_t index;
+    struct geo_build *build = geo_build_new();
+    assert_int_equal(geo_build_place(build, &(struct geo_place){.country = {'D', 'E'}}, &index),
+                     ERR_NONE);
+    assert_int_equal(geo_build_v4(build, 0, index), ERR_NONE);
+    assert_int_equal(geo_build_make(build, 0, &bytes, &len), ERR_NONE);
+    geo_build_free(&build);
+    f->context.geo = geo_verify(span_of(bytes, len));
+    int got[3] = {0};
+    for (int i = 0; i < clients; i++) {
+        static const char *const names[] = {"few/s5", "few/s20", "few/s35"};
+        fixture_ask(f, &(struct ask){.line = "GET /few"});
+        for (int n = 0; n < 3; n++) {
+            got[n] += span_eq(fixture_server(f), span_cstr(names[n]));
+        }
+    }
+    assert_int_equal(got[0] + got[1] + got[2], clients);
+    assert_in_range(got[0], clients / 4 - clients / 100, clients / 4 + clients / 100);
+    assert_in_range(got[2], clients / 4 - clients / 100, clients / 4 + clients / 100);
+    f->context.geo = NULL;
+    free(bytes);
+    fixture_free(&f);
+}
+
 static void the_next_nearest_takes_over(void **state)
 {
     const struct where berlin = {52.5, 13.4, "DE", "EU"};
@@ -367,10 +431,12 @@ int main(void)
         cmocka_unit_test(clients_go_where_they_are_served),
         cmocka_unit_test(the_next_priority_joins_when_too_few_are_well),
         cmocka_unit_test(health_is_ignored_when_too_many_fail),
+        cmocka_unit_test(who_was_taken_out_does_not_count),
         cmocka_unit_test(a_drain_takes_keys_away_step_by_step),
         cmocka_unit_test(a_cookie_holds),
         cmocka_unit_test(the_nearest_share_by_weight),
         cmocka_unit_test(the_unknown_go_by_weight),
+        cmocka_unit_test(few_who_take_a_client_share_by_weight),
         cmocka_unit_test(the_next_nearest_takes_over),
         cmocka_unit_test(whom_a_client_avoids_it_does_not_get),
         cmocka_unit_test(each_loser_has_a_reason),

@@ -133,7 +133,9 @@ static void parts_make_a_word(void **state)
         {{WORD(SERVER_UP, 500000), WORD(SERVER_UP, 500000), WORD(SERVER_UP, 200000)},
          WORD(SERVER_UP, 50000)},
         {{WORD(SERVER_DOWN, full), WORD(SERVER_DRAIN, full), WORD(SERVER_UP, full)},
-         WORD(SERVER_DOWN, full)},
+         WORD(SERVER_DOWN, 0)}, /* … and not when health is ignored, either */
+        {{WORD(SERVER_DOWN, full), WORD(SERVER_UP, full), WORD(SERVER_UP, 200000)},
+         WORD(SERVER_DOWN, 200000)},
         {{WORD(SERVER_DOWN, full), WORD(SERVER_UP, full), WORD(SERVER_MAINT, full)},
          WORD(SERVER_MAINT, full)},
         {{WORD(SERVER_UP, full), WORD(SERVER_MAINT, 0), WORD(SERVER_DRAIN, full)},
@@ -183,6 +185,27 @@ static void a_change_moves_the_epoch(void **state)
     servers_set(map, slot, SERVER_DOWN, 500000);
     assert_int_equal(atomic_load(servers_epoch(map)), epoch + 2);
     assert_int_not_equal(server_live_since_ns(live), 0);
+    assert_int_not_equal(server_live_part_since_ns(live, SERVERS_BY_HEALTH), 0);
+    assert_int_equal(server_live_part_since_ns(live, SERVERS_BY_OPERATOR), 0);
+    servers_close(&map);
+    close(fd);
+}
+
+/* Whether a probe that failed under maintenance holds a server down is its own affair. */
+static void each_part_has_its_moment(void **state)
+{
+    int fd;
+    struct servers_map *map;
+    uint32_t slot;
+    assert_int_equal(servers_create(&fd), ERR_NONE);
+    assert_int_equal(servers_open(fd, true, &map), ERR_NONE);
+    assert_int_equal(servers_slot(map, SPAN("mirrors/eu1"), &slot), ERR_NONE);
+    const struct server_live *live = &servers_live(map)[slot];
+    servers_set_part(map, slot, SERVERS_BY_OPERATOR, SERVER_MAINT, server_weight_ppm_full);
+    uint64_t since = server_live_since_ns(live);
+    servers_set(map, slot, SERVER_DOWN, server_weight_ppm_full);
+    assert_int_equal(server_live_since_ns(live), since);
+    assert_true(server_live_part_since_ns(live, SERVERS_BY_HEALTH) > since);
     servers_close(&map);
     close(fd);
 }
@@ -219,6 +242,7 @@ int main(void)
         cmocka_unit_test(servers_are_up_until_it_is_said),
         cmocka_unit_test(parts_make_a_word),
         cmocka_unit_test(a_change_moves_the_epoch),
+        cmocka_unit_test(each_part_has_its_moment),
         cmocka_unit_test(the_last_slot_is_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
