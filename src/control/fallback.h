@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Says, once for each change, that a pool has nobody left and its `fallback` answers, and that it
- * has somebody again. */
+/* Says, once for each change, that a pool has nobody left and its `fallback` answers, or that too
+ * few are up and health is ignored; and when that is over. */
 #pragma once
 
 #include "config/model.h"

@@ -86,9 +86,7 @@ static bool is_panic(const struct looking *looking, const struct model_pool *poo
             servers_slot(looking->servers, pool->servers[i].identity, &slot) != ERR_NONE) {
             continue;
         }
-        enum server_state state = server_live_state(&servers_live(looking->servers)[slot]);
-        up += state == SERVER_UP;
-        all += state == SERVER_UP || state == SERVER_DOWN;
+        server_live_count(&servers_live(looking->servers)[slot], &up, &all);
     }
     return up * 1000000 < all * pool->panic_ppm;
 }
