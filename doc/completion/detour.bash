@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: MIT
-# Completion of detour for bash. The program itself says which commands and options there are.
+# Completion of detour for bash. The program itself says which commands and options there are, and
+# what the options take.
+
+# What the option $3 of the command $2 takes: FILE, browser|rfc; nothing where it is a switch.
+_detour_argument()
+{
+    [[ $3 =~ ^-[-a-zA-Z0-9.]+$ ]] || return
+    "$1" "$2" --help 2>/dev/null |
+        grep -oE -m 1 -- "(^|[ [])$3(, --[a-z-]+)? ([A-Z][A-Z:=2]*|[a-z]+(\\|[a-z]+)+)" | sed 's/.* //'
+}
 
 _detour()
 {
-    local program=$1 cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local command=${COMP_WORDS[1]} words=
+    local program=$1 cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words=
+    local argument
+    argument=$(_detour_argument "$program" "$command" "${COMP_WORDS[COMP_CWORD - 1]}")
     if ((COMP_CWORD == 1)); then
         words="$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p') --help --version"
-    elif [[ $prev == -c || $prev == --config || $prev == -o || $prev == --output ||
-        $prev == --token-file || $prev == --store || $prev == --cacert || $prev == --junit ||
-        $prev == --html || $prev == -T || $prev == --upload-file || $prev == --cookie-jar ||
-        ($command == audit && $cur != -*) ]]; then
+    elif [[ $argument == FILE || $argument == NEW || ($command == audit && -z $argument && $cur != -*) ]]; then
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
-    elif [[ $prev == --mode ]]; then
-        words='browser rfc'
-    elif [[ $prev == --scope ]]; then
-        words='read write'
-    elif [[ $prev == --sandbox ]]; then
-        words='off deny kill'
+    elif [[ $argument == [a-z]* ]]; then
+        words=${argument//|/ }
+    elif [[ -n $argument ]]; then
+        : # a number, a name: nothing is known of it
     elif [[ $cur == -* ]]; then
         words=$("$program" "$command" --help 2>/dev/null | grep '^  *-' |
             grep -oE -- '(^|[ ,])--?[a-zA-Z]([a-z0-9.-]*[a-z0-9])?' | tr -d ' ,' | sort -u)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Completion of detour for fish. The program itself says which commands and options there are.
+# Completion of detour for fish. The program itself says which commands and options there are, and
+# what the options take.
 
 function __detour_command
     set -l words (commandline -opc)
@@ -12,7 +13,21 @@ end
 
 function __detour_options
     detour (__detour_command) --help 2>/dev/null | string match -r '^  *-.*' |
-        string match -ra -- '--?[a-zA-Z]([a-z0-9.-]*[a-z0-9])?' | sort -u
+        string match -rag -- '(?:^|[ ,])(--?[a-zA-Z](?:[a-z0-9.-]*[a-z0-9])?)' | sort -u
+end
+
+# What the option before the cursor takes: FILE, browser|rfc; nothing where it is a switch.
+function __detour_argument
+    set -l option (commandline -opc)[-1]
+    string match -rq -- '^-[-a-zA-Z0-9.]+$' $option; or return
+    detour (__detour_command) --help 2>/dev/null |
+        string match -rg -- "(?:^|[ [])$option(?:, --[a-z-]+)? ([A-Z][A-Z:=2]*|[a-z]+(?:\\|[a-z]+)+)" | head -n 1
+end
+
+function __detour_wants_file
+    set -l argument (__detour_argument)
+    contains -- "$argument" FILE NEW
+    or test (__detour_command) = audit -a -z "$argument" && not string match -q -- '-*' (commandline -ct)
 end
 
 function __detour_names
@@ -20,12 +35,18 @@ function __detour_names
 end
 
 function __detour_words
-    contains -- (commandline -opc)[-1] --scope --sandbox; and return
+    set -l argument (__detour_argument)
+    if test -n "$argument"
+        string match -rq '^[a-z]' -- $argument; and string split '|' -- $argument
+        return
+    end
+    if string match -q -- '-*' (commandline -ct)
+        __detour_options
+        return
+    end
     switch (__detour_command)
         case off extend link history
             __detour_names
-        case audit
-            __fish_complete_path (commandline -ct)
         case server
             printf '%s\n' add remove
         case token
@@ -38,9 +59,6 @@ function __detour_words
 end
 
 complete -c detour -f
-complete -c detour -n __fish_use_subcommand -a '(__detour_commands)'
-complete -c detour -n 'not __fish_use_subcommand; and not string match -q -- "-*" (commandline -ct)' -a '(__detour_words)'
-complete -c detour -n 'not __fish_use_subcommand; and string match -q -- "-*" (commandline -ct)' -a '(__detour_options)'
-complete -c detour -n 'contains -- (commandline -opc)[-1] -c --config -o --output --token-file' -F
-complete -c detour -n 'contains -- (commandline -opc)[-1] --scope' -a 'read write'
-complete -c detour -n 'contains -- (commandline -opc)[-1] --sandbox' -a 'off deny kill'
+complete -c detour -n __fish_use_subcommand -a '(__detour_commands) --help --version'
+complete -c detour -n 'not __fish_use_subcommand' -a '(__detour_words)'
+complete -c detour -n 'not __fish_use_subcommand; and __detour_wants_file' -F
