@@ -44,6 +44,46 @@ static void codes_are_those_of_the_rfc(void **state)
     }
 }
 
+/* Those whose keys have other lengths, and one that is longer than a block. */
+static void codes_with_any_key_are_those_of_the_rfc(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint8_t key_byte;
+        size_t key_len;
+        uint8_t text_byte; /* 50 of them; 0: text */
+        const char *text;
+        const char *code;
+    } rows[] = {
+        {"4.2", 0x0b, 20, 0, "Hi There",
+         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {"4.4", 0xaa, 20, 0xdd, NULL,
+         "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+        {"4.7", 0xaa, 131, 0, "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+        {"4.8", 0xaa, 131, 0,
+         "This is a test using a larger than block-size key and a larger than block-size data. "
+         "The key needs to be hashed before being used by the HMAC algorithm.",
+         "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        uint8_t key[131];
+        uint8_t repeated[50];
+        uint8_t code[mac_bytes];
+        char hex[2 * mac_bytes + 1];
+        memset(key, rows[i].key_byte, sizeof(key));
+        memset(repeated, rows[i].text_byte, sizeof(repeated));
+        struct span text =
+            rows[i].text != NULL ? span_cstr(rows[i].text) : span_of(repeated, sizeof(repeated));
+        mac_make_with(span_of(key, rows[i].key_len), &text, 1, code);
+        for (size_t k = 0; k < mac_bytes; k++) {
+            snprintf(hex + 2 * k, 3, "%02x", code[k]);
+        }
+        assert_string_equal(hex, rows[i].code);
+    }
+}
+
 static void same_looks_at_every_byte(void **state)
 {
     (void)state;
@@ -71,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_are_those_of_the_rfc),
+        cmocka_unit_test(codes_with_any_key_are_those_of_the_rfc),
         cmocka_unit_test(same_looks_at_every_byte),
         cmocka_unit_test(keys_differ),
     };
