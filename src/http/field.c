@@ -93,16 +93,54 @@ static bool query_name_is(struct span sent, struct span name)
     return matched == name.len;
 }
 
-struct span query_find(struct span query, struct span name)
+static struct span parameter_name(struct span pair)
 {
-    while (query.len > 0) {
-        struct span pair = take(&query, '&');
-        size_t equals = span_find(pair, 0, '=');
-        if (pair.len > 0 && query_name_is(span_slice(pair, 0, equals), name)) {
-            return span_from(pair, equals < pair.len ? equals + 1 : equals);
+    return span_slice(pair, 0, span_find(pair, 0, '='));
+}
+
+struct span query_take(struct span *query, struct span name)
+{
+    while (query->len > 0) {
+        struct span pair = take(query, '&');
+        struct span own = parameter_name(pair);
+        if (pair.len > 0 && query_name_is(own, name)) {
+            return span_from(pair, own.len < pair.len ? own.len + 1 : own.len);
         }
     }
     return span_of(NULL, 0);
+}
+
+struct span query_find(struct span query, struct span name)
+{
+    return query_take(&query, name);
+}
+
+struct span query_without(struct span query, struct span name, struct buffer *out)
+{
+    size_t start = out->len;
+    bool found = false;
+    if (query_find(query, name).ptr == NULL) {
+        return query;
+    }
+    while (query.len > 0) {
+        struct span pair = take(&query, '&');
+        if (query_name_is(parameter_name(pair), name)) {
+            continue;
+        }
+        if (found) {
+            buffer_byte(out, '&');
+        }
+        buffer_put(out, pair);
+        found = true;
+    }
+    return found ? span_from(buffer_span(out), start) : span_of(NULL, 0);
+}
+
+void query_decode(struct span value, struct buffer *out)
+{
+    for (size_t at = 0; at < value.len;) {
+        buffer_byte(out, query_octet(value, &at));
+    }
 }
 
 /* Whether the weight among a media range's parameters is above 0 (RFC 9110, 12.4.2):

@@ -2,6 +2,7 @@
 /* Reading field values: by name, as lists, cookies and query parameters. */
 #pragma once
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "http/request.h"
 
@@ -19,6 +20,13 @@ struct span cookie_find(struct span cookie_field, struct span name);
 /* The value of the parameter `name` in a query, undecoded; ptr NULL: none; an empty
  * non-NULL span for "?name". Names are compared after decoding %XX and '+'. */
 struct span query_find(struct span query, struct span name);
+/* The same, and *query is what stands behind it: for one that stands there more than once. */
+struct span query_take(struct span *query, struct span name);
+/* The query without the parameter, each time it stands there: itself where it never does, else
+ * what was appended to out, at most as long; ptr NULL: nothing is left. */
+struct span query_without(struct span query, struct span name, struct buffer *out);
+/* Appends a name or value with its escapes decoded, and a space for '+'. */
+void query_decode(struct span value, struct buffer *out);
 
 /* Whether Accept says that a person's browser is asking: it names text/html or
  * application/xhtml+xml with a weight above 0. A wildcard alone does not count. */

@@ -340,3 +340,26 @@ enum location_result location_append(struct span base, struct span path, struct 
     escape_put(out, path, ESCAPE_PATH, PERCENT_KEEP);
     return finish(&b);
 }
+
+void location_add_parameter(struct buffer *location, struct span name, struct span value)
+{
+    struct span all = buffer_span(location);
+    size_t fragment = span_find(all, 0, '#');
+    size_t question = span_find(span_slice(all, 0, fragment), 0, '?');
+    size_t more = name.len + value.len + 2;
+    if (buffer_reserve(location, more) == NULL) {
+        return;
+    }
+    /* Nothing stands behind a '?' or '&' yet: the next parameter goes right there. */
+    bool begun =
+        question < fragment && (all.ptr[fragment - 1] == '?' || all.ptr[fragment - 1] == '&');
+    struct buffer at = buffer_over(location->ptr + fragment, more);
+    location->len -= begun;
+    memmove(location->ptr + fragment + more - begun, all.ptr + fragment, all.len - fragment);
+    if (!begun) {
+        buffer_byte(&at, question < fragment ? '&' : '?');
+    }
+    buffer_put(&at, name);
+    buffer_byte(&at, '=');
+    buffer_put(&at, value);
+}

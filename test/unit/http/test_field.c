@@ -111,6 +111,50 @@ static void query_parameters_are_found(void **state)
     check_rows(rows, sizeof(rows) / sizeof(rows[0]), query_find);
 }
 
+static void query_parameters_are_taken_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query, *rest; /* NULL: nothing */
+        const char *values;       /* each with a '|' behind it */
+    } rows[] = {
+        {"a=1", NULL, "1|"},
+        {"b=1&a=2&c", "b=1&c", "2|"},
+        {"a&a=%31&%61=3&aa=4", "aa=4", "|%31|3|"},
+        {"b=1&&a=2&", "b=1&", "2|"},
+        {"b=a&c=%26a=2", "b=a&c=%26a=2", ""},
+        {"", "", ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char room[64];
+        char joined[64];
+        struct buffer out = buffer_over(room, sizeof(room));
+        struct buffer values = buffer_over(joined, sizeof(joined));
+        struct span query = span_cstr(rows[i].query);
+        struct span rest = query;
+        struct span value;
+        while ((value = query_take(&rest, SPAN("a"))).ptr != NULL) {
+            buffer_put(&values, value);
+            buffer_byte(&values, '|');
+        }
+        assert_true(same(query_without(query, SPAN("a"), &out), rows[i].rest));
+        assert_true(same(buffer_span(&values), rows[i].values));
+    }
+}
+
+static void query_values_are_decoded(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"eu1%2Cus1", "eu1,us1"}, {"a+b%2b", "a b+"}, {"%zz%2", "%zz%2"}, {"", ""}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char room[64];
+        struct buffer out = buffer_over(room, sizeof(room));
+        query_decode(span_cstr(rows[i][0]), &out);
+        assert_true(same(buffer_span(&out), rows[i][1]));
+    }
+}
+
 static void browsers_are_told_by_accept(void **state)
 {
     (void)state;
@@ -173,6 +217,8 @@ int main(void)
         cmocka_unit_test(lists_are_cut_at_commas),
         cmocka_unit_test(cookies_are_found),
         cmocka_unit_test(query_parameters_are_found),
+        cmocka_unit_test(query_parameters_are_taken_out),
+        cmocka_unit_test(query_values_are_decoded),
         cmocka_unit_test(browsers_are_told_by_accept),
         cmocka_unit_test(values_and_names_are_checked_octet_by_octet),
     };

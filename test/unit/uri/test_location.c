@@ -511,15 +511,49 @@ static void authority_of_base(void **state)
     }
 }
 
+static void parameters_are_added(void **state)
+{
+    static const char *const cases[][2] = {
+        {"https://n.example", "https://n.example?tried=a,b"},
+        {"https://n.example/x", "https://n.example/x?tried=a,b"},
+        {"https://n.example/x?", "https://n.example/x?tried=a,b"},
+        {"https://n.example/x?q=1", "https://n.example/x?q=1&tried=a,b"},
+        {"https://n.example/x?q=1&", "https://n.example/x?q=1&tried=a,b"},
+        {"https://n.example/x#f?g", "https://n.example/x?tried=a,b#f?g"},
+        {"https://n.example/x?q#f", "https://n.example/x?q&tried=a,b#f"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t wanted = strlen(cases[i][1]);
+        for (size_t cap = wanted + 1; cap >= wanted - 1; cap--) {
+            char *room = malloc(cap);
+            struct buffer out = buffer_over(room, cap);
+            buffer_put(&out, span_cstr(cases[i][0]));
+            location_add_parameter(&out, SPAN("tried"), SPAN("a,b"));
+            const char *expected = out.full ? cases[i][0] : cases[i][1];
+            assert_true(cap >= wanted + 1 ? !out.full : cap >= wanted || out.full);
+            assert_true(span_eq(buffer_span(&out), span_cstr(expected)));
+            free(room);
+        }
+    }
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_as_sent), cmocka_unit_test(queries),
-        cmocka_unit_test(slashes),        cmocka_unit_test(dot_segments),
-        cmocka_unit_test(authorities),    cmocka_unit_test(target_fine),
-        cmocka_unit_test(target_refused), cmocka_unit_test(authority_vars),
-        cmocka_unit_test(append),         cmocka_unit_test(too_long),
-        cmocka_unit_test(second_look),    cmocka_unit_test(authority_of_base),
+        cmocka_unit_test(values_as_sent),
+        cmocka_unit_test(queries),
+        cmocka_unit_test(slashes),
+        cmocka_unit_test(dot_segments),
+        cmocka_unit_test(authorities),
+        cmocka_unit_test(target_fine),
+        cmocka_unit_test(target_refused),
+        cmocka_unit_test(authority_vars),
+        cmocka_unit_test(append),
+        cmocka_unit_test(too_long),
+        cmocka_unit_test(second_look),
+        cmocka_unit_test(authority_of_base),
+        cmocka_unit_test(parameters_are_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
