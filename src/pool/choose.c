@@ -6,8 +6,7 @@
 
 enum { tries_max = 8 };
 
-/* The server whose share of the cycle holds the place. */
-static uint32_t at_place(const struct view *view, uint64_t place)
+uint32_t pool_at_place(const struct view *view, uint64_t place)
 {
     if (view->total == view->count) { /* each of them once */
         return view->who[place];
@@ -67,7 +66,7 @@ uint32_t pool_by_turn(const struct pools *pools, struct pool_state *state, struc
         uint64_t place = view->place;
         view->place += view->stride;
         view->place -= view->place >= view->total ? view->total : 0;
-        uint32_t server = at_place(view, place);
+        uint32_t server = pool_at_place(view, place);
         if (!filtered || can_have(pools, state, client, server)) {
             return server;
         }

@@ -48,6 +48,7 @@ struct view {
     uint64_t stride;  /* shares no factor with it */
     uint64_t place;   /* in the cycle */
     uint64_t turn;    /* for a choice of some of them: a fraction of 2^64 */
+    uint64_t spare;   /* how many turns were drawn for alternatives, times the golden section */
     uint32_t *who;    /* indexes in the pool; those that are located come first */
     uint64_t *sums;   /* of the weights so far */
     float *point[3];
@@ -73,6 +74,7 @@ struct pools {
     uint32_t count;
     uint32_t rank_count;
     struct pool_state *states;
+    uint64_t *taken; /* a bit for each server of the largest pool; see pool_alternatives */
 };
 
 static inline unsigned pool_class(const struct pool_state *state, const struct pool_client *client)
@@ -109,6 +111,8 @@ uint32_t pool_by_hash(const struct pools *pools, struct pool_state *state, const
 uint64_t pool_ranks_hash(const struct pool_state *state);
 uint32_t pool_by_distance(const struct pools *pools, struct pool_state *state, struct view *view,
                           const struct pool_client *client);
+/* choose.c: the server whose share of the cycle holds the place. */
+uint32_t pool_at_place(const struct view *view, uint64_t place);
 /* choose.c: by turn, of all that the view holds and the client can be sent to. */
 uint32_t pool_by_turn(const struct pools *pools, struct pool_state *state, struct view *view,
                       const struct pool_client *client);

@@ -52,6 +52,12 @@ static inline void pool_avoid(uint64_t *avoid, uint32_t server)
 /* The server, an index into the snapshot's servers; SNAP_NONE: nobody is left. */
 uint32_t pool_choose(struct pools *pools, uint32_t pool, const struct pool_client *client);
 
+/* Where else this client could go, the first one first: each is one that pool_choose could give if
+ * the client avoided `chosen`, which it has given, and those before it. Takes no turn from
+ * anybody. Fills at most max indexes into the snapshot's servers, and gives how many. */
+size_t pool_alternatives(struct pools *pools, uint32_t pool, const struct pool_client *client,
+                         uint32_t chosen, size_t max, uint32_t *out);
+
 /* The server's URL as this client gets it: with its own scheme where the server serves both. */
 struct span pool_server_url(const struct snapshot *snapshot, const struct snap_server *server,
                             bool secure, struct span *authority_out);

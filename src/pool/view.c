@@ -341,6 +341,17 @@ static bool state_init(struct pools *pools, struct pools *previous, uint32_t ind
     return ready && want_ranks(pools, previous, state);
 }
 
+/* Room for a bit for each server of the largest pool. */
+static uint64_t *new_taken(const struct pools *pools)
+{
+    size_t most = 1;
+    for (uint32_t i = 0; i < pools->count; i++) {
+        size_t words = pool_avoid_words(snapshot_pool(pools->snapshot, i));
+        most = words > most ? words : most;
+    }
+    return calloc(most, sizeof(uint64_t));
+}
+
 enum err pools_new(const struct snapshot *snapshot, const struct pools_setting *setting,
                    struct pools *previous, struct pools **out)
 {
@@ -352,7 +363,8 @@ enum err pools_new(const struct snapshot *snapshot, const struct pools_setting *
     pools->setting = *setting;
     pools->count = snapshot_pool_count(snapshot);
     pools->states = calloc((size_t)pools->count + 1, sizeof(*pools->states));
-    bool ready = pools->states != NULL;
+    pools->taken = new_taken(pools);
+    bool ready = pools->states != NULL && pools->taken != NULL;
     for (uint32_t i = 0; ready && i < pools->count; i++) {
         ready = state_init(pools, previous, i);
     }
@@ -385,5 +397,6 @@ void pools_free(struct pools **pools)
         state_fini(&freed->states[i]);
     }
     free(freed->states);
+    free(freed->taken);
     free(freed);
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Where else a client could go: what the choice would be if it avoided those before. */
+#include "pool/internal.h"
+
+#include <string.h>
+
+enum { draws_max = 8 };
+
+/* The finaliser of SplitMix64: numbers that follow each other become ones that say nothing of each
+ * other. */
+static uint64_t mixed(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+/* Turns are drawn here, and not taken: the one after a server's is the same one's each time, and
+ * when that server fails all of its clients would go there. A place of somebody who is taken
+ * already is drawn again, so that the others get it by their weights. */
+static void draw_turn(const struct pool_client *client, struct view *view)
+{
+    view->turn = mixed(view->spare += UINT64_C(0x9e3779b97f4a7c15));
+    for (int draw = 0; draw < draws_max && view->total > 0; draw++) {
+        uint64_t drawn = mixed(view->spare += UINT64_C(0x9e3779b97f4a7c15));
+        view->place = (uint64_t)((unsigned __int128)drawn * view->total >> 64);
+        if (!pool_avoided(client, pool_at_place(view, view->place))) {
+            break;
+        }
+    }
+}
+
+/* Where the turns of a view stand. */
+struct turns {
+    uint64_t place;
+    uint64_t total;
+    uint64_t turn;
+};
+
+/* A word may have changed meanwhile, and with it the length of the cycle. */
+static void give_back(const struct turns *kept, struct view *view)
+{
+    view->turn = kept->turn;
+    view->place = view->total == kept->total ? kept->place : 0;
+}
+
+static void take_over(const uint64_t *avoid, size_t words, uint64_t *out)
+{
+    if (avoid != NULL) {
+        memcpy(out, avoid, words * sizeof(*out));
+    } else {
+        memset(out, 0, words * sizeof(*out));
+    }
+}
+
+size_t pool_alternatives(struct pools *pools, uint32_t pool, const struct pool_client *client,
+                         uint32_t chosen, size_t max, uint32_t *out)
+{
+    struct pool_state *state = &pools->states[pool];
+    struct view *view = pool_view(pools, state, pool_class(state, client));
+    struct turns kept = {.place = view->place, .total = view->total, .turn = view->turn};
+    struct pool_client other = *client;
+    size_t count = 0;
+    take_over(client->avoid, pool_avoid_words(state->pool), pools->taken);
+    other.avoid = pools->taken;
+    for (uint32_t last = chosen; count < max; out[count++] = last) {
+        pool_avoid(pools->taken, last - state->pool->first_server);
+        draw_turn(&other, view);
+        last = pool_choose(pools, pool, &other);
+        if (last == SNAP_NONE) {
+            break;
+        }
+    }
+    give_back(&kept, view);
+    return count;
+}
