@@ -75,11 +75,11 @@ bench: ## measures Detour beside a floor, nginx, HAProxy and h2o
 	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader policy pools)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(if $(QUICK),--quick) $(PARTS)
 
-conformance: ## judges curl, Python, Node and Chromium: doc/conformance.md
+conformance: ## judges curl, Python, Node and Chromium: doc/conformance.md, detour-clients(7)
 	@sh tools/deps.sh build test
 	@sh tools/browser.sh
 	@$(MAKE) --no-print-directory build
-	@$(PYTHON) test/conformance/table.py $(BUILD)/detour doc/conformance.md
+	@$(PYTHON) test/conformance/table.py $(BUILD)/detour doc/conformance.md doc/man/detour-clients.7.scd
 
 fuzz: ## fuzzes each target, or TARGET, for SECONDS with libFuzzer
 	@sh tools/deps.sh build lint

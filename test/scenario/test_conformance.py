@@ -4,6 +4,7 @@ what must not change with a version of theirs; doc/conformance.md has the whole.
 
 import http.client
 import json
+import re
 import sys
 
 import pytest
@@ -46,6 +47,15 @@ def test_cases_for_people_and_for_programs(referee):
         assert f"\n{case['id']}: " in f"\n{text}" and case["curl"] in text
     for status in 301, 302, 303, 307, 308:
         assert {f"{status}-{method}" for method in ("GET", "HEAD", "POST", "PUT", "DELETE")} <= set(ids)
+
+
+def test_each_case_is_in_the_tables_of_the_manual(referee):
+    cases = json.loads(clients.ask(f"{referee.base}/cases.json?key=k"))["cases"]
+    page = (ROOT / "doc" / "conformance.md").read_text()
+    told = re.findall(r"^\| ([^|]+) \| ([^|]+) \([^|]+\) \|", page, re.M)
+    assert told == [(case["title"], case["right"]) for case in cases], "make conformance writes them anew"
+    manual = (ROOT / "doc" / "man" / "detour-clients.7.scd").read_text()
+    assert re.findall(r"^([\w-]+) +(?:yes|may|NO|-)  ", manual, re.M) == [case["id"] for case in cases]
 
 
 def test_curl(referee):
