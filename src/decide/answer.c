@@ -65,7 +65,8 @@ static void add_freshness(struct reply *reply)
 {
     const struct decision *decision = reply->decision;
     bool bare_307 = decision->location.len > 0 && decision->status == 307 &&
-                    decision->reason != REASON_WAIT_OVER && decision->reason != REASON_LINK;
+                    decision->reason != REASON_WAIT_OVER && decision->reason != REASON_LINK &&
+                    !decision->json;
     if (decision->max_age_s < 0) {
         if (!bare_307 && decision->reason != REASON_PREFLIGHT && !rule_says_freshness(reply)) {
             response_add(reply->response, SPAN("Cache-Control"), SPAN("no-store"));
@@ -116,7 +117,8 @@ static void vary_by_rules(struct reply *reply, size_t from)
     }
 }
 
-/* Only what may be stored needs it, and what depends on Origin for browsers' sake. */
+/* Only what may be stored needs it, and what depends on Origin for browsers' sake; and where one
+ * URL has two kinds of answers, of which a rule's own Cache-Control may say anything. */
 static void add_vary(struct reply *reply, bool by_origin)
 {
     const struct decision *decision = reply->decision;
@@ -124,7 +126,7 @@ static void add_vary(struct reply *reply, bool by_origin)
     if (by_origin) {
         vary_name(reply, from, SPAN("Origin"));
     }
-    if (decision->max_age_s >= 0) {
+    if (decision->max_age_s >= 0 || decision->vary & VARY_SAID) {
         if (decision->vary & VARY_COOKIE) {
             vary_name(reply, from, SPAN("Cookie"));
         }
@@ -252,10 +254,22 @@ static void add_pool_cookie(struct reply *reply)
     add_made(reply, SPAN("Set-Cookie"), from);
 }
 
+/* The fields are one each: clients are known that read no list. Whoever is told finds them in
+ * the document, which they are no duplicates of. */
+static void add_links(struct reply *reply)
+{
+    const struct decide_alternatives *from = &reply->context->alternatives;
+    uint32_t count = reply->decision->json ? 0 : reply->decision->alternative_count;
+    for (uint32_t i = 0; i < count; i++) {
+        response_add(reply->response, SPAN("Link"), from->at[i].link);
+    }
+}
+
 static void add_fields(struct reply *reply)
 {
     const struct decision *decision = reply->decision;
     add_freshness(reply);
+    add_links(reply);
     if (decision->reason == REASON_LINK) {
         add_link_cookie(reply);
     }
@@ -266,7 +280,7 @@ static void add_fields(struct reply *reply)
     if (decision->retry_after_s >= 0) {
         add_number(reply, SPAN("Retry-After"), decision->retry_after_s);
     }
-    if (by_origin || decision->max_age_s >= 0) {
+    if (by_origin || decision->max_age_s >= 0 || decision->vary & VARY_SAID) {
         add_vary(reply, by_origin); /* last of what is made: it alone may fill the text */
     }
     if (decision->reason == REASON_OPTIONS) {
@@ -281,7 +295,10 @@ static void add_body(struct reply *reply, struct buffer *body)
     const struct decision *decision = reply->decision;
     const struct snap_rule *rule = rule_of(reply);
     struct response *response = reply->response;
-    if (decision->location.len > 0) {
+    if (decision->json) {
+        body_told(body, reply->context, reply->request, decision);
+        response->content_type = SPAN("application/json");
+    } else if (decision->location.len > 0) {
         if (rule == NULL || rule->flags & SNAP_NOTE) {
             body_note(body, decision->status, decision->location);
             response->content_type = SPAN("text/html; charset=utf-8");
@@ -309,8 +326,8 @@ void answer_from_decision(const struct decide_context *context, const struct req
                           .response = response,
                           .text = buffer_over(scratch->text, sizeof(scratch->text))};
     struct buffer body = buffer_over(scratch->body, sizeof(scratch->body));
-    response->status = decision->status;
-    response->location = decision->location;
+    response->status = decision->json ? 200 : decision->status;
+    response->location = decision->json ? (struct span){0} : decision->location;
     response->content_type = (struct span){0};
     response->body = (struct span){0};
     response->close = false;

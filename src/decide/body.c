@@ -2,7 +2,9 @@
 /* The note of a redirect, and problem documents. */
 #include "decide/body.h"
 
+#include "base/calendar.h"
 #include "http/status.h"
+#include "signing/ticket.h"
 
 /* A Location holds URI characters only, and of those just these mean something in HTML. */
 static void put_escaped(struct buffer *out, struct span text)
@@ -30,6 +32,60 @@ void body_note(struct buffer *out, uint16_t status, struct span location)
     buffer_put(out, status_reason(status));
     buffer_put(out, SPAN("</a>\n"));
 }
+
+/* ---- where to go, as JSON: URLs and tokens hold nothing that it escapes ---- */
+
+/* RFC 3339. */
+static void put_moment(struct buffer *out, int64_t s)
+{
+    int64_t day = s / seconds_per_day;
+    struct civil_date date = civil_from_days(day);
+    int second = (int)(s - day * seconds_per_day);
+    buffer_printf(out, "%04lld-%02u-%02uT%02d:%02d:%02dZ", (long long)date.year, date.month,
+                  date.day, second / 3600, second / 60 % 60, second % 60);
+}
+
+/* With which a client that is sent there goes on. */
+static struct span method_there(const struct request *request, uint16_t status)
+{
+    bool head = request->method == METHOD_HEAD;
+    return head ? SPAN("HEAD") : signing_method_after(request->method_name, status);
+}
+
+static void put_alternatives(struct buffer *out, const struct decide_alternative *at,
+                             uint32_t count)
+{
+    buffer_put(out, SPAN(",\"alternatives\":["));
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_put(out, i > 0 ? SPAN(",{\"url\":\"") : SPAN("{\"url\":\""));
+        buffer_put(out, at[i].url);
+        buffer_put(out, SPAN("\",\"priority\":"));
+        buffer_decimal(out, at[i].priority);
+        buffer_byte(out, '}');
+    }
+    buffer_byte(out, ']');
+}
+
+void body_told(struct buffer *out, const struct decide_context *context,
+               const struct request *request, const struct decision *decision)
+{
+    buffer_put(out, SPAN("{\"url\":\""));
+    buffer_put(out, decision->location);
+    buffer_put(out, SPAN("\",\"status\":"));
+    buffer_decimal(out, decision->status);
+    buffer_put(out, SPAN(",\"method\":\""));
+    buffer_put(out, method_there(request, decision->status));
+    buffer_byte(out, '"');
+    if (decision->expires_s > 0) {
+        buffer_put(out, SPAN(",\"expires\":\""));
+        put_moment(out, decision->expires_s);
+        buffer_byte(out, '"');
+    }
+    put_alternatives(out, context->alternatives.at, decision->alternative_count);
+    buffer_put(out, SPAN("}\n"));
+}
+
+/* ---- problems ---- */
 
 static struct span detail(const struct decision *decision)
 {

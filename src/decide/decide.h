@@ -9,6 +9,7 @@
 #include "page/ticket.h"
 #include "page/wait.h"
 #include "pool/pool.h"
+#include "signing/keys.h"
 #include "snapshot/snapshot.h"
 #include "uri/location.h"
 #include "uri/path.h"
@@ -43,6 +44,23 @@ struct decide_link {
     uint8_t cookie_name[link_cookie_bytes];
 };
 
+enum {
+    decide_alternatives_max = snap_alternatives_max,
+    decide_alternatives_told = 4, /* where the pool does not say how many */
+    decide_alternatives_bytes_max = 8192,
+    alternative_priority = 2, /* of the first of them: the Location itself is 1 */
+};
+
+/* Where else a client of a pool could go. Of no meaning but for decision->alternative_count. */
+struct decide_alternatives {
+    struct decide_alternative {
+        struct span url;
+        struct span link; /* a value of Link (RFC 6249) */
+        uint32_t priority;
+    } at[decide_alternatives_max];
+    uint8_t text[decide_alternatives_bytes_max]; /* what does not fit is not named */
+};
+
 /* What one thread needs to decide; kept between requests, no request leaves a trace that
  * another could see, except the turns of pools. */
 struct decide_context {
@@ -51,11 +69,13 @@ struct decide_context {
     struct pools *pools;                 /* of the snapshot */
     const struct geo_head *geo;          /* NULL: nobody knows where anybody is */
     const struct ticket_key *ticket_key; /* NULL: nobody is shown a page of ours */
+    const struct signing_keys *signing;  /* NULL: URLs of pools stay without tickets */
     struct path_scratch path_scratch;
     uint8_t location[location_bytes_max];
     uint8_t host_lower[256]; /* of a forwarded host */
     struct decide_wait wait;
     struct decide_link link;
+    struct decide_alternatives alternatives;
     struct decide_trace *trace; /* NULL but for explain: then every rule is looked at */
 };
 
@@ -95,7 +115,12 @@ enum reason {
 /* "route", "no site", …: for logs and explain. */
 struct span reason_text(enum reason reason);
 
-enum { VARY_COOKIE = 1, VARY_ACCEPT = 2, VARY_ORIGIN = 4 };
+enum {
+    VARY_COOKIE = 1,
+    VARY_ACCEPT = 2,
+    VARY_ORIGIN = 4,
+    VARY_SAID = 8, /* Vary is said even where nothing says that the answer may be stored */
+};
 enum { decision_vary_rules_max = 4 }; /* more of them: private */
 
 struct decision {
@@ -111,6 +136,9 @@ struct decision {
     const struct snap_action *action; /* the action that was carried out, or NULL */
     bool pass;                        /* "nothing to do here" */
     bool problem;                     /* the body is a problem document */
+    bool json;                  /* the client is told the Location in a 200, and not sent there */
+    uint32_t alternative_count; /* in context->alternatives */
+    int64_t expires_s;          /* when the Location is good no more, in wall seconds; 0: never */
     bool hold;                /* the pool's cookie is to hold the client to `server` from now on */
     bool html;                /* … in HTML, for a browser's form POST */
     bool depends_on_client;   /* share, bypass, clients or a pool had a say: private */

@@ -100,13 +100,20 @@ struct pooled {
 };
 
 /* The Location that leads this client to a server of the pool, an index into the snapshot's;
- * still to be looked at with accept_location, or location_check. */
+ * still to be looked at with accept_location, or location_check. out may hold bytes already. */
 enum location_result pool_location(const struct pooled *pooled, uint32_t server, struct buffer *out,
                                    struct span *authority_out);
 
 /* Sends the client to a server of the action's pool, or to its fallback. */
 void apply_pool(struct asked *asked, const struct matched *matched,
                 const struct snap_action *action);
+
+/* alternatives.c */
+
+/* Whether the client asks to be told where the pool would send it, and the pool tells it. */
+bool wants_to_be_told(struct asked *asked, const struct snap_pool *pool);
+/* Where else the client could go than to the server that its Location leads to. */
+void name_alternatives(const struct pooled *pooled, uint32_t chosen);
 
 /* regex_set.c */
 const struct regex *regex_set_at(const struct regex_set *set, uint32_t regex);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A server of a pool for a request: who asks, which one it is, and its URL as the Location. */
-#include "decide/internal.h"
+#include "decide/sign.h"
 
 #include "http/field.h"
 
@@ -57,10 +57,17 @@ enum location_result pool_location(const struct pooled *pooled, uint32_t server,
                                    struct span *authority_out)
 {
     const struct asked *asked = pooled->asked;
+    const struct snap_action *action = pooled->action;
+    size_t from = out->len;
     struct span url = pool_server_url(asked->snapshot, snapshot_server(asked->snapshot, server),
                                       pooled->client.secure, authority_out);
-    return location_append(url, pool_path(asked, pooled->action),
-                           kept_query(asked, pooled->matched), out);
+    enum location_result result =
+        location_append(url, pool_path(asked, action), kept_query(asked, pooled->matched), out);
+    if (result == LOCATION_OK && !sign_url(asked, snapshot_pool(asked->snapshot, action->pool),
+                                           (uint16_t)action->status, from, out)) {
+        result = LOCATION_LONG;
+    }
+    return result;
 }
 
 /* Whether the client's cookie says so already, or the pool has none. */
@@ -77,12 +84,19 @@ static bool is_held(const struct asked *asked, uint32_t pool, const struct pool_
 
 /* The pool's fallback, which knows nothing of what the rule captured. */
 static void fall_back(struct asked *asked, const struct matched *matched,
-                      const struct snap_pool *pool)
+                      const struct snap_pool *pool, bool told)
 {
     struct decision *out = asked->decision;
+    const struct snap_action *fallback = &pool->fallback;
     struct matched nobody;
     matched_init(&nobody, matched->rule);
-    apply_action(asked, &nobody, &pool->fallback);
+    if (told && (fallback->kind == SNAP_ACTION_PAGE || fallback->kind == SNAP_ACTION_WAIT)) {
+        refuse_others(asked, &nobody, fallback); /* a page is for people to look at */
+        out->html = false;
+    } else {
+        apply_action(asked, &nobody, fallback);
+        out->json = told && out->location.len > 0;
+    }
     out->max_age_s = -1; /* somebody may be back in a moment */
     if (out->reason != REASON_LOCATION_LONG && out->reason != REASON_LOCATION_ESCAPES) {
         out->reason = REASON_POOL_EMPTY;
@@ -108,6 +122,8 @@ static void send_to(const struct pooled *pooled, uint32_t chosen)
     enum location_result result = pool_location(pooled, chosen, &built, &authority);
     out->status = (uint16_t)pooled->action->status;
     out->server = chosen;
+    const struct snap_pool *pool = snapshot_pool(asked->snapshot, pooled->action->pool);
+    out->max_age_s = sign_max_age_s(pool, out->max_age_s);
     out->hold = !is_held(asked, pooled->action->pool, &pooled->client,
                          snapshot_server(asked->snapshot, chosen));
     accept_location(asked, result, &built, authority);
@@ -119,11 +135,15 @@ void apply_pool(struct asked *asked, const struct matched *matched,
     struct pooled pooled = {.asked = asked, .matched = matched, .action = action};
     asked->decision->depends_on_client = true;
     client_init(asked, action->pool, &pooled.client);
+    const struct snap_pool *pool = snapshot_pool(asked->snapshot, action->pool);
+    bool told = wants_to_be_told(asked, pool);
     uint32_t chosen = pool_choose(asked->context->pools, action->pool, &pooled.client);
     note_choice(&pooled);
     if (chosen == SNAP_NONE) {
-        fall_back(asked, matched, snapshot_pool(asked->snapshot, action->pool));
+        fall_back(asked, matched, pool, told);
     } else {
         send_to(&pooled, chosen);
+        asked->decision->json = told && asked->decision->location.len > 0;
+        name_alternatives(&pooled, chosen);
     }
 }

@@ -141,6 +141,9 @@ static void forget(struct decision *out)
     out->pass = false;
     out->problem = false;
     out->html = false;
+    out->json = false;
+    out->alternative_count = 0;
+    out->hold = false;
     out->depends_on_client = false;
     out->vary = 0;
     out->vary_rule_count = 0;

@@ -258,6 +258,8 @@ struct snap_server {
 /* What of an object must be as on the first server of a pool. */
 enum { SNAP_SAME_SIZE = 1, SNAP_SAME_DATE = 2 };
 
+enum { snap_alternatives_max = 8 };
+
 struct snap_pool {
     struct snap_ref name;
     uint32_t balance;
@@ -271,8 +273,9 @@ struct snap_pool {
     uint32_t fallback_all;
     struct snap_ref sticky; /* the cookie that holds clients; empty: none does */
     uint32_t sticky_s;
-    uint32_t link_max;           /* alternatives that are named in Link; 0: none */
-    uint32_t json;               /* who asks for JSON is told where, and not sent there */
+    uint32_t link_max;           /* alternatives that are named in Link; 0: none; at most
+                                    snap_alternatives_max */
+    uint32_t json;               /* bool: who asks for JSON is told where, and not sent there */
     uint32_t avoid_carry;        /* a Location says which servers its client was sent to */
     struct snap_ref avoid_param; /* where a client may say whom it cannot reach; empty: nowhere
                                     but in Detour-Avoid */

@@ -112,7 +112,7 @@ static void log_request(struct worker *worker, const struct serve_request *asked
     struct record record;
     worker_record(worker, asked, request, decision, &record);
     record.status = response->status;
-    record.strings[RECORD_LOCATION] = response->location;
+    record.strings[RECORD_LOCATION] = decision->location;
     worker_log(worker, &record);
 }
 

@@ -88,6 +88,7 @@ static void decide_original(struct worker *worker, const struct serve_request *a
     const struct request *original = &about->request;
     decide_known(&worker->decide, original, &about->client, asked->now_ns, decision);
     bool pass = passes(worker, original, decision);
+    decision->json = false; /* to a proxy a 200 says that there is nothing to do here */
     if (decision->reason == REASON_PREFLIGHT) {
         pass = preflight_passes(worker, original, &about->client, asked->now_ns);
     }
