@@ -23,8 +23,8 @@ static void draw_turn(const struct pool_client *client, struct view *view)
     view->turn = mixed(view->spare += UINT64_C(0x9e3779b97f4a7c15));
     for (int draw = 0; draw < draws_max && view->total > 0; draw++) {
         uint64_t drawn = mixed(view->spare += UINT64_C(0x9e3779b97f4a7c15));
-        view->place = (uint64_t)((unsigned __int128)drawn * view->total >> 64);
-        if (!pool_avoided(client, pool_at_place(view, view->place))) {
+        view->aside = (uint64_t)((unsigned __int128)drawn * view->total >> 64);
+        if (!pool_avoided(client, pool_at_place(view, view->aside))) {
             break;
         }
     }
@@ -32,7 +32,7 @@ static void draw_turn(const struct pool_client *client, struct view *view)
 
 /* Where the turns of a view stand. */
 struct turns {
-    uint64_t place;
+    uint64_t aside;
     uint64_t total;
     uint64_t turn;
 };
@@ -41,7 +41,7 @@ struct turns {
 static void give_back(const struct turns *kept, struct view *view)
 {
     view->turn = kept->turn;
-    view->place = view->total == kept->total ? kept->place : 0;
+    view->aside = view->total == kept->total ? kept->aside : 0;
 }
 
 static void take_over(const uint64_t *avoid, size_t words, uint64_t *out)
@@ -58,7 +58,7 @@ size_t pool_alternatives(struct pools *pools, uint32_t pool, const struct pool_c
 {
     struct pool_state *state = &pools->states[pool];
     struct view *view = pool_view(pools, state, pool_class(state, client));
-    struct turns kept = {.place = view->place, .total = view->total, .turn = view->turn};
+    struct turns kept = {.aside = view->aside, .total = view->total, .turn = view->turn};
     struct pool_client other = *client;
     size_t count = 0;
     take_over(client->avoid, pool_avoid_words(state->pool), pools->taken);

@@ -57,15 +57,17 @@ static uint32_t among_few(const struct pools *pools, const struct pool_state *st
     return SNAP_NONE;
 }
 
-/* Exact over each full cycle. Who cannot have a server takes the turn after it. */
+/* Exact over each full cycle. Who cannot have a server takes the turn after it. Those who avoid
+ * some go round by themselves, so that all others keep their exact shares. */
 uint32_t pool_by_turn(const struct pools *pools, struct pool_state *state, struct view *view,
                       const struct pool_client *client)
 {
     bool filtered = state->areas || client->avoid != NULL;
+    uint64_t *at = client->avoid != NULL ? &view->aside : &view->place;
     for (int try = 0; try < tries_max && view->total > 0; try++) {
-        uint64_t place = view->place;
-        view->place += view->stride;
-        view->place -= view->place >= view->total ? view->total : 0;
+        uint64_t place = *at;
+        *at += view->stride;
+        *at -= *at >= view->total ? view->total : 0;
         uint32_t server = pool_at_place(view, place);
         if (!filtered || can_have(pools, state, client, server)) {
             return server;
@@ -173,6 +175,9 @@ uint32_t pool_choose(struct pools *pools, uint32_t pool, const struct pool_clien
             server = pool_by_distance(pools, state, view, client);
             break;
         }
+    }
+    if (server == SNAP_NONE) {
+        server = pool_by_lower(pools, state, view, client, class);
     }
     return server == SNAP_NONE ? SNAP_NONE : state->pool->first_server + server;
 }

@@ -30,6 +30,17 @@ static double score(const struct pool_state *state, uint64_t bucket, uint32_t se
     return (double)weight / -log(unit);
 }
 
+static uint64_t bucket_of(const struct pool_client *client)
+{
+    return client->key / (UINT64_MAX / rank_buckets + 1);
+}
+
+double pool_score(const struct pool_state *state, const struct pool_client *client, uint32_t server,
+                  uint64_t weight)
+{
+    return score(state, bucket_of(client), server, weight);
+}
+
 static uint64_t full_weight(const struct pool_state *state, uint32_t server)
 {
     return (uint64_t)state->servers[server].weight * server_weight_ppm_full;
@@ -140,7 +151,7 @@ static bool look_up(const struct pools *pools, const struct pool_state *state,
 uint32_t pool_by_hash(const struct pools *pools, struct pool_state *state, const struct view *view,
                       const struct pool_client *client, unsigned class)
 {
-    uint64_t bucket = client->key / (UINT64_MAX / rank_buckets + 1);
+    uint64_t bucket = bucket_of(client);
     uint32_t server;
     if (state->ranks == NULL) {
         return compute(pools, state, view, client, bucket);

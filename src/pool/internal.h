@@ -47,6 +47,7 @@ struct view {
     uint64_t total;   /* of their weights in lowest terms: the length of a cycle */
     uint64_t stride;  /* shares no factor with it */
     uint64_t place;   /* in the cycle */
+    uint64_t aside;   /* in the same cycle, of those who avoid some: they take nobody's turn */
     uint64_t turn;    /* for a choice of some of them: a fraction of 2^64 */
     uint64_t spare;   /* how many turns were drawn for alternatives, times the golden section */
     uint32_t *who;    /* indexes in the pool; those that are located come first */
@@ -113,6 +114,17 @@ uint32_t pool_by_distance(const struct pools *pools, struct pool_state *state, s
                           const struct pool_client *client);
 /* choose.c: the server whose share of the cycle holds the place. */
 uint32_t pool_at_place(const struct view *view, uint64_t place);
+/* How well the server scores for the client's key: of all servers the highest wins. */
+double pool_score(const struct pool_state *state, const struct pool_client *client, uint32_t server,
+                  uint64_t weight);
+/* The square of the chord that is `within` times as far along the sphere as the one of this
+ * square. */
+float pool_reach(float least, uint32_t within_ppm);
+/* lower.c: of the priorities that are not needed, for a client whom nobody of the view takes. */
+uint32_t pool_by_lower(const struct pools *pools, const struct pool_state *state, struct view *view,
+                       const struct pool_client *client, unsigned class);
+/* The end of the servers that are of the same priority as this one. */
+uint32_t pool_priority_end(const struct pool_state *state, uint32_t server);
 /* choose.c: by turn, of all that the view holds and the client can be sent to. */
 uint32_t pool_by_turn(const struct pools *pools, struct pool_state *state, struct view *view,
                       const struct pool_client *client);

@@ -75,8 +75,7 @@ static float shortest_taken(const struct pools *pools, const struct pool_state *
     return least;
 }
 
-/* The square of the chord that is `within` times as far along the sphere. */
-static float reach_of(float least, uint32_t within_ppm)
+float pool_reach(float least, uint32_t within_ppm)
 {
     double half = asin(fmin(sqrt((double)least) / 2, 1)) * (within_ppm * 1e-6);
     double chord = 2 * sin(fmin(half, M_PI_2));
@@ -145,7 +144,7 @@ static bool find_near(struct look *look, struct near *near)
                                  : shortest(look->view, look->point);
     *near = (struct near){.place = *place, .made = look->view->made};
     if (least < FLT_MAX) {
-        near->reach = reach_of(least, look->state->pool->within_ppm);
+        near->reach = pool_reach(least, look->state->pool->within_ppm);
         go_over(look, near->reach, UINT64_MAX, near);
     }
     return near->count > 0;

@@ -138,7 +138,13 @@ static uint64_t find_stride(uint64_t total)
     return stride < total ? stride : 1;
 }
 
-/* Weights become sums of weights in lowest terms; the place in the cycle stays where it is. */
+static uint64_t scaled(uint64_t part, uint64_t whole, uint64_t of)
+{
+    return (uint64_t)((unsigned __int128)part * whole / of);
+}
+
+/* Weights become sums of weights in lowest terms; the places in the cycle stay where they
+ * are. */
 static void sum_up(struct view *view)
 {
     uint64_t divisor = 0;
@@ -154,9 +160,9 @@ static void sum_up(struct view *view)
     view->total = sum;
     view->stride = sum > 1 ? find_stride(sum) : 0;
     if (before != sum && sum > 0) {
-        uint64_t from = before > 0 ? view->place : view->turn >> 1;
-        uint64_t of = before > 0 ? before : UINT64_C(1) << 63;
-        view->place = (uint64_t)((unsigned __int128)from * sum / of);
+        view->place = before > 0 ? scaled(view->place, sum, before)
+                                 : scaled(view->turn >> 1, sum, UINT64_C(1) << 63);
+        view->aside = before > 0 ? scaled(view->aside, sum, before) : view->place;
     }
 }
 

@@ -33,15 +33,17 @@ static enum pool_lost by_state(const struct pools *pools, const struct pool_stat
     return POOL_WON;
 }
 
-/* How far from the client a server may be to be near enough. */
+/* How far from the client a server may be to be near enough; negative: nobody's place is known. */
 static double reach_km(const struct pools *pools, const struct pool_state *state,
-                       const struct view *view, const struct pool_client *client)
+                       const struct view *view, const struct pool_client *client, uint32_t end)
 {
     double least = -1;
-    for (uint32_t i = 0; i < view->located; i++) {
-        const struct snap_server *server = &state->servers[view->who[i]];
+    for (uint32_t i = 0; i < end; i++) {
+        const struct snap_server *server = &state->servers[i];
         double km = distance_km(server, client->place);
-        if ((least < 0 || km < least) && !pool_avoided(client, view->who[i]) &&
+        if (km >= 0 && (least < 0 || km < least) && !pool_avoided(client, i) &&
+            pool_weight(pools, state, i, view->ignoring) > 0 &&
+            (!state->mixed || pool_serves(server, pool_class(state, client))) &&
             pool_takes_area(pools->snapshot, server, client->place)) {
             least = km;
         }
@@ -52,7 +54,7 @@ static double reach_km(const struct pools *pools, const struct pool_state *state
 /* Among those that could be chosen. */
 static enum pool_lost by_balance(const struct pools *pools, const struct pool_state *state,
                                  const struct view *view, const struct pool_client *client,
-                                 uint32_t chosen, double km)
+                                 uint32_t chosen, uint32_t end, double km)
 {
     if (state->pool->sticky.len > 0 && client->held.len > 0 && chosen != SNAP_NONE) {
         uint8_t text[pool_held_bytes];
@@ -64,9 +66,8 @@ static enum pool_lost by_balance(const struct pools *pools, const struct pool_st
     if (state->pool->balance == SNAP_HASH) {
         return POOL_KEY;
     }
-    if (state->pool->balance == SNAP_NEAREST && client->place != NULL &&
-        client->place->located != 0 && view->located > 0) {
-        double reach = reach_km(pools, state, view, client);
+    if (state->pool->balance == SNAP_NEAREST) {
+        double reach = reach_km(pools, state, view, client, end);
         return reach >= 0 && (km < 0 || km > reach) ? POOL_FARTHER : POOL_TURN;
     }
     return POOL_TURN;
@@ -101,11 +102,13 @@ enum pool_lost pool_why_not(const struct pools *pools, uint32_t pool,
     if (!pool_takes_area(pools->snapshot, from, client->place)) {
         return POOL_AREA;
     }
-    if (index >= view->end) {
+    uint32_t winner = chosen != SNAP_NONE ? chosen - state->pool->first_server : SNAP_NONE;
+    uint32_t end =
+        winner != SNAP_NONE && winner >= view->end ? pool_priority_end(state, winner) : view->end;
+    if (index >= end) {
         return POOL_LOWER;
     }
-    uint32_t winner = chosen != SNAP_NONE ? chosen - state->pool->first_server : SNAP_NONE;
-    return by_balance(pools, state, view, client, winner, *km_out);
+    return by_balance(pools, state, view, client, winner, end, *km_out);
 }
 
 struct span pool_lost_text(enum pool_lost lost)
