@@ -420,6 +420,14 @@ struct model_webhook {
     uint32_t events; /* bit MODEL_EVENT_x */
 };
 
+enum { model_geo_files_max = 4 };
+
+/* An MMDB file. */
+struct model_geo_file {
+    struct span path;
+    struct place place;
+};
+
 struct model {
     const struct listener *listeners;
     size_t listener_count;
@@ -442,8 +450,8 @@ struct model {
     struct model_limits limits;
     const struct model_site *sites;
     size_t site_count;
-    struct span geo; /* the MMDB file that says where addresses are; empty: none */
-    struct place geo_place;
+    const struct model_geo_file *geo; /* that say where addresses are */
+    size_t geo_count;
     const struct model_pool *pools;
     size_t pool_count;
     const struct model_page *pages;

@@ -186,11 +186,23 @@ bool read_areas(struct load *load, const struct node *countries, const struct no
     return true;
 }
 
+static bool read_geo_file(struct load *load, const struct node *node, struct model_geo_file *out)
+{
+    struct span text;
+    if (!read_string(load, node, &text)) {
+        return false;
+    }
+    if (text.len > geo_path_bytes_max || memchr(text.ptr, 0, text.len) != NULL) {
+        return read_refuse(load, node, "the path of an MMDB file");
+    }
+    *out = (struct model_geo_file){.path = text, .place = node->place};
+    return true;
+}
+
 bool read_geo(struct load *load, const struct node *node)
 {
     static const char *const keys[] = {"file"};
     const struct node *at[1];
-    struct span text;
     if (!read_map(load, node, "`geo`", keys, 1, at)) {
         return false;
     }
@@ -199,13 +211,20 @@ bool read_geo(struct load *load, const struct node *node)
                        "`geo` needs a `file`, like `file: /var/lib/GeoIP/GeoLite2-City.mmdb`");
         return false;
     }
-    if (!read_string(load, at[0], &text)) {
-        return false;
+    size_t count = list_count(at[0]);
+    if (count == 0 || count > model_geo_files_max) {
+        return read_refuse(load, at[0], "1 to 4 MMDB files");
     }
-    if (text.len > geo_path_bytes_max || memchr(text.ptr, 0, text.len) != NULL) {
-        return read_refuse(load, at[0], "the path of an MMDB file");
+    struct model_geo_file *files = load_alloc(load, count, sizeof(*files));
+    size_t read = 0;
+    for (const struct node *item = list_first(at[0]); files != NULL && item != NULL;
+         item = list_next(at[0], item)) {
+        if (!read_geo_file(load, item, &files[read])) {
+            return false;
+        }
+        read++;
     }
-    load->model->geo = text;
-    load->model->geo_place = at[0]->place;
-    return true;
+    load->model->geo = files;
+    load->model->geo_count = read;
+    return files != NULL;
 }

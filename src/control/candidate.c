@@ -166,6 +166,7 @@ static void advance(struct control *c)
                   "missing");
     }
     if (c->from_text && good && !places_load(c->places, c->candidate)) {
+        places_watch(c->places, c->candidate);
         log_error("clients of before go on being placed, but servers only where `at` says so: the "
                   "file of `geo` cannot be used");
     }

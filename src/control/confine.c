@@ -142,7 +142,11 @@ static enum err add_state(struct paths *paths, const char *config_path, const st
 /* A file that is replaced is read again. */
 static enum err add_geo(struct paths *paths, const char *config_path, const struct model *model)
 {
-    return add_named(paths, config_path, model->geo);
+    enum err err = ERR_NONE;
+    for (size_t i = 0; i < model->geo_count && err == ERR_NONE; i++) {
+        err = add_named(paths, config_path, model->geo[i].path);
+    }
+    return err;
 }
 
 static enum err add_secrets(struct paths *paths, const char *config_path, const struct model *model)

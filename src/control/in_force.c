@@ -168,7 +168,7 @@ void control_look_at_origins(struct control *c)
 
 void control_look_at_places(struct control *c)
 {
-    if (c->current != NULL && c->current->model->geo.len > 0) {
+    if (c->current != NULL && c->current->model->geo_count > 0) {
         control_send_places(c);
         c->quiet_generation = 0;
         publish_since(c, "servers or clients are elsewhere");

@@ -188,6 +188,16 @@ enum err geo_build_v6(struct geo_build *build, uint64_t key, uint32_t place)
     return add_range(&build->v6, key, place);
 }
 
+bool geo_build_has_v4(const struct geo_build *build)
+{
+    return build->v4.count > 1 || build->v4.where[0] != 0;
+}
+
+bool geo_build_has_v6(const struct geo_build *build)
+{
+    return build->v6.count > 1 || build->v6.where[0] != 0;
+}
+
 /* ---- the block ---- */
 
 static uint64_t take(uint64_t *size, uint64_t bytes)

@@ -81,6 +81,9 @@ enum err geo_build_place(struct geo_build *build, const struct geo_place *place,
  * already is said anew. ERR_LIMIT, ERR_MEMORY, ERR_RANGE: they do not ascend. */
 enum err geo_build_v4(struct geo_build *build, uint32_t key, uint32_t place);
 enum err geo_build_v6(struct geo_build *build, uint64_t key, uint32_t place);
+/* Whether there is a place that anything is known of. */
+bool geo_build_has_v4(const struct geo_build *build);
+bool geo_build_has_v6(const struct geo_build *build);
 /* *bytes_out is from malloc. */
 enum err geo_build_make(struct geo_build *build, uint64_t built_s, uint8_t **bytes_out,
                         size_t *len_out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Goes over the tree of an MMDB file once, from the lowest address to the highest. The file may
+/* Goes over the trees of MMDB files once, from the lowest address to the highest. The file may
  * say anything: each step is counted, and each record looked at by libmaxminddb. */
 #include "geo/mmdb.h"
 
@@ -27,6 +27,7 @@ struct walk {
     struct known *known; /* places of records that were read lately */
     uint32_t v4_node;    /* where IPv4 begins; node_count: it has no node of its own */
     uint32_t steps;
+    uint64_t built_s; /* when the latest of the files was */
     enum err err;
 };
 
@@ -209,9 +210,12 @@ static struct record root(void)
     return (struct record){.value = 0, .type = MMDB_RECORD_TYPE_SEARCH_NODE};
 }
 
-static enum err walk_tree(struct walk *walk)
+/* Families that an earlier file knows are left alone. *new_out: it knew one that none did. */
+static enum err walk_tree(struct walk *walk, bool *new_out)
 {
     struct record v4 = root();
+    bool had_v4 = geo_build_has_v4(walk->build);
+    bool had_v6 = geo_build_has_v6(walk->build);
     bool both = walk->mmdb.metadata.ip_version == 6;
     for (unsigned depth = 0; both && depth < v4_at && v4.type == MMDB_RECORD_TYPE_SEARCH_NODE;
          depth++) {
@@ -219,14 +223,17 @@ static enum err walk_tree(struct walk *walk)
     }
     walk->v4_node = v4.type == MMDB_RECORD_TYPE_SEARCH_NODE ? (uint32_t)v4.value
                                                             : walk->mmdb.metadata.node_count;
-    walk_below(walk, v4, 32, 0, 0);
-    if (both) {
+    if (!had_v4) {
+        walk_below(walk, v4, 32, 0, 0);
+    }
+    if (both && !had_v6) {
         walk_below(walk, root(), v6_bits, 0, 0);
     }
+    *new_out = geo_build_has_v4(walk->build) != had_v4 || geo_build_has_v6(walk->build) != had_v6;
     return walk->err;
 }
 
-/* ---- the file ---- */
+/* ---- the files ---- */
 
 static enum err open_fault(int status, const char **why_out)
 {
@@ -259,34 +266,48 @@ static const char *walk_fault(enum err err)
     }
 }
 
-static enum err make(struct walk *walk, uint8_t **bytes_out, size_t *len_out)
+static enum err walk_file(struct walk *walk, const char *path, bool first, const char **why_out)
 {
-    enum err err = ERR_MEMORY;
-    walk->build = geo_build_new();
-    walk->known = calloc(known_slots, sizeof(*walk->known));
-    if (walk->build != NULL && walk->known != NULL) {
-        err = walk_tree(walk);
-    }
-    if (err == ERR_NONE) {
-        err = geo_build_make(walk->build, walk->mmdb.metadata.build_epoch, bytes_out, len_out);
-    }
-    geo_build_free(&walk->build);
-    free(walk->known);
-    return err;
-}
-
-enum err geo_load_mmdb(const char *path, uint8_t **bytes_out, size_t *len_out, const char **why_out)
-{
-    struct walk walk = {0};
+    bool is_new;
     errno = 0;
-    int status = MMDB_open(path, MMDB_MODE_MMAP, &walk.mmdb);
+    int status = MMDB_open(path, MMDB_MODE_MMAP, &walk->mmdb);
     if (status != MMDB_SUCCESS) {
         return open_fault(status, why_out);
     }
-    enum err err = make(&walk, bytes_out, len_out);
-    MMDB_close(&walk.mmdb);
+    memset(walk->known, 0, known_slots * sizeof(*walk->known));
+    enum err err = walk_tree(walk, &is_new);
     if (err != ERR_NONE) {
         *why_out = walk_fault(err);
+    } else if (!is_new && !first) {
+        *why_out = "the files before it know a place of each address that it knows; take it away";
+        err = ERR_RANGE;
+    }
+    walk->built_s = walk->mmdb.metadata.build_epoch > walk->built_s
+                        ? walk->mmdb.metadata.build_epoch
+                        : walk->built_s;
+    MMDB_close(&walk->mmdb);
+    return err;
+}
+
+enum err geo_load_mmdb(const char *const *paths, size_t count, uint8_t **bytes_out, size_t *len_out,
+                       struct geo_fault *fault_out)
+{
+    struct walk walk = {.build = geo_build_new(),
+                        .known = calloc(known_slots, sizeof(*walk.known))};
+    enum err err = walk.build != NULL && walk.known != NULL ? ERR_NONE : ERR_MEMORY;
+    struct geo_fault fault = {.why = "out of memory"};
+    for (size_t i = 0; i < count && err == ERR_NONE; i++) {
+        fault.file = i;
+        err = walk_file(&walk, paths[i], i == 0, &fault.why);
+    }
+    if (err == ERR_NONE) {
+        fault.why = "out of memory";
+        err = geo_build_make(walk.build, walk.built_s, bytes_out, len_out);
+    }
+    geo_build_free(&walk.build);
+    free(walk.known);
+    if (err != ERR_NONE) {
+        *fault_out = fault;
     }
     return err;
 }

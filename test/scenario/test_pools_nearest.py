@@ -96,6 +96,52 @@ def test_a_broken_database_leaves_the_old_one_in_use(detour, folder):
     wait_until(lambda: chosen(server, "10.2.0.1") == "berlin.example", FOREVER)
 
 
+TWO = NEAR.replace("$PLACES", "[$V4, $V6]").replace("10.3.9.9", "[2001:db8:3::9]")
+
+
+def test_a_file_for_each_family(detour, folder):
+    v4, v6 = folder / "v4.mmdb", folder / "v6.mmdb"
+    write(v4, {n: data for n, data in PLACES.items() if ":" not in n})
+    write(v6, {n: data for n, data in PLACES.items() if ":" in n})
+    server = detour(TWO, V4=v4, V6=v6)
+    for client, host in NEAREST:
+        assert chosen(server, client) == host.replace("10.3.9.9", "[2001:db8:3::9]"), client
+    text = server.file.read_text()
+    for files, error in [(f"[{v4}, {v6}, {v4}]", "take it away"), (f"[{v4}, {folder}/no.mmdb]", "No such file"),
+                         (f"[{server.file}, {v6}]", "it is not an MMDB file"), ("[]", "must be 1 to 4 MMDB files")]:
+        server.file.write_text(text.replace(f"[{v4}, {v6}]", files))
+        done = run("check", "-c", str(server.file))
+        assert done.returncode == 1 and error in done.stderr and ":4:" in done.stderr, done.stderr
+    # One of them moves, and the other family stays.
+    server.file.write_text(text)
+    write(folder / "new.mmdb", {"2001:db8:1::/48": place(40.7, -74.0, "US", "NA")})
+    os.replace(folder / "new.mmdb", v6)
+    server.reload()
+    wait_until(lambda: chosen(server, "2001:db8:1::1") == "york.example", FOREVER)
+    assert chosen(server, "10.1.2.3") == "berlin.example"
+
+
+@pytest.mark.parametrize("broken", [None, b"nothing of the kind"])
+def test_control_dies_while_the_database_is_broken(detour, folder, broken):
+    """Clients go on being placed, and servers where `at` says so."""
+    file = folder / "places.mmdb"
+    write(file, PLACES)
+    server = detour(NEAR + 'admin: {listen: "unix:$DIR/admin.sock"}\n', PLACES=file)
+    if broken is None:
+        file.unlink()
+    else:
+        file.write_bytes(broken)
+    server.kill_one("_control")
+    wait_until(lambda: "clients of before go on being placed" in server.stderr(), FOREVER)
+    wait_until(lambda: run("pools", "-c", server.file).returncode == 0, FOREVER)
+    assert [chosen(server, client) for client in ("10.1.2.3", "10.2.0.1", "2001:db8:2::1")] == [
+        "berlin.example", "york.example", "york.example"]
+    write(folder / "new.mmdb", PLACES)
+    os.replace(folder / "new.mmdb", file)
+    server.reload()
+    wait_until(lambda: chosen(server, "10.3.1.1") == "10.3.9.9", FOREVER)
+
+
 def test_check_and_explain(server):
     done = run("check", "-c", str(server.file))
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@
 #include "geo/mmdb.h"
 #include "uri/location.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static_assert((int)geo_files_max == (int)model_geo_files_max, "files of `geo`");
 
 enum { names_interval_ms = 300000 };
 static const double watch_pause_s = 60;
@@ -28,10 +31,15 @@ struct identity {
     struct timespec changed;
 };
 
-struct block {
-    char *path; /* NULL: none */
+struct file {
+    char *path;
     struct identity identity;
-    int fd;
+};
+
+struct block {
+    struct file files[geo_files_max]; /* that it was made of */
+    size_t file_count;                /* 0: there is none */
+    int fd;                           /* -1: they could not be read */
     const struct geo_head *head;
     size_t bytes;
 };
@@ -49,15 +57,16 @@ struct places {
     /* The thread's, from when it is started until `done`. */
     pthread_t thread;
     bool running;
-    char *path;
     enum err err;
-    const char *why;
+    struct geo_fault fault;
     struct block read;
 };
 
 static void block_drop(struct block *block)
 {
-    free(block->path);
+    for (size_t i = 0; i < block->file_count; i++) {
+        free(block->files[i].path);
+    }
     if (block->head != NULL) {
         munmap((void *)(uintptr_t)block->head, block->bytes);
     }
@@ -102,30 +111,66 @@ static enum err seal(uint8_t *bytes, size_t len, struct block *out)
     return ERR_NONE;
 }
 
-/* The identity is taken before the file is read: one that is replaced meanwhile is read again. */
-static enum err block_read(const char *path, struct block *out, const char **why_out)
+static bool take_path(struct block *block, const char *path)
+{
+    struct file *file = &block->files[block->file_count];
+    *file = (struct file){.path = strdup(path)};
+    block->file_count += file->path != NULL;
+    return file->path != NULL;
+}
+
+static bool same_files(const struct block *a, const struct block *b)
+{
+    bool same = a->file_count == b->file_count;
+    for (size_t i = 0; i < a->file_count && same; i++) {
+        same = strcmp(a->files[i].path, b->files[i].path) == 0;
+    }
+    return same;
+}
+
+/* None of its files was replaced. Those that are away are as they were. */
+static bool is_as_it_was(const struct block *block)
+{
+    struct identity now;
+    bool same = true;
+    for (size_t i = 0; i < block->file_count && same; i++) {
+        const struct file *file = &block->files[i];
+        same = !identify(file->path, &now) || same_identity(&now, &file->identity);
+    }
+    return same;
+}
+
+static bool exist(const struct block *block)
+{
+    struct identity now;
+    bool all = true;
+    for (size_t i = 0; i < block->file_count; i++) {
+        all = all && identify(block->files[i].path, &now);
+    }
+    return all;
+}
+
+/* Their identities are taken before they are read: one that is replaced meanwhile is read again.
+ * What cannot be used keeps its files. */
+static enum err block_read(struct block *block, struct geo_fault *fault_out)
 {
     uint8_t *bytes;
     size_t len;
-    struct block made = {.fd = -1, .path = strdup(path)};
-    *why_out = strerror(errno);
-    if (!identify(path, &made.identity)) {
-        *why_out = strerror(errno);
-        free(made.path);
-        return ERR_IO;
+    const char *paths[geo_files_max];
+    for (size_t i = 0; i < block->file_count; i++) {
+        paths[i] = block->files[i].path;
+        if (!identify(paths[i], &block->files[i].identity)) {
+            *fault_out = (struct geo_fault){.file = i, .why = strerror(errno)};
+            return ERR_IO;
+        }
     }
-    enum err err = geo_load_mmdb(path, &bytes, &len, why_out);
+    enum err err = geo_load_mmdb(paths, block->file_count, &bytes, &len, fault_out);
     if (err == ERR_NONE) {
-        err = made.path != NULL ? seal(bytes, len, &made) : ERR_MEMORY;
-        *why_out = err_text(err);
+        err = seal(bytes, len, block);
+        *fault_out = (struct geo_fault){.why = err_text(err)};
         free(bytes);
     }
-    if (err != ERR_NONE) {
-        block_drop(&made);
-        return err;
-    }
-    *out = made;
-    return ERR_NONE;
+    return err;
 }
 
 /* ---- what is replaced while it is in use ---- */
@@ -133,7 +178,7 @@ static enum err block_read(const char *path, struct block *out, const char **why
 static void *read_aside(void *context)
 {
     struct places *places = context;
-    places->err = block_read(places->path, &places->read, &places->why);
+    places->err = block_read(&places->read, &places->fault);
     ev_async_send(places->loop, &places->done);
     return NULL;
 }
@@ -146,40 +191,48 @@ static void on_done(struct ev_loop *loop, ev_async *async, int events)
     }
     pthread_join(places->thread, NULL);
     places->running = false;
-    bool wanted = places->current.path != NULL && strcmp(places->current.path, places->path) == 0;
+    const char *path = places->read.files[places->fault.file].path;
+    bool wanted = same_files(&places->current, &places->read) && !places->has_next;
     if (places->err != ERR_NONE) {
-        log_error("cannot use %s: %s; the places of before stay in use", places->path, places->why);
-    } else if (!wanted || places->has_next) {
-        block_drop(&places->read);
-    } else {
+        log_error("cannot use %s: %s; the places of before stay in use", path, places->fault.why);
+    } else if (wanted) {
         block_drop(&places->current);
         places->current = places->read;
         places->read = (struct block){.fd = -1};
-        log_info("%s was replaced, and is in use", places->path);
+        log_info("%s was replaced, and is in use", places->current.files[0].path);
         places->changed(places->context);
     }
-    free(places->path);
-    places->path = NULL;
+    block_drop(&places->read);
+}
+
+/* One that is broken is looked at once. */
+static void note_identities(struct block *block)
+{
+    for (size_t i = 0; i < block->file_count; i++) {
+        identify(block->files[i].path, &block->files[i].identity);
+    }
 }
 
 static void on_watch(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct places *places = timer->data;
-    struct identity now;
-    if (places->running || places->current.path == NULL || !identify(places->current.path, &now) ||
-        same_identity(&now, &places->current.identity)) {
+    if (places->running || is_as_it_was(&places->current)) {
         return;
     }
-    places->current.identity = now; /* one that is broken is looked at once */
-    places->path = strdup(places->current.path);
-    if (places->path == NULL) {
+    bool good = true;
+    note_identities(&places->current);
+    places->fault = (struct geo_fault){0};
+    for (size_t i = 0; i < places->current.file_count && good; i++) {
+        good = take_path(&places->read, places->current.files[i].path);
+    }
+    if (!good) {
+        block_drop(&places->read);
         return;
     }
     places->running = pthread_create(&places->thread, NULL, read_aside, places) == 0;
     if (!places->running) {
-        log_error("cannot read %s: no thread can be started", places->path);
-        free(places->path);
-        places->path = NULL;
+        log_error("cannot read %s: no thread can be started", places->read.files[0].path);
+        block_drop(&places->read);
     }
 }
 
@@ -219,48 +272,66 @@ void places_free(struct places **places)
     block_drop(&freed->current);
     block_drop(&freed->next);
     block_drop(&freed->read);
-    free(freed->path);
     free(freed);
 }
 
 /* ---- with a configuration ---- */
 
-static void note_problem(struct configuration *configuration, enum err err, const char *why)
+static void note_problem(struct configuration *configuration, enum err err,
+                         const struct geo_fault *fault)
+{
+    const struct model_geo_file *file = &configuration->model->geo[fault->file];
+    problems_error(
+        &configuration->problems, file->place, "%.*s cannot be used: %s", SPAN_ARG(file->path),
+        err == ERR_IO && errno == EACCES ? control_why(configuration, errno) : fault->why);
+}
+
+/* False: no memory, which is noted. */
+static bool take_files(struct configuration *configuration, struct block *block)
 {
     const struct model *model = configuration->model;
-    problems_error(&configuration->problems, model->geo_place, "%.*s cannot be used: %s",
-                   SPAN_ARG(model->geo),
-                   err == ERR_IO && errno == EACCES ? control_why(configuration, errno) : why);
+    for (size_t i = 0; i < model->geo_count; i++) {
+        const char *path =
+            named_path(&configuration->arena, configuration->problems.file, model->geo[i].path);
+        if (path == NULL || !take_path(block, path)) {
+            note_problem(configuration, ERR_MEMORY,
+                         &(struct geo_fault){.file = i, .why = "out of memory"});
+            return false;
+        }
+    }
+    return true;
 }
 
 bool places_load(struct places *places, struct configuration *configuration)
 {
-    struct identity now;
-    const char *why;
+    struct geo_fault fault;
     places_abandon(places);
-    places->has_next = true;
-    if (configuration->model->geo.len == 0) {
-        return true; /* the next one has none */
-    }
-    const char *path =
-        named_path(&configuration->arena, configuration->problems.file, configuration->model->geo);
-    if (path == NULL) {
-        note_problem(configuration, ERR_MEMORY, "out of memory");
+    if (!take_files(configuration, &places->next)) {
+        block_drop(&places->next);
         return false;
     }
-    bool same = places->current.path != NULL && strcmp(places->current.path, path) == 0 &&
-                identify(path, &now) && same_identity(&now, &places->current.identity);
-    if (same) {
-        places->has_next = false;
+    if (places->current.fd >= 0 && same_files(&places->current, &places->next) &&
+        is_as_it_was(&places->current) && exist(&places->current)) {
+        block_drop(&places->next);
         return true;
     }
-    enum err err = block_read(path, &places->next, &why);
+    enum err err = places->next.file_count > 0 ? block_read(&places->next, &fault) : ERR_NONE;
     if (err != ERR_NONE) {
-        places->has_next = false;
-        note_problem(configuration, err, why);
+        note_problem(configuration, err, &fault);
+        block_drop(&places->next);
         return false;
     }
+    places->has_next = true;
     return true;
+}
+
+void places_watch(struct places *places, struct configuration *configuration)
+{
+    block_drop(&places->current);
+    if (!take_files(configuration, &places->current)) {
+        block_drop(&places->current);
+    }
+    note_identities(&places->current);
 }
 
 void places_commit(struct places *places)
@@ -291,20 +362,22 @@ int places_fd(const struct places *places)
 
 bool places_read(struct configuration *configuration, uint8_t **bytes_out, size_t *len_out)
 {
-    const char *why = "out of memory";
-    enum err err = ERR_MEMORY;
+    const struct model *model = configuration->model;
+    const char *paths[geo_files_max] = {NULL};
+    struct geo_fault fault = {.why = "out of memory"};
+    enum err err = ERR_NONE;
     *bytes_out = NULL;
     *len_out = 0;
-    if (configuration->model->geo.len == 0) {
-        return true;
+    for (size_t i = 0; i < model->geo_count && err == ERR_NONE; i++) {
+        paths[i] =
+            named_path(&configuration->arena, configuration->problems.file, model->geo[i].path);
+        err = paths[i] != NULL ? ERR_NONE : ERR_MEMORY;
     }
-    const char *path =
-        named_path(&configuration->arena, configuration->problems.file, configuration->model->geo);
-    if (path != NULL) {
-        err = geo_load_mmdb(path, bytes_out, len_out, &why);
+    if (err == ERR_NONE && model->geo_count > 0) {
+        err = geo_load_mmdb(paths, model->geo_count, bytes_out, len_out, &fault);
     }
     if (err != ERR_NONE) {
-        note_problem(configuration, err, why);
+        note_problem(configuration, err, &fault);
     }
     return err == ERR_NONE;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The file that says where addresses are (`geo`), as a sealed block that workers map. It is read
- * with the configuration; afterwards it is looked at once a minute, and one that was replaced is
- * read on a thread of its own. A file that cannot be read any more leaves the old block in use. */
+/* The files that say where addresses are (`geo`), as a sealed block that workers map. They are
+ * read with the configuration; afterwards they are looked at once a minute, and after one was
+ * replaced they are read on a thread of its own. What cannot be read any more leaves the old block
+ * in use. */
 #pragma once
 
 #include "control/configuration.h"
@@ -19,6 +20,9 @@ void places_free(struct places **places);
 /* What a candidate names is read, unless it is what there is already. False: the problem is among
  * the configuration's. */
 bool places_load(struct places *places, struct configuration *configuration);
+/* What the configuration names cannot be read, and comes into force all the same: it is watched,
+ * and read when it is replaced. */
+void places_watch(struct places *places, struct configuration *configuration);
 /* The candidate is in force, or given up. */
 void places_commit(struct places *places);
 void places_abandon(struct places *places);
@@ -35,5 +39,5 @@ bool places_point_in(const struct geo_head *geo, const struct resolver *resolver
 void places_want(struct resolver *resolver, const struct model *model);
 
 /* For whoever serves nothing. A block of malloc, or the problem is noted; a configuration that
- * names no file has NULL, and is fine. */
+ * names none has NULL, and is fine. */
 bool places_read(struct configuration *configuration, uint8_t **bytes_out, size_t *len_out);
