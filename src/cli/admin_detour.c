@@ -84,6 +84,11 @@ const char *detour_when(struct arena *arena, const json_t *view, int64_t now_ns)
     if (closes[0] == 0) {
         return strcmp(state, "active") == 0 ? "until it is switched off" : "";
     }
+    const char *pool = show_member(arena, json_object_get(view, "detour"), "until_healthy");
+    if (pool[0] != 0 && strcmp(state, "active") == 0) {
+        return show_printf(arena, "until the pool %s is healthy, at the latest %s", pool,
+                           show_when(arena, closes, now_ns));
+    }
     const char *word = strcmp(state, "over") == 0 ? "since" : "until";
     return show_printf(arena, "%s %s", word, show_when(arena, closes, now_ns));
 }

@@ -198,6 +198,7 @@ def test_until_the_pool_is_healthy(detour):
          "--until-healthy", "backend", "--reason", "upgrade")
     assert server.get("/shop").location == "https://wait.example.com/"
     assert server.get("/filed").location == "https://filed.example.com/"
+    assert tell(server, "list").count("until the pool backend is healthy, at the latest ") == 2
     with ThreadingHTTPServer(("127.0.0.1", port), SimpleHTTPRequestHandler) as backend:
         thread = threading.Thread(target=backend.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
