@@ -276,8 +276,26 @@ def test_panic(detour, farm):
     everybody = {s.address for s in servers}
     wait_until(lambda: pools(server)["s1"]["state"] == "down")
     wait_until(lambda: set(given(server)) == everybody, what="health is ignored")
+    wait_until(lambda: "the health of pool p is ignored: 1 of 3 servers are up" in server.stderr())
     servers[1].start()
     wait_until(lambda: set(given(server)) == everybody - {servers[0].address}, what="health counts again")
+    wait_until(lambda: "the health of pool p is heeded again" in server.stderr())
+    assert server.stderr().count("the health of pool p") == 2  # once per change
+
+
+def test_panic_brings_nobody_back_who_was_taken_out(detour, farm):
+    """A server that drains is stopped, and then the network fails."""
+    out, first, other = farm.add(), farm.add(), farm.add()
+    server = begin(detour, farm, FAST + ", agent: {url: /agent}", panic="60%")
+    out.agent_says("drain")
+    wait_until(lambda: pools(server)["s0"]["state"] == "drain")
+    out.kill()
+    wait_until(lambda: pools(server)["s0"]["state"] == "down")
+    assert set(given(server)) == {first.address, other.address}  # two of two are up
+    first.kill()
+    wait_until(lambda: "is ignored: 1 of 2 servers are up" in server.stderr())
+    assert pools(server)["s1"]["state"] == "down"
+    assert set(given(server)) == {first.address, other.address}
 
 
 class Counting:
