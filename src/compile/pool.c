@@ -3,8 +3,11 @@
 #include "compile/parts.h"
 
 #include "geo/geo.h"
+#include "signing/keys.h"
+#include "uri/host.h"
 #include "uri/location.h"
 
+#include <assert.h>
 #include <xxhash.h>
 
 enum { within_ppm_default = 1500000 };
@@ -67,6 +70,7 @@ static struct snap_server compile_server(struct compile *compile, const struct m
         .line = from->place.line,
         .reach = from->reach != 0 ? from->reach : SNAP_REACH_ALL,
         .areas = compile_areas(block, from),
+        .exists_key = pool->exists.required ? model_exists_key(pool, from) : 0,
     };
     if (plain.len > 0) {
         server.plain_url = block_text(block, plain);
@@ -79,6 +83,76 @@ static struct snap_server compile_server(struct compile *compile, const struct m
         server.slot = compile->slots->server(compile->slots->context, from->identity);
     }
     return server;
+}
+
+static_assert((int)model_link_max == (int)snap_alternatives_max, "as many can be named");
+
+/* ---- by what they are called ---- */
+
+enum { called_texts_max = 4, called_bytes_max = host_bytes_max + 6 };
+
+struct calls {
+    struct snap_called *items; /* room for called_texts_max of each server */
+    size_t count;
+};
+
+static void add_call(struct calls *calls, struct span text, uint32_t server)
+{
+    calls->items[calls->count++] =
+        (struct snap_called){.hash = XXH3_64bits(text.ptr, text.len), .server = server};
+}
+
+/* url: empty, or one that was read. */
+static void add_host(struct calls *calls, struct span url, bool alone, uint32_t server)
+{
+    uint8_t lower[host_bytes_max];
+    char text[called_bytes_max];
+    struct host_port host;
+    if (url.len == 0 || host_from_reference(url, lower, &host) != ERR_NONE) {
+        return;
+    }
+    if (alone) {
+        add_call(calls, host.host, server);
+    }
+    struct buffer port = buffer_over(text, sizeof(text));
+    host_port_put(&host, &port);
+    add_call(calls, buffer_span(&port), server);
+}
+
+static int compare_calls(const void *left, const void *right)
+{
+    const struct snap_called *a = left;
+    const struct snap_called *b = right;
+    if (a->hash != b->hash) {
+        return a->hash < b->hash ? -1 : 1;
+    }
+    return (a->server > b->server) - (a->server < b->server);
+}
+
+static struct snap_list compile_calls(struct block *block, const struct ordered *servers,
+                                      size_t count)
+{
+    struct calls calls = {.items = calloc(count * called_texts_max + 1, sizeof(*calls.items))};
+    if (calls.items == NULL) {
+        block->err = ERR_MEMORY;
+        return (struct snap_list){0};
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct model_server *server = servers[i].server;
+        add_call(&calls, server->name, i);
+        add_host(&calls, server->url, true, i);
+        add_host(&calls, server->other_url, false, i);
+    }
+    qsort(calls.items, calls.count, sizeof(*calls.items), compare_calls);
+    size_t kept = 0;
+    for (size_t i = 0; i < calls.count; i++) { /* a name is often the host */
+        if (kept == 0 || compare_calls(&calls.items[kept - 1], &calls.items[i]) != 0) {
+            calls.items[kept++] = calls.items[i];
+        }
+    }
+    struct snap_list list = block_list(block, calls.items, kept, sizeof(*calls.items));
+    free(calls.items);
+    return list;
 }
 
 static struct snap_pool compile_pool(struct compile *compile, const struct model_pool *from,
@@ -105,7 +179,7 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
         .avoid_carry = from->avoid_carry,
         .avoid_param = block_text(block, from->avoid_param),
         .sign_param = block_text(block, from->sign.param),
-        .sign_key = XXH3_64bits(from->sign.key_file.ptr, from->sign.key_file.len),
+        .sign_key = signing_key_id(from->sign.key_file),
         .sign_ttl_s = from->sign.ttl_s,
         .exists = from->exists.required,
         .exists_yes_s = from->exists.yes_s,
@@ -127,6 +201,7 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
         struct snap_server server = compile_server(compile, from, servers[i].server);
         block_set(block, all_servers, first + i, &server, sizeof(server));
     }
+    pool.called = compile_calls(block, servers, from->server_count);
     free(servers);
     return pool;
 }

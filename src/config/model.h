@@ -287,6 +287,10 @@ struct model_exists {
     uint32_t no_s;
 };
 
+enum { model_link_max = 8 };
+
+enum { exists_life_s_max = 7 * 86400 };
+
 struct model_pool {
     struct place place;
     struct span name;
@@ -313,6 +317,10 @@ struct model_pool {
     bool fallback_all;            /* ignore health when nobody is left */
     struct model_action fallback; /* when nobody is left; 503 when the file says nothing */
 };
+
+/* A hash of all that it depends on whether a server is taken to have something: by it workers and
+ * control speak of the server. */
+uint64_t model_exists_key(const struct model_pool *pool, const struct model_server *server);
 
 enum { model_title_bytes_max = 256, model_html_bytes_max = 64 << 10, model_pages_max = 1000 };
 

@@ -6,7 +6,8 @@ static const char *const pool_keys[POOL_KEYS] = {
     [POOL_BALANCE] = "balance", [POOL_NEAREST] = "nearest",   [POOL_MIN_HEALTHY] = "min_healthy",
     [POOL_STICKY] = "sticky",   [POOL_HASH] = "hash",         [POOL_SERVERS] = "servers",
     [POOL_PATH] = "path",       [POOL_HEALTH] = "health",     [POOL_PANIC] = "panic_threshold",
-    [POOL_DRAIN] = "drain",     [POOL_FALLBACK] = "fallback",
+    [POOL_DRAIN] = "drain",     [POOL_FALLBACK] = "fallback", [POOL_SIGN] = "sign",
+    [POOL_AVOID] = "avoid",     [POOL_REQUIRE] = "require",     [POOL_LINK] = "link",         [POOL_JSON] = "json",
 };
 
 bool read_number(struct load *load, const struct node *node, uint64_t min, uint64_t max,
@@ -68,7 +69,13 @@ static bool read_pool(struct load *load, const struct node *node, struct model_p
     good =
         (at[POOL_HEALTH] == NULL || read_pool_health(load, at[POOL_HEALTH], &pool->health)) && good;
     good = (at[POOL_PANIC] == NULL || read_panic(load, at[POOL_PANIC], pool)) && good;
+    good = (at[POOL_AVOID] == NULL || read_avoid(load, at[POOL_AVOID], pool)) && good;
+    good = (at[POOL_SIGN] == NULL || read_sign(load, at[POOL_SIGN], pool)) && good;
+    good = (at[POOL_LINK] == NULL || read_link(load, at[POOL_LINK], pool)) && good;
+    good = (at[POOL_JSON] == NULL || read_bool(load, at[POOL_JSON], &pool->json)) && good;
+    good = (at[POOL_REQUIRE] == NULL || read_require(load, at[POOL_REQUIRE], pool)) && good;
     good = (at[POOL_FALLBACK] == NULL || read_fallback(load, at[POOL_FALLBACK], pool)) && good;
+    check_alternatives(load, at[POOL_LINK], pool);
     if (at[POOL_HEALTH] == NULL) {
         problems_warning(load->problems, pool->place,
                          "the pool `%.*s` has no `health`, so clients are sent to servers that are "

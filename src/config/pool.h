@@ -15,11 +15,17 @@ enum pool_key {
     POOL_PATH,
     POOL_HEALTH,
     POOL_PANIC,
+    POOL_AVOID,
+    POOL_SIGN,
+    POOL_REQUIRE,
+    POOL_LINK,
+    POOL_JSON,
     POOL_FALLBACK,
     POOL_KEYS
 };
 
-enum { pool_drain_ms = 300000 };
+enum { pool_drain_ms = 300000, sign_ttl_default_s = 300 };
+enum { link_default = 4 };
 enum { servers_of_pool_max = 65536, weight_max = 1000000, priority_max = 100 };
 
 /* server.c: the list `servers`. */
@@ -60,6 +66,22 @@ bool read_pool_health(struct load *load, const struct node *node, struct model_h
 bool read_agent(struct load *load, const struct node *node, struct model_agent *out);
 /* health.c: `panic_threshold`; `off` too. */
 bool read_panic(struct load *load, const struct node *node, struct model_pool *pool);
+
+/* sign.c: `sign`; after `avoid`, whose parameter must be another one. */
+bool read_sign(struct load *load, const struct node *node, struct model_pool *pool);
+
+/* avoid.c: `avoid`. */
+bool read_avoid(struct load *load, const struct node *node, struct model_pool *pool);
+/* avoid.c: the name of a query parameter: what stays as it is, however it is written and read. */
+bool read_parameter(struct load *load, const struct node *node, struct span *out);
+
+/* alternatives.c: `link`. */
+bool read_link(struct load *load, const struct node *node, struct model_pool *pool);
+/* alternatives.c: reports what comes to nothing. link: may be NULL where there is none. */
+void check_alternatives(struct load *load, const struct node *link, const struct model_pool *pool);
+
+/* exists.c: what a server must have before a client is sent there. */
+bool read_require(struct load *load, const struct node *node, struct model_pool *pool);
 
 /* pool.c: NULL is nothing to read, and good. */
 bool read_number(struct load *load, const struct node *node, uint64_t min, uint64_t max,
