@@ -9,6 +9,7 @@
 #include "control/files/certificates.h"
 #include "control/files/places.h"
 #include "control/files/secrets.h"
+#include "control/files/signing.h"
 #include "net/message.h"
 
 #include <stdio.h>
@@ -149,7 +150,7 @@ static int check(const struct check_options *asked)
     }
     enum err err = ERR_NONE;
     if (configuration->model != NULL && certificates_load(configuration, now_ns) &&
-        secrets_load(configuration)) {
+        secrets_load(configuration) && signing_load(configuration)) {
         uint8_t *places = NULL;
         size_t len;
         if (places_read(configuration, &places, &len)) {

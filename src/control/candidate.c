@@ -10,6 +10,7 @@
 #include "control/files/certificates.h"
 #include "control/files/kept.h"
 #include "control/files/secrets.h"
+#include "control/files/signing.h"
 #include "control/origins.h"
 #include "control/publish.h"
 
@@ -160,6 +161,7 @@ static void advance(struct control *c)
     if (good && !c->from_text) {
         good = certificates_load(c->candidate, now_ns);
         good = secrets_load(c->candidate) && good;
+        good = signing_load(c->candidate) && good;
         good = places_load(c->places, c->candidate) && good;
     } else if (good && !secrets_load(c->candidate)) {
         log_error("webhooks cannot be told anything until the file is read again: a secret is "
@@ -248,6 +250,15 @@ static enum err map_pages(struct control *c, const struct message *message)
     return err;
 }
 
+/* What was not published. */
+static void drop_fd(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
 static enum err publish_candidate(struct control *c)
 {
     if (c->from_text) {
@@ -259,7 +270,10 @@ static enum err publish_candidate(struct control *c)
         return err;
     }
     struct span packed;
-    err = kept_pack(c->candidate, &packed);
+    err = signing_seal(c->candidate, &c->sign_next_fd);
+    if (err == ERR_NONE) {
+        err = kept_pack(c->candidate, &packed);
+    }
     if (err == ERR_NONE) {
         err = publish_sealed("detour-config", packed, &text_fd);
     }
@@ -267,10 +281,8 @@ static enum err publish_candidate(struct control *c)
         err = control_publish(c, c->candidate, text_fd, c->candidate->log_fd);
         close(text_fd);
     }
-    if (c->tls_next_fd >= 0) {
-        close(c->tls_next_fd); /* it was not published */
-        c->tls_next_fd = -1;
-    }
+    drop_fd(&c->tls_next_fd);
+    drop_fd(&c->sign_next_fd);
     return err;
 }
 
@@ -349,6 +361,7 @@ void candidate_listening(struct control *c, struct message *message)
     c->current = c->candidate;
     c->candidate = NULL;
     certificates_free(c->current);
+    signing_free(c->current);
     if (c->current->log_fd >= 0) {
         close(c->current->log_fd); /* the supervisor has it */
         c->current->log_fd = -1;

@@ -6,6 +6,7 @@
 #include "control/files/certificates.h"
 #include "control/files/kept.h"
 #include "control/files/pages.h"
+#include "control/files/signing.h"
 #include "control/windows.h"
 #include "events/sign.h"
 #include "tls/material.h"
@@ -148,6 +149,7 @@ void configuration_free(struct configuration **configuration)
         close(c->log_fd);
     }
     certificates_free(c);
+    signing_free(c);
     if (c->secrets != NULL) {
         tls_wipe(c->secrets, c->model->webhook_count * sizeof(*c->secrets));
     }

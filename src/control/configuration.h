@@ -10,6 +10,7 @@
 enum { config_bytes_max = 64 << 20 };
 
 struct sign_secrets;
+struct signing_loaded;
 struct tls_certificate;
 
 struct configuration {
@@ -24,7 +25,8 @@ struct configuration {
     int64_t read_ns;                       /* when its file was read */
     struct tls_certificate **certificates; /* loaded, until they are sealed */
     size_t certificate_count;
-    struct sign_secrets *secrets; /* of the model's webhooks, one each; NULL: not read */
+    struct sign_secrets *secrets;   /* of the model's webhooks, one each; NULL: not read */
+    struct signing_loaded *signing; /* keys of tickets, until they are sealed; NULL: none */
     struct metrics_rule *rules;
     size_t rule_count;
     bool rules_noted; /* with their slots */

@@ -23,6 +23,7 @@ enum {
     files_of_their_own = 5, /* the resolver's, the configuration, the log, the store, places */
     paths_of_a_file = 2,    /* as it is called, and where a link leads */
     files_of_a_certificate = 3,
+    files_of_a_pool = 2,
 };
 
 struct paths {
@@ -120,6 +121,9 @@ static enum err add_pools(struct paths *paths, const char *config_path, const st
     enum err err = ERR_NONE;
     for (size_t i = 0; i < model->pool_count && err == ERR_NONE; i++) {
         err = add_named(paths, config_path, model->pools[i].health.ca);
+        if (err == ERR_NONE) {
+            err = add_named(paths, config_path, model->pools[i].sign.key_file);
+        }
     }
     return err;
 }
@@ -170,7 +174,7 @@ static enum err add_log(struct paths *paths, struct span log)
 static enum err collect(struct paths *paths, const char *config_path, const struct model *model)
 {
     size_t files = files_of_their_own + model->page_count + model->origin_count +
-                   model->pool_count + model->webhook_count +
+                   files_of_a_pool * model->pool_count + model->webhook_count +
                    files_of_a_certificate * model->certificate_count;
     paths->list = arena_array(&paths->arena, system_count + (paths_of_a_file + 1) * files,
                               sizeof(*paths->list));

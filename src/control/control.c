@@ -11,6 +11,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "control/files/certificates.h"
+#include "control/files/signing.h"
 #include "control/origins.h"
 #include "control/publish.h"
 #include "shared/heartbeat.h"
@@ -89,6 +90,9 @@ static void on_message(struct control *c, struct message *message)
     switch (message->type) {
     case MESSAGE_WELCOME:
         on_welcome(c, message);
+        break;
+    case MESSAGE_SIGN:
+        signing_map(message->fd_count > 0 ? message->fds[0] : -1, &c->signing);
         break;
     case MESSAGE_LISTENING:
         candidate_listening(c, message);
@@ -278,6 +282,7 @@ static void fini(struct control *c)
     configuration_free(&c->candidate);
     configuration_free(&c->current);
     state_close(&c->state);
+    signing_map(-1, &c->signing);
     counters_close(&c->counters);
     servers_close(&c->servers);
     ev_loop_destroy(c->loop);
@@ -296,6 +301,7 @@ int control_main(const struct sandbox_policy *policy, const char *config_path)
     c->secret_fd = -1;
     c->tls_fd = -1;
     c->tls_next_fd = -1;
+    c->sign_next_fd = -1;
     c->places_sent = -1;
     c->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     c->fallbacks = fallbacks_new();

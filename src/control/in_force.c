@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/files/signing.h"
 #include "control/origins.h"
 #include "control/publish.h"
 #include "control/runtime/secret.h"
@@ -21,6 +22,22 @@ void control_send_tls(struct control *c, int fd)
         close(c->tls_fd);
     }
     c->tls_fd = fd;
+}
+
+/* Here they are kept for asking servers in clients' stead. */
+void control_send_signing(struct control *c, int fd)
+{
+    struct message message = {.type = MESSAGE_SIGN, .fd_count = fd >= 0, .fds = {fd}};
+    if (fd >= 0 || c->signing != NULL) {
+        control_send(c, &message);
+    }
+    enum err err = signing_map(fd, &c->signing);
+    if (err != ERR_NONE) {
+        log_error("cannot keep the keys of tickets: %s", err_why(err));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 /* The workers have it before the snapshot that asks where clients are. */
@@ -98,6 +115,8 @@ enum err control_publish(struct control *c, struct configuration *configuration,
     if (text_fd >= 0) {
         control_send_tls(c, c->tls_next_fd);
         c->tls_next_fd = -1;
+        control_send_signing(c, c->sign_next_fd);
+        c->sign_next_fd = -1;
     }
     control_send(c, &message);
     close(message.fds[0]);

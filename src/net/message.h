@@ -4,18 +4,19 @@
  * SOCK_SEQPACKET pair (net/channel.h), so that a message arrives whole or not at all;
  * descriptors travel with it. A child finds its channel at descriptor 3.
  *
- *   control ──LISTEN SECRET TLS GEO SNAPSHOT FAILED▶ supervisor
- *   control ◀─WELCOME LISTENING REFUSED ACK
+ *   control ──LISTEN SECRET TLS GEO SIGN
+ *             SNAPSHOT FAILED──────────────────▶ supervisor
+ *   control ◀─SIGN WELCOME LISTENING REFUSED ACK
  *             RELOAD DRAIN────────────────────── supervisor
- *   worker  ◀─WELCOME SECRET TLS GEO SNAPSHOT
+ *   worker  ◀─WELCOME SECRET TLS GEO SIGN SNAPSHOT
  *             LISTEN DRAIN────────────────────── supervisor
  *   worker  ──ACK──────────────────────────────▶ supervisor
  *   logger  ◀─WELCOME LOG DRAIN───────────────── supervisor
  *
- * A worker's life: WELCOME, SECRET, TLS, GEO, SNAPSHOT (answered with ACK), LISTEN; after that TLS,
- * GEO, SNAPSHOT and LISTEN as often as it pleases the supervisor, each replacing what was before;
- * DRAIN; exit 0. A new snapshot always comes before the listeners that need it. The end of the
- * channel (ERR_CLOSED) means that the supervisor is gone: exit at once. */
+ * A worker's life: WELCOME, SECRET, TLS, GEO, SIGN, SNAPSHOT (answered with ACK), LISTEN; after
+ * that TLS, GEO, SIGN, SNAPSHOT and LISTEN as often as it pleases the supervisor, each replacing
+ * what was before; DRAIN; exit 0. A new snapshot always comes before the listeners that need it.
+ * The end of the channel (ERR_CLOSED) means that the supervisor is gone: exit at once. */
 #pragma once
 
 #include "base/span.h"
@@ -89,6 +90,13 @@ enum message_type {
      * supervisor keeps the memfd and does not look into it.
      * To a worker: the same. */
     MESSAGE_GEO,
+    /* From control: the keys that tickets of pools are signed with (signing/keys.h) as a sealed
+     * memfd, before the SNAPSHOT of a configuration; without a descriptor there are none. The
+     * supervisor keeps the memfd and does not look into it; both come into force together, or
+     * neither does: the keys of a control process that ends before its SNAPSHOT are forgotten.
+     * To a worker: the same, before the SNAPSHOT that needs them.
+     * To control, before the WELCOME: what its predecessor sent, if that was something. */
+    MESSAGE_SIGN,
     MESSAGE_TYPES, /* none: what lies above them */
 };
 

@@ -15,8 +15,8 @@
 enum {
     signing_key_bytes_min = 32, /* as long as what HMAC-SHA-256 gives (RFC 2104, 3) */
     signing_key_bytes_max = 128,
-    signing_file_bytes_max = 2 * (signing_key_bytes_max + 1),
-    signing_keys_max = 1024, /* different files */
+    signing_file_bytes_max = 4096, /* that are looked at; two keys need far less */
+    signing_keys_max = 1024,       /* different files */
 };
 
 struct signing_key {

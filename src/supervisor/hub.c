@@ -54,6 +54,15 @@ static void send_geo(struct supervisor *s, struct child *worker)
     child_send(worker, &message);
 }
 
+static void send_signing(struct supervisor *s, struct child *child)
+{
+    struct message message = {.type = MESSAGE_SIGN};
+    if (s->sign_fd >= 0) {
+        add_fd(&message, s->sign_fd);
+    }
+    child_send(child, &message);
+}
+
 static void send_secret(struct supervisor *s, struct child *worker)
 {
     struct message message = {.type = MESSAGE_SECRET};
@@ -81,8 +90,19 @@ static void send_log(struct supervisor *s)
     child_send(&s->logger, &message);
 }
 
+/* Keys without the snapshot that they were meant for. */
+static void forget_signing(struct supervisor *s)
+{
+    replace_fd(&s->sign_next_fd, -1);
+    s->sign_awaits = false;
+}
+
 static void welcome_control(struct supervisor *s)
 {
+    forget_signing(s);
+    if (s->sign_fd >= 0) {
+        send_signing(s, &s->control);
+    }
     struct message message = {
         .type = MESSAGE_WELCOME, .number = s->worker_count, .generation = s->generation};
     if (s->text_fd >= 0) {
@@ -119,6 +139,7 @@ void hub_welcome(struct supervisor *s, struct child *child)
         send_secret(s, child);
         send_tls(s, child);
         send_geo(s, child);
+        send_signing(s, child);
         send_snapshot(s, child);
         send_listeners(s, child);
     } else {
@@ -213,18 +234,33 @@ static void start_all(struct supervisor *s)
     }
 }
 
-static void tell_workers(struct supervisor *s, bool listeners)
+static void tell_workers(struct supervisor *s, bool keys, bool listeners)
 {
     for (uint32_t i = 0; i < supervisor_lanes(s); i++) {
         struct child *worker = &s->workers[i];
         /* One that is to be replaced could not do what the new snapshot says. */
         if (worker->pid != 0 && worker->turn == TURN_ON && worker->ports == s->ports) {
+            if (keys) {
+                send_signing(s, worker);
+            }
             send_snapshot(s, worker);
             if (listeners) {
                 send_listeners(s, worker);
             }
         }
     }
+}
+
+/* The keys that came before the snapshot of a configuration are in force with it. */
+static bool take_signing(struct supervisor *s)
+{
+    bool taken = s->sign_awaits;
+    if (taken) {
+        replace_fd(&s->sign_fd, s->sign_next_fd);
+        s->sign_next_fd = -1;
+        s->sign_awaits = false;
+    }
+    return taken;
 }
 
 static void on_snapshot(struct supervisor *s, struct message *message)
@@ -247,6 +283,7 @@ static void on_snapshot(struct supervisor *s, struct message *message)
         replace_fd(&s->text_fd, message_take_fd(message, 1));
         replace_fd(&s->log_fd, message_take_fd(message, 2));
     }
+    bool keys = configuration && take_signing(s);
     bool listeners = s->has_pending;
     if (listeners) {
         sockets_commit(&s->sockets, &s->pending);
@@ -256,7 +293,7 @@ static void on_snapshot(struct supervisor *s, struct message *message)
         start_all(s);
         return;
     }
-    tell_workers(s, listeners);
+    tell_workers(s, keys, listeners);
     turns_begin(s);
     if (configuration) {
         send_log(s);
@@ -289,6 +326,17 @@ static void on_geo(struct supervisor *s, struct message *message)
             send_geo(s, &s->workers[i]);
         }
     }
+}
+
+static void on_signing(struct supervisor *s, struct message *message)
+{
+    forget_signing(s);
+    if (message->fd_count > 0 && !is_sealed(message->fds[0])) {
+        log_error("control sent keys of tickets that cannot be used");
+        return;
+    }
+    s->sign_next_fd = message_take_fd(message, 0);
+    s->sign_awaits = true;
 }
 
 static void on_secret(struct supervisor *s, struct message *message)
@@ -366,6 +414,9 @@ static void from_control(struct supervisor *s, struct message *message)
         break;
     case MESSAGE_GEO:
         on_geo(s, message);
+        break;
+    case MESSAGE_SIGN:
+        on_signing(s, message);
         break;
     case MESSAGE_SECRET:
         on_secret(s, message);

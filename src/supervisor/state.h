@@ -43,8 +43,11 @@ struct supervisor {
                             is no work of theirs; -1 */
     int text_fd;
     int secret_fd;
-    int tls_fd; /* -1: none */
-    int geo_fd; /* -1: none */
+    int tls_fd;       /* -1: none */
+    int geo_fd;       /* -1: none */
+    int sign_fd;      /* of the snapshot; -1: none */
+    int sign_next_fd; /* of the one that is about to come … */
+    bool sign_awaits; /* … if this says so */
     int log_fd;
     uint32_t drain_timeout_ms;
     uint64_t acked;    /* the newest generation that all workers have acknowledged */

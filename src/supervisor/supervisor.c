@@ -386,6 +386,8 @@ static void init(struct supervisor *s, const char *config_path, const struct san
                              .secret_fd = -1,
                              .tls_fd = -1,
                              .geo_fd = -1,
+                             .sign_fd = -1,
+                             .sign_next_fd = -1,
                              .log_fd = -1,
                              .next_tick_ns = clock_monotonic_ns() + tick_ns};
     s->policy = *policy;

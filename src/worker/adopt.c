@@ -56,10 +56,39 @@ static enum err prepare_origins(struct worker *worker, const struct snapshot *sn
     return err == ERR_NONE ? origins_prepare(worker->origins, snapshot) : err;
 }
 
+/* The keys that the next snapshot is answered with. */
+static const struct signing_keys *next_signing(const struct worker *worker)
+{
+    return worker->has_signing_next ? worker->signing_next : worker->signing;
+}
+
+static void drop_signing(const struct signing_keys **keys)
+{
+    if (*keys != NULL) {
+        munmap((void *)(uintptr_t)*keys, signing_keys_bytes((*keys)->count));
+        *keys = NULL;
+    }
+}
+
+/* A pool whose clients every server would turn away is not answered with. */
+static bool has_keys(const struct snapshot *snapshot, const struct signing_keys *keys)
+{
+    for (uint32_t i = 0; i < snapshot->pools.count; i++) {
+        const struct snap_pool *pool = snapshot_pool(snapshot, i);
+        if (pool->sign_param.len > 0 && signing_keys_find(keys, pool->sign_key) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Takes over what the one in use has compiled already, so this must be the last step that
  * can fail. */
 static enum err make_ready(struct worker *worker, struct worker_snapshot *made)
 {
+    if (!has_keys(made->snapshot, next_signing(worker))) {
+        return ERR_SYNTAX;
+    }
     enum err err = prepare_origins(worker, made->snapshot);
     if (err != ERR_NONE) {
         return err;
@@ -151,6 +180,13 @@ static void swap_in(struct worker *worker, struct worker_snapshot *made)
     worker->decide.snapshot = made->snapshot;
     worker->decide.regexes = made->regexes;
     worker->decide.pools = made->pools;
+    if (worker->has_signing_next) {
+        drop_signing(&worker->signing);
+        worker->signing = worker->signing_next;
+        worker->signing_next = NULL;
+        worker->has_signing_next = false;
+    }
+    worker->decide.signing = worker->signing;
     drop_snapshot(&old);
 }
 
@@ -257,4 +293,24 @@ void adopt_geo(struct worker *worker, struct message *message)
     if (old != NULL) {
         munmap((void *)(uintptr_t)old, old->size);
     }
+}
+
+void adopt_signing(struct worker *worker, struct message *message)
+{
+    struct span block;
+    const struct signing_keys *keys = NULL;
+    if (message->fd_count > 0) {
+        enum err err = map_sealed(message->fds[0], &block);
+        if (err == ERR_NONE && (keys = signing_keys_open(block)) == NULL) {
+            munmap((void *)(uintptr_t)block.ptr, block.len);
+            err = ERR_SYNTAX;
+        }
+        if (err != ERR_NONE) {
+            log_error("the new keys of tickets are not used: %s", err_text(err));
+            return;
+        }
+    }
+    drop_signing(&worker->signing_next);
+    worker->signing_next = keys;
+    worker->has_signing_next = true;
 }

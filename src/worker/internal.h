@@ -48,6 +48,9 @@ struct worker {
     struct tls_context *tls; /* until there is a server to give it to */
     struct worker_snapshot current;
     struct ticket_key ticket_key;
+    const struct signing_keys *signing;      /* of the current snapshot, mapped; NULL: none */
+    const struct signing_keys *signing_next; /* of the one that is about to come … */
+    bool has_signing_next;                   /* … if this says so */
     struct decide_context decide;
     struct answer_scratch answer;
     uint8_t log_path[record_string_max]; /* where path and query do not stand together */
@@ -66,6 +69,8 @@ void adopt_tls(struct worker *worker, struct message *message);
 /* Signs the tickets of wait pages with the key of this message. */
 void adopt_secret(struct worker *worker, struct message *message);
 void adopt_geo(struct worker *worker, struct message *message);
+/* Keeps the keys of this message for the next snapshot. */
+void adopt_signing(struct worker *worker, struct message *message);
 
 /* handle.c */
 

@@ -166,6 +166,9 @@ static enum err obey(struct worker *worker, struct message *message)
     case MESSAGE_GEO:
         adopt_geo(worker, message);
         return ERR_NONE;
+    case MESSAGE_SIGN:
+        adopt_signing(worker, message);
+        return ERR_NONE;
     case MESSAGE_SECRET:
         adopt_secret(worker, message);
         return ERR_NONE;
