@@ -3,9 +3,10 @@
  *
  * A temporary redirect (302, 303, 307) is kept only when the answer says so, and for as long as it
  * says; a permanent one (301, 308) as long as it says, or until it is forgotten when it says
- * nothing. Nothing else is kept: neither other answers, nor content, nor answers to other methods
- * than GET; HEAD is answered by what GET brought. What is stale is as good as gone: there is no
- * asking again by validators, since a redirect is as short as the answer to that.
+ * nothing. What seems to come from the future, since the clock was set back, is not used when it
+ * has an end. Nothing else is kept: neither other answers, nor content, nor answers to other
+ * methods than GET; HEAD is answered by what GET brought. What is stale is as good as gone: there
+ * is no asking again by validators, since a redirect is as short as the answer to that.
  *
  *     struct detour_hit *hit;
  *     detour_store_find(store, verdict->next->request, now_s, &hit);

@@ -2,12 +2,17 @@
 /* Records out of text, in one pass, in place. */
 #include "audit/csv.h"
 
+static bool is_line_end(uint8_t c)
+{
+    return c == '\n' || c == '\r';
+}
+
 static uint8_t likely_delimiter(const uint8_t *text, size_t len)
 {
     static const char known[] = ",;\t";
     size_t counts[3] = {0};
     bool quoted = false;
-    for (size_t i = 0; i < len && (quoted || text[i] != '\n'); i++) {
+    for (size_t i = 0; i < len && (quoted || !is_line_end(text[i])); i++) {
         quoted = quoted != (text[i] == '"');
         for (size_t k = 0; k < 3 && !quoted; k++) {
             counts[k] += text[i] == (uint8_t)known[k];
@@ -22,9 +27,7 @@ static uint8_t likely_delimiter(const uint8_t *text, size_t len)
 
 static bool at_line_end(const struct csv *csv)
 {
-    return csv->at >= csv->len || csv->text[csv->at] == '\n' ||
-           (csv->text[csv->at] == '\r' &&
-            (csv->at + 1 >= csv->len || csv->text[csv->at + 1] == '\n'));
+    return csv->at >= csv->len || is_line_end(csv->text[csv->at]);
 }
 
 static void pass_line_end(struct csv *csv)
@@ -75,7 +78,8 @@ static bool take_quoted(struct csv *csv, struct span *out)
                 return true;
             }
         }
-        csv->next_line += c == '\n';
+        bool crlf = c == '\r' && csv->at + 1 < csv->len && csv->text[csv->at + 1] == '\n';
+        csv->next_line += is_line_end(c) && !crlf;
         csv->text[to++] = c;
     }
     return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables as text: RFC 4180, and what spreadsheets make of it (a byte order mark, semicolons or
- * tabs, single LFs). */
+ * tabs, single LFs or CRs). */
 #pragma once
 
 #include "base/span.h"

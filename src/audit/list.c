@@ -3,6 +3,7 @@
 #include "audit/list.h"
 
 #include "audit/csv.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -130,9 +131,30 @@ static struct detour_text text_of(struct span bytes)
     return (struct detour_text){(const char *)bytes.ptr, bytes.len};
 }
 
+/* A URL is read as browsers do, which would leave such bytes out, or put others in their place, and
+ * so ask for something else than what the list says. */
+static const char *what_is_odd(struct span cell)
+{
+    for (size_t at = 0, len = 0; at < cell.len; at += len) {
+        uint32_t point = 0;
+        len = utf8_decode(cell, at, &point);
+        if (len == 0) {
+            return "this is not UTF-8";
+        }
+        if (point < ' ' || point == 0x7F) {
+            return "there is a control character in a URL";
+        }
+    }
+    return NULL;
+}
+
 static enum err resolve(struct reading *reading, struct span cell, const struct detour_url *base,
                         struct detour_url **out, const char *what)
 {
+    const char *odd = what_is_odd(cell);
+    if (odd != NULL) {
+        return wrong(reading, odd);
+    }
     switch (detour_url_new(text_of(cell), base, out)) {
     case DETOUR_OK:
         return ERR_NONE;
@@ -222,12 +244,22 @@ static enum err read_records(struct reading *reading)
     }
 }
 
+/* What spreadsheets call Unicode text. */
+static bool is_utf16(const uint8_t *text, size_t len)
+{
+    return len >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0);
+}
+
 enum err audit_list_read(uint8_t *text, size_t len, const char *base, struct arena *arena,
                          char why[audit_why_bytes], struct audit_list *out)
 {
     struct detour_url *base_url = NULL;
     struct reading reading = {.arena = arena, .at = {0, 1, 2}, .why = why};
     why[0] = 0;
+    if (is_utf16(text, len)) {
+        snprintf(why, audit_why_bytes, "this is UTF-16; save it as UTF-8");
+        return ERR_SYNTAX;
+    }
     if (base != NULL && detour_url_new(detour_text_of(base), NULL, &base_url) != DETOUR_OK) {
         snprintf(why, audit_why_bytes, "the base is no absolute URL");
         return ERR_SYNTAX;

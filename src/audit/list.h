@@ -39,6 +39,7 @@ struct audit_list {
  * status); others are passed over. base, an absolute URL or NULL, is what sources that are none are
  * resolved against; targets against their source. The text is changed, and like the arena outlives
  * the list.
+ * URLs are UTF-8 without control characters: nothing is left out of them without a word.
  * ERR_MEMORY; ERR_SYNTAX, ERR_LIMIT: why says what is wrong in which line. */
 enum err audit_list_read(uint8_t *text, size_t len, const char *base, struct arena *arena,
                          char why[audit_why_bytes], struct audit_list *out);

@@ -30,6 +30,14 @@ static void describe_status(const struct audit_row *row, uint16_t status,
     }
 }
 
+void audit_clean(char *text)
+{
+    for (; *text != 0; text++) {
+        uint8_t c = (uint8_t)*text;
+        *text = c < 0x20 || c >= 0x7F ? '?' : *text;
+    }
+}
+
 void audit_detail(const struct audit_report *report, size_t row, enum audit_finding finding,
                   char out[audit_detail_bytes])
 {
@@ -66,15 +74,7 @@ void audit_detail(const struct audit_report *report, size_t row, enum audit_find
         snprintf(out, audit_detail_bytes, "%s", audit_finding_text(finding));
         break;
     }
-}
-
-/* URLs are in normal form, which is ASCII; reasons may quote what came. */
-static void put_clean(const char *text, FILE *out)
-{
-    for (; *text != 0; text++) {
-        uint8_t c = (uint8_t)*text;
-        putc(c < 0x20 || c >= 0x7F ? '?' : c, out);
-    }
+    audit_clean(out);
 }
 
 static void put_way(const struct audit_result *result, FILE *out)
@@ -103,8 +103,7 @@ static void put_row(const struct audit_report *report, size_t index, bool colour
         audit_detail(report, index, (enum audit_finding)k, detail);
         fprintf(out, "    %s%s%s: ", colours ? "\033[31m" : "",
                 audit_finding_name((enum audit_finding)k), colours ? "\033[0m" : "");
-        put_clean(detail, out);
-        putc('\n', out);
+        fprintf(out, "%s\n", detail);
     }
     put_way(result, out);
 }

@@ -21,7 +21,11 @@ void audit_report_count(struct audit_report *report);
 
 enum { audit_detail_bytes = 1024 };
 
-/* A sentence about one finding of a row, without a full stop; longer ones are cut. */
+/* What came from elsewhere, as the subject of a certificate in a reason, may hold what a terminal
+ * obeys: all that is no printable ASCII becomes '?'. URLs are in normal form, which is ASCII. */
+void audit_clean(char *text);
+
+/* A clean sentence about one finding of a row, without a full stop; longer ones are cut. */
 void audit_detail(const struct audit_report *report, size_t row, enum audit_finding finding,
                   char out[audit_detail_bytes]);
 

@@ -53,16 +53,25 @@ static json_t *hops_json(const struct audit_result *result)
     return list;
 }
 
+static json_t *reason_json(const char *reason)
+{
+    char clean[audit_detail_bytes];
+    if (reason == NULL) {
+        return json_null();
+    }
+    snprintf(clean, sizeof(clean), "%s", reason);
+    audit_clean(clean);
+    return json_string(clean);
+}
+
 static json_t *row_json(const struct audit_report *report, size_t index)
 {
     static const char *const outcomes[] = {"delivered", "refused", "failed"};
     const struct audit_row *row = &report->list->rows[index];
     const struct audit_result *result = &report->results[index];
-    const char *reason = result->reason;
     return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:f}", "line", (json_int_t)row->line,
                      "source", text(row->source), "expected", expected_json(row), "outcome",
-                     outcomes[result->outcome], "reason",
-                     reason != NULL ? text(span_cstr(reason)) : json_null(), "findings",
+                     outcomes[result->outcome], "reason", reason_json(result->reason), "findings",
                      findings_json(report, index), "hops", hops_json(result), "tries",
                      (int)result->tries, "total_ms", (double)result->total_us / 1000);
 }

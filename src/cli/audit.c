@@ -211,8 +211,10 @@ static int make_fields(struct audit *audit)
     field_list_default(fields, "User-Agent", agent);
     field_list_default(fields, "Accept", "*/*");
     field_list_add(fields, "Cookie", given->cookie);
-    return field_list_given(fields) == exit_ok ? field_list_user(fields, given->user)
-                                               : exit_could_not_run;
+    if (field_list_given(fields) != exit_ok || field_list_framing(fields, 0) != exit_ok) {
+        return exit_could_not_run;
+    }
+    return field_list_user(fields, given->user);
 }
 
 static void make_walker(struct audit *audit)

@@ -100,6 +100,34 @@ int field_list_given(struct field_list *list)
     return exit_ok;
 }
 
+static bool field_is(const struct detour_field *field, const char *name)
+{
+    return field->name.len == strlen(name) &&
+           strncasecmp(field->name.ptr, name, field->name.len) == 0;
+}
+
+int field_list_framing(const struct field_list *list, int64_t bytes)
+{
+    size_t lengths = 0;
+    size_t codings = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct span value = span_of(list->fields[i].value.ptr, list->fields[i].value.len);
+        uint64_t length = 0;
+        if (field_is(&list->fields[i], "Content-Length")) {
+            bool right =
+                bytes >= 0 && span_decimal(value, INT64_MAX, &length) && length == (uint64_t)bytes;
+            lengths += right ? 1 : 2;
+        } else if (field_is(&list->fields[i], "Transfer-Encoding")) {
+            codings += bytes != 0 && span_eq_ci(value, SPAN("chunked")) ? 1 : 2;
+        }
+    }
+    if (lengths + codings > 1) {
+        return complain(list->command, "-H %s: that is not how the content is sent; leave it out",
+                        lengths > 0 ? "Content-Length" : "Transfer-Encoding");
+    }
+    return exit_ok;
+}
+
 int option_seconds(const char *command, const char *option, const char *text, uint32_t *ms_out)
 {
     char *end = NULL;

@@ -24,6 +24,10 @@ void field_list_default(struct field_list *list, const char *name, const char *v
 int field_list_user(struct field_list *list, const char *user);
 /* What -H says: "Name: value", "Name;" for an empty one; "Name:" takes a default away. */
 int field_list_given(struct field_list *list);
+/* Whether what -H says of the content's length is true: a server that is told another one takes
+ * the rest for the next request (RFC 9112, 6.3). bytes: of the content; 0: there is none; -1:
+ * nobody knows before its end. */
+int field_list_framing(const struct field_list *list, int64_t bytes);
 
 /* Seconds, "2.5", as milliseconds; text NULL: *ms_out stays. */
 int option_seconds(const char *command, const char *option, const char *text, uint32_t *ms_out);

@@ -8,9 +8,11 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 struct command {
     const char *name;
@@ -155,8 +157,22 @@ static int run(int argc, char **argv)
     return command->run(argc - 1, argv + 1);
 }
 
+/* A program that is started without one of the three would open a file or a socket in its place,
+ * and print into that. What is written here is an error, as it was without. */
+static void fill_standard(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDONLY);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard();
     int status = run(argc, argv);
     /* A full disk must not pass for a success. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -248,7 +248,8 @@ static int make_fields(struct trace *trace)
     add_referer(trace);
     field_list_default(fields, "Content-Type", trace->body.content_type);
     field_list_add(fields, "Cookie", cookies ? given->cookie : NULL);
-    if (field_list_given(fields) != exit_ok) {
+    int64_t bytes = trace->body.kind != DETOUR_BODY_NONE ? trace->body.source.bytes : 0;
+    if (field_list_given(fields) != exit_ok || field_list_framing(fields, bytes) != exit_ok) {
         return exit_could_not_run;
     }
     return field_list_user(fields, given->user != NULL ? given->user : user_of_url(trace));
@@ -313,7 +314,9 @@ static void print_json(struct trace *trace, const struct walk_end *end)
     json_t *object = show_need(json_pack(
         "{s:s, s:O, s:o, s:i}", "mode", rfc ? "rfc" : "browser", "hops", trace->hops, "verdict",
         trace_json_end(end, trace->permanent, trace->temporary), "exit", exit_of(end)));
-    json_dumpf(object, trace->text.out, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
+    /* In ASCII: a terminal obeys control characters beyond it, too. */
+    json_dumpf(object, trace->text.out,
+               JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7));
     putc('\n', trace->text.out);
     json_decref(object);
 }
@@ -405,6 +408,9 @@ static int open_files(struct trace *trace)
     const struct given *given = &trace->given;
     char why[DETOUR_WHY_BYTES] = "";
     trace->output = -1;
+    if (trace_cookie_files(trace->options.cookie_file, given->jar, &trace->arena) != exit_ok) {
+        return exit_could_not_run;
+    }
     if (given->output != NULL) {
         bool standard = strcmp(given->output, "-") == 0;
         trace->output = standard

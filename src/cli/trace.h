@@ -38,6 +38,10 @@ struct trace_body {
  * until the program ends. */
 int trace_body_read(const struct trace_data *data, struct arena *arena, struct trace_body *out);
 
+/* Whether cookies can be read and written there; NULL: they are not to be. exit_could_not_run: the
+ * reason has been printed. */
+int trace_cookie_files(const char *from, const char *to, struct arena *arena);
+
 /* Whether the value of a request's field is nobody's business. */
 bool trace_is_secret(const struct detour_field *field);
 /* "permanent", "temporary", "success", "client-error", "server-error", "other". */

@@ -22,13 +22,20 @@ static int64_t age_now(const struct variant *variant, int64_t now_s)
     return variant->age_s + (resident_s > 0 ? resident_s : 0);
 }
 
+/* A clock that was set back would make what it was told for a minute last until that minute comes
+ * again. */
+static bool is_of_the_past(const struct variant *variant, int64_t now_s)
+{
+    return variant->stored_s <= now_s || variant->fresh_until_s == INT64_MAX;
+}
+
 /* RFC 9111, 5.2.1: what the request asks of a stored answer. */
 static bool is_wanted(const struct variant *variant, const struct directives *asked, int64_t now_s)
 {
     bool young = !asked->max_age.present || age_now(variant, now_s) <= asked->max_age.value;
     bool lasts =
         !asked->min_fresh.present || variant->fresh_until_s - now_s >= asked->min_fresh.value;
-    return variant->fresh_until_s > now_s && young && lasts;
+    return variant->fresh_until_s > now_s && is_of_the_past(variant, now_s) && young && lasts;
 }
 
 static struct detour_text hit_copy(struct buffer *bytes, struct span text)

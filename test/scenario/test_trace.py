@@ -8,10 +8,12 @@ import os
 import pty
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
 from clientlib import Says, Trace, client, ok, to
+from detourlib import BINARY, FOREVER, environment
 
 CREDENTIALS = ["-u", "me:secret", "-b", "a=1", "-H", "Authorization2: x"]
 
@@ -274,6 +276,12 @@ def test_nothing_is_obeyed_by_the_terminal(says):
 # Limits and options
 
 
+def test_json_holds_nothing_that_a_terminal_obeys(says):
+    server = says({"/a": b"HTTP/1.1 200 OK\r\nX: \xc2\x9b31m\x9b32m\xff\r\nContent-Length: 0\r\n\r\n"})
+    out = client("trace", "--json", server.url("/a")).stdout
+    assert out.isascii() and not any(c < 32 and c != 10 for c in out) and b"31m" in out and b"32m" in out
+
+
 def test_no_private(says):
     server = says({})
     trace = Trace("--no-private", server.url("/"))
@@ -338,6 +346,50 @@ def test_fields_agents_referers_and_cookies(says, folder):
     assert second.get("Cookie") == "jar=1" and "jar" in (folder / "jar").read_text()
     Trace("-b", folder / "jar", server.url("/c"))
     assert server.seen[2].get("Cookie") == "jar=1"
+
+
+@pytest.mark.parametrize("option", ["-b", "-c"])
+def test_files_of_cookies_that_cannot_be_used_are_told_before_anything_is_sent(says, folder, option):
+    server = says({})
+    for path in (folder / "nowhere" / "jar", folder if option == "-c" else "nothing"):
+        done = client("trace", option, path, server.url("/a"))
+        assert done.returncode == 2 and done.stderr.startswith(b"detour trace: cannot "), done.stderr
+    assert not server.seen
+    assert client("trace", option, "/dev/null", server.url("/a")).returncode == 0
+
+
+FALSE = [(["-H", "Content-Length: 2", "-d", "abcdef"], None), (["-H", "Content-Length: 5", "-d", "abc"], None),
+         (["-H", "Content-Length: 5"], None), (["-H", "content-length: 2", "-T", "-"], b"abcdef"),
+         (["-H", "Content-Length: 3", "-H", "Content-Length: 3", "-d", "abc"], None),
+         (["-H", "Content-Length: 3", "-H", "Transfer-Encoding: chunked", "-d", "abc"], None),
+         (["-H", "Transfer-Encoding: chunked"], None), (["-H", "Transfer-Encoding: gzip", "-d", "abc"], None)]
+
+
+@pytest.mark.parametrize(("args", "data"), FALSE)
+def test_what_would_hide_a_request_behind_another_is_refused(says, args, data):
+    server = says({})
+    done = client("trace", *args, server.url("/"), data=data)
+    assert done.returncode == 2 and b"leave it out" in done.stderr and not server.seen
+    assert data or "-d" in args or client("audit", *args, "-", data=server.url("/").encode()).returncode == 2
+
+
+@pytest.mark.parametrize("args", [["-H", "Content-Length: 3", "-d", "abc"], ["-H", "Content-Length: 0", "-X", "POST"],
+                                  ["-H", "Transfer-Encoding: chunked", "-d", "abc"]])
+def test_what_is_true_of_the_content_may_be_said(says, args):
+    server = says({"/": to("/b", 303)})
+    assert Trace(*args, server.url("/")).way == ["POST ", "GET b"]
+    assert server.seen[0].body == (b"abc" if "-d" in args else b"")
+
+
+def test_without_standard_streams_nothing_is_printed_elsewhere(says, folder):
+    """The first file that is opened would have the number of one of them."""
+    server = says({"/a": ok(b"content")})
+    closed = "import os, sys; [os.close(fd) for fd in range(3)]; os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", closed, BINARY, "trace", "-o", folder / "out", "--store",
+                           folder / "store", server.url("/a")], env=environment(), timeout=FOREVER, check=False)
+    assert done.returncode == 2 and (folder / "out").read_bytes() == b"content"
+    assert b"GET" not in (folder / "store").read_bytes() and b"detour" not in (folder / "store").read_bytes()
+    assert Trace("--store", folder / "store", server.url("/a")).exit == 0
 
 
 def test_data_is_joined_and_read_as_curl_does(says, folder):
@@ -421,7 +473,6 @@ def test_text(says):
 
 
 def on_terminal(args, extra):
-    from detourlib import BINARY, environment
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(BINARY, ["detour", *args], environment(extra))

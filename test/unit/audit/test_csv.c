@@ -60,7 +60,9 @@ static void records(void **state)
         {"tabs", "a\tb c\t\td\n", "[a][b c][][d]1 "},
         {"delimiters in quotes do not count", "\"a;b;c\",d\n", "[a;b;c][d]1 "},
         {"the delimiter is chosen behind comments", "# a, b, c\nx;y\n", "[x][y]2 "},
-        {"a lone CR is a byte", "a\rb,c\n", "[a\rb][c]1 "},
+        {"lone CRs", "a\rb,c\r\rd\r\n", "[a]1 [b][c]2 [d]4 "},
+        {"a lone CR ends the line that chooses the delimiter", "a\r;;b,c\n", "[a]1 [;;b][c]2 "},
+        {"lone CRs in quotes", "\"a\rb\r\nc\",d\re\n", "[a\rb\r\nc][d]1 [e]4 "},
         {"not closed", "a,\"b\nc", "quote"},
         {"text behind a quote", "x\n\"a\"b,c\n", "[x]1 quote"},
     };

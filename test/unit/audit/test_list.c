@@ -46,6 +46,18 @@ static const struct list_case {
     {.name = "no source", .text = "http://a/\n,b", .why = "line 2: there is no source"},
     {.name = "a bad base", .text = "/x", .base = "x", .why = "the base"},
     {.name = "a quote", .text = "http://a/\n\"", .why = "line 2: a quote"},
+    {.name = "lines that end in CR alone",
+     .text = "source,target\rhttp://a/,http://b/\rhttp://c/,",
+     .read = "2 http://a/ > http://b/ 0 0|3 http://c/ >  0 0"},
+    {.name = "a line end in a URL",
+     .text = "\"http://a/\nb\"",
+     .why = "line 1: there is a control"},
+    {.name = "a control character in a target",
+     .text = "http://a/,http://b/\x1B",
+     .why = "line 1: there is a control"},
+    {.name = "Latin-1", .text = "http://a/\xE9,", .why = "line 1: this is not UTF-8"},
+    {.name = "UTF-16", .text = "\xFF\xFEs", .why = "this is UTF-16"},
+    {.name = "UTF-16 of the other kind", .text = "\xFE\xFFs", .why = "this is UTF-16"},
 };
 
 static void lists(void **state)

@@ -297,6 +297,21 @@ static void a_request_may_want_to_know_for_itself(struct place *place)
     }
 }
 
+/* What was told for a minute does not last for a year because the clock was set back by one. */
+static void a_clock_that_was_set_back_makes_nothing_last(struct place *place)
+{
+    learn(place, "GET", URL, NULL, 307, "Location: /x\nCache-Control: max-age=60", NOW);
+    assert_null(find(place, "GET", URL, NULL, NOW - 1));
+    assert_null(find(place, "GET", URL, NULL, NOW - 86400 * 365));
+    struct detour_hit *hit = find(place, "GET", URL, NULL, NOW);
+    assert_non_null(hit);
+    detour_hit_free(&hit);
+    learn(place, "GET", URL, NULL, 308, "Location: /x", NOW);
+    hit = find(place, "GET", URL, NULL, NOW - 86400);
+    assert_non_null(hit);
+    detour_hit_free(&hit);
+}
+
 /* ---- bounds ---- */
 
 static void what_is_too_long_is_not_kept(struct place *place)
@@ -546,6 +561,7 @@ TWICE(an_unsafe_method_invalidates)
 TWICE(vary_tells_requests_apart)
 TWICE(the_oldest_variant_goes)
 TWICE(a_request_may_want_to_know_for_itself)
+TWICE(a_clock_that_was_set_back_makes_nothing_last)
 TWICE(what_is_too_long_is_not_kept)
 TWICE(all_of_it_can_be_looked_at_swept_and_cleared)
 TWICE(a_chain_follows_what_is_remembered)
@@ -563,6 +579,7 @@ int main(void)
         cmocka_unit_test(twice_vary_tells_requests_apart),
         cmocka_unit_test(twice_the_oldest_variant_goes),
         cmocka_unit_test(twice_a_request_may_want_to_know_for_itself),
+        cmocka_unit_test(twice_a_clock_that_was_set_back_makes_nothing_last),
         cmocka_unit_test(twice_what_is_too_long_is_not_kept),
         cmocka_unit_test(twice_all_of_it_can_be_looked_at_swept_and_cleared),
         cmocka_unit_test(twice_a_chain_follows_what_is_remembered),
