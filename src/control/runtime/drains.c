@@ -6,10 +6,11 @@
 
 #include <stdlib.h>
 
-/* A drain that the model does not date. */
+/* A drain that was met. From then on it goes by a clock that nobody sets. */
 struct begun {
-    uint32_t slot;
-    int64_t at_ns;
+    int64_t since_ns; /* as the model dates it; 0: it does not */
+    int64_t at_ns;    /* CLOCK_MONOTONIC */
+    bool known;
 };
 
 struct drains {
@@ -17,8 +18,7 @@ struct drains {
     ev_timer timer;
     struct configuration *const *current;
     struct servers_map *servers;
-    struct begun *begun;
-    size_t begun_count;
+    struct begun *begun; /* servers_max, by slot */
 };
 
 /* The part that it had is kept until a step has passed. */
@@ -52,59 +52,40 @@ int64_t drain_window_ns(const struct model_pool *pool)
 
 /* ---- when they began ---- */
 
-static struct begun *find_begun(struct drains *drains, uint32_t slot)
+/* What the words said before has passed, too: who has lost clients does not get them back, however
+ * the clock was set meanwhile. */
+static int64_t passed_ns(const struct model_server *server, const struct server_live *live,
+                         int64_t window_ns, int64_t wall_ns)
 {
-    for (size_t i = 0; i < drains->begun_count; i++) {
-        if (drains->begun[i].slot == slot) {
-            return &drains->begun[i];
-        }
-    }
-    return NULL;
-}
-
-/* Without memory it begins anew with each look, and is not lost. */
-static void note_begun(struct drains *drains, uint32_t slot, int64_t at_ns)
-{
-    struct begun *grown =
-        realloc(drains->begun, (drains->begun_count + 1) * sizeof(*drains->begun));
-    if (grown != NULL) {
-        drains->begun = grown;
-        grown[drains->begun_count++] = (struct begun){slot, at_ns};
-    }
-}
-
-static void forget_begun(struct drains *drains, uint32_t slot)
-{
-    struct begun *found = find_begun(drains, slot);
-    if (found != NULL) {
-        *found = drains->begun[--drains->begun_count];
-    }
+    uint64_t word = server_live_part(live, SERVERS_BY_OPERATOR);
+    int64_t by_word =
+        server_word_state(word) == SERVER_DRAIN
+            ? drain_since_ns(server_word_weight_ppm(word), window_ns, server->share_ppm)
+            : 0;
+    int64_t by_clock = server->since_ns != 0 ? wall_ns - server->since_ns : 0;
+    return by_word > by_clock ? by_word : by_clock;
 }
 
 static int64_t began_at(struct drains *drains, const struct model_server *server, uint32_t slot,
-                        int64_t window_ns, int64_t now_ns)
+                        int64_t window_ns, const struct drain_now *now)
 {
-    if (server->since_ns != 0) {
-        forget_begun(drains, slot);
-        return server->since_ns;
+    struct begun *begun = &drains->begun[slot];
+    if (!begun->known || begun->since_ns != server->since_ns) {
+        const struct server_live *live = &servers_live(drains->servers)[slot];
+        *begun = (struct begun){.since_ns = server->since_ns,
+                                .at_ns = now->monotonic_ns -
+                                         passed_ns(server, live, window_ns, now->wall_ns),
+                                .known = true};
     }
-    const struct begun *found = find_begun(drains, slot);
-    if (found != NULL) {
-        return found->at_ns;
-    }
-    uint64_t word = server_live_part(&servers_live(drains->servers)[slot], SERVERS_BY_OPERATOR);
-    int64_t since = server_word_state(word) == SERVER_DRAIN
-                        ? drain_since_ns(server_word_weight_ppm(word), window_ns, server->share_ppm)
-                        : 0;
-    note_begun(drains, slot, now_ns - since);
-    return now_ns - since;
+    return begun->at_ns;
 }
 
 /* ---- the words ---- */
 
 /* *next_ns is made smaller where this one has to be looked at sooner. */
 static void set_server(struct drains *drains, const struct model_pool *pool,
-                       const struct model_server *server, int64_t now_ns, int64_t *next_ns)
+                       const struct model_server *server, const struct drain_now *now,
+                       int64_t *next_ns)
 {
     static const enum server_state states[] = {
         [WISH_READY] = SERVER_UP, [WISH_DRAIN] = SERVER_DRAIN, [WISH_MAINT] = SERVER_MAINT};
@@ -115,12 +96,12 @@ static void set_server(struct drains *drains, const struct model_pool *pool,
     uint32_t ppm = server->share_ppm;
     if (server->wish == WISH_DRAIN) {
         int64_t window_ns = drain_window_ns(pool);
-        int64_t began_ns = began_at(drains, server, slot, window_ns, now_ns);
+        int64_t began_ns = began_at(drains, server, slot, window_ns, now);
         int64_t next;
-        ppm = drain_left_ppm(now_ns - began_ns, window_ns, ppm, &next);
+        ppm = drain_left_ppm(now->monotonic_ns - began_ns, window_ns, ppm, &next);
         *next_ns = next > 0 && next < *next_ns ? next : *next_ns;
     } else {
-        forget_begun(drains, slot);
+        drains->begun[slot].known = false;
     }
     const struct server_live *live = &servers_live(drains->servers)[slot];
     if (server_live_part(live, SERVERS_BY_OPERATOR) !=
@@ -129,17 +110,24 @@ static void set_server(struct drains *drains, const struct model_pool *pool,
     }
 }
 
-void drains_look(struct drains *drains, const struct model *model, struct servers_map *servers)
+int64_t drains_look_at(struct drains *drains, const struct model *model,
+                       struct servers_map *servers, const struct drain_now *now)
 {
-    int64_t now_ns = clock_wall_ns();
     int64_t next_ns = INT64_MAX;
     drains->servers = servers;
     for (size_t i = 0; i < model->pool_count; i++) {
         const struct model_pool *pool = &model->pools[i];
         for (size_t k = 0; k < pool->server_count; k++) {
-            set_server(drains, pool, &pool->servers[k], now_ns, &next_ns);
+            set_server(drains, pool, &pool->servers[k], now, &next_ns);
         }
     }
+    return next_ns;
+}
+
+void drains_look(struct drains *drains, const struct model *model, struct servers_map *servers)
+{
+    const struct drain_now now = {clock_wall_ns(), clock_monotonic_ns()};
+    int64_t next_ns = drains_look_at(drains, model, servers, &now);
     ev_timer_stop(drains->loop, &drains->timer);
     if (next_ns != INT64_MAX) {
         ev_timer_set(&drains->timer, (double)next_ns / NS_PER_SECOND, 0.);
@@ -171,7 +159,13 @@ bool drains_is_over(const struct model_server *server, struct servers_map *serve
 struct drains *drains_new(struct ev_loop *loop, struct configuration *const *current)
 {
     struct drains *drains = calloc(1, sizeof(*drains));
-    if (drains != NULL) {
+    struct begun *begun = calloc(servers_max, sizeof(*begun));
+    if (drains == NULL || begun == NULL) {
+        free(drains);
+        free(begun);
+        drains = NULL;
+    } else {
+        drains->begun = begun;
         drains->loop = loop;
         drains->current = current;
         ev_init(&drains->timer, on_timer);

@@ -3,8 +3,8 @@
  * compiled for it. A drain takes its time: the part of its clients that a server still has
  * falls in steps, from all of them to none, over `drain` of its pool.
  *
- * It is told by the model alone, and by when a drain began. Where the model does not say that,
- * it is what the words said before, which outlive this process. */
+ * It is told by the model alone, by when a drain began, and by what the words said before, which
+ * outlive this process. Once a drain is met it goes by the monotonic clock. */
 #pragma once
 
 #include "control/configuration.h"
@@ -20,6 +20,15 @@ struct drains *drains_new(struct ev_loop *loop, struct configuration *const *cur
 /* NULL is allowed; the pointer becomes NULL. */
 void drains_free(struct drains **drains);
 
+struct drain_now {
+    int64_t wall_ns;
+    int64_t monotonic_ns;
+};
+
+/* Writes what the words of all servers are now. Gives how long that holds, in ns; INT64_MAX: until
+ * the model is another one. */
+int64_t drains_look_at(struct drains *drains, const struct model *model,
+                       struct servers_map *servers, const struct drain_now *now);
 /* This model comes into force. */
 void drains_look(struct drains *drains, const struct model *model, struct servers_map *servers);
 
