@@ -163,7 +163,7 @@ static void an_empty_pool_falls_back(void **state)
     (void)state;
     struct fixture *f = fixture_new(config);
     for (uint32_t i = 0; i < f->slots; i++) {
-        atomic_store(&f->live[i].word, server_live_word(SERVER_DOWN, 0));
+        atomic_store(&f->live[i].word, server_live_word(SERVER_DOWN, server_weight_ppm_full));
     }
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         fixture_ask(f, &cases[i].ask);

@@ -20,9 +20,13 @@ static const char config[] =
     "    routes:\n"
     "      - {path: /r, page: up}\n"
     "      - {path: /p, pool: p}\n"
+    "      - {path: /held, pool: held}\n"
     "    default: {to: 'https://n.example{+path}'}\n"
     "pools: {p: {servers: [{name: '1', url: 'https://s.example'}], health: off, fallback: {page: "
-    "up, status: 302}}}\n"
+    "up, status: 302}},\n"
+    "        held: {servers: [https://s.example, https://t.example], sticky: {cookie: c, ttl: "
+    "1h},\n"
+    "               link: true, json: true, health: off}}\n"
     "pages: {up: {title: t}, bots: {in_place: true}}\n"
     "detours:\n"
     "  - {name: w, path_prefix: /w, page: up, until: '2026-11-18T12:06:40Z', reason: why,\n"
@@ -157,6 +161,26 @@ static void an_empty_pool_waits(void **state)
     assert_int_equal(ask(with_ticket("GET", "wait", "/p?q"), NULL)->reason, REASON_WAIT_OVER);
 }
 
+/* What the pool says to who comes there is not said to who is only taken back. */
+static void nothing_of_a_pool_is_left_behind(void **state)
+{
+    static const char *const fields[] = {NULL, PERSON, "Accept: application/json\r\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        fixture_answer(
+            f, &(struct ask){.line = with_ticket("GET", "wait", "/held"), .fields = fields[i]});
+        assert_int_equal(f->decision.reason, REASON_WAIT_OVER);
+        assert_int_equal(f->response.status, 307);
+        fixture_same("held", "Location", f->response.location, "/held");
+        assert_null(fixture_field(f, "Set-Cookie").ptr);
+        assert_null(fixture_field(f, "Link").ptr);
+        assert_null(fixture_field(f, "Vary").ptr);
+    }
+    fixture_answer(f, &(struct ask){.line = "GET /held"});
+    assert_non_null(fixture_field(f, "Set-Cookie").ptr);
+    assert_non_null(fixture_field(f, "Link").ptr);
+}
+
 static void it_is_over_when_the_snapshot_says_so(void **state)
 {
     (void)state;
@@ -230,6 +254,7 @@ int main(void)
         cmocka_unit_test(fields_of_a_rule_stay_with_its_answer),
         cmocka_unit_test(tickets_are_asked_about_anew),
         cmocka_unit_test(an_empty_pool_waits),
+        cmocka_unit_test(nothing_of_a_pool_is_left_behind),
         cmocka_unit_test(it_is_over_when_the_snapshot_says_so),
         cmocka_unit_test(what_is_none_gets_404),
         cmocka_unit_test(nobody_is_led_off_the_host),
