@@ -28,6 +28,8 @@ static inline struct span *known_place(struct request_known *known, struct span 
         return scan_is(name.ptr, "origin", 6) ? &known->origin : NULL;
     case 9:
         return scan_is(name.ptr, "forwarded", 9) ? &known->forwarded : NULL;
+    case 12:
+        return scan_is(name.ptr, "detour-avoid", 12) ? &known->detour_avoid : NULL;
     case 15:
         return scan_is(name.ptr, "x-forwarded-for", 15) ? &known->x_forwarded_for : NULL;
     default:

@@ -41,6 +41,7 @@ struct request_known {
     struct span accept;
     struct span forwarded;
     struct span x_forwarded_for;
+    struct span detour_avoid;
 };
 
 /* Of no known length: chunked in HTTP/1.1, and in HTTP/2 without Content-Length. */

@@ -253,6 +253,15 @@ struct snap_server {
     float point[3];   /* on the sphere of radius 1 */
     uint32_t reserved;
     struct snap_list areas; /* struct snap_area; nothing to include: from everywhere */
+    uint64_t exists_key;    /* by which it is known what it has (shared/facts.h) */
+};
+
+/* By what a client may call a server that it cannot reach: its name, its host, its host with a
+ * port. */
+struct snap_called {
+    uint64_t hash;   /* XXH3_64bits of the text; two texts of one hash are taken for the same */
+    uint32_t server; /* its index in the pool */
+    uint32_t reserved;
 };
 
 /* What of an object must be as on the first server of a pool. */
@@ -288,6 +297,7 @@ struct snap_pool {
     uint32_t exists_same;  /* bits SNAP_SAME_x */
     uint32_t reserved;
     struct snap_action fallback;
+    struct snap_list called; /* struct snap_called, by their hashes */
 };
 
 /* A page of ours, for who has to wait. */

@@ -317,6 +317,15 @@ static void check_hosts(struct check *check)
     require(check, catch_all == SNAP_NONE || catch_all < check->snapshot->sites.count);
 }
 
+static void check_called(struct check *check, const struct snap_pool *pool)
+{
+    const struct snap_called *called = check_list(check, pool->called, sizeof(*called));
+    for (uint32_t i = 0; called != NULL && i < pool->called.count; i++) {
+        require(check, called[i].server < pool->server_count);
+        require(check, i == 0 || called[i - 1].hash <= called[i].hash);
+    }
+}
+
 static void check_pool(struct check *check, const struct snap_pool *pool, uint64_t first)
 {
     check_ref(check, pool->name);
@@ -333,6 +342,7 @@ static void check_pool(struct check *check, const struct snap_pool *pool, uint64
     require(check, pool->min_healthy > 0 && pool->within_ppm >= 1000000);
     require(check, pool->fallback.kind != SNAP_ACTION_POOL);
     check_action(check, &pool->fallback, (struct groups){0});
+    check_called(check, pool);
 }
 
 static void check_pools(struct check *check, const struct snap_pool *pools, uint32_t count)

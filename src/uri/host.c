@@ -203,3 +203,43 @@ enum err host_from_request(struct span text, uint8_t *lower, struct host_port *o
     *out = (struct host_port){.host = host, .port = port};
     return ERR_NONE;
 }
+
+/* -1: none of these two. */
+static int32_t scheme_port(struct span scheme)
+{
+    if (span_eq_ci(scheme, SPAN("https"))) {
+        return 443;
+    }
+    return span_eq_ci(scheme, SPAN("http")) ? 80 : -1;
+}
+
+enum err host_from_reference(struct span text, uint8_t *lower, struct host_port *out)
+{
+    static const char separator[] = "://";
+    const uint8_t *found =
+        text.len > 0 ? memmem(text.ptr, text.len, separator, strlen(separator)) : NULL;
+    if (found == NULL) {
+        return host_from_request(text, lower, out);
+    }
+    size_t scheme_len = (size_t)(found - text.ptr);
+    int32_t port = scheme_port(span_slice(text, 0, scheme_len));
+    struct span rest = span_from(text, scheme_len + strlen(separator));
+    size_t end = 0;
+    while (end < rest.len && memchr("/?#", rest.ptr[end], 3) == NULL) {
+        end++;
+    }
+    enum err err = port > 0 ? host_from_request(span_slice(rest, 0, end), lower, out) : ERR_SYNTAX;
+    if (err == ERR_NONE && out->port < 0) {
+        out->port = port;
+    }
+    return err;
+}
+
+void host_port_put(const struct host_port *host, struct buffer *out)
+{
+    buffer_put(out, host->host);
+    if (host->port >= 0) {
+        buffer_byte(out, ':');
+        buffer_decimal(out, (uint64_t)host->port);
+    }
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/error.h"
 
 enum { host_bytes_max = 255 };
@@ -25,3 +26,10 @@ struct host_port {
  * more than five digits or 65535. "host:" has no port. out->host points into text when it is
  * already canonical, else into lower, which holds host_bytes_max bytes. */
 enum err host_from_request(struct span text, uint8_t *lower, struct host_port *out);
+
+/* The same of a host, a host with a port, or a whole http or https URL, of which only the origin
+ * counts: its port is then the scheme's own where it names none. */
+enum err host_from_reference(struct span text, uint8_t *lower, struct host_port *out);
+
+/* "host:port", or "host" where there is no port. */
+void host_port_put(const struct host_port *host, struct buffer *out);

@@ -341,21 +341,21 @@ enum location_result location_append(struct span base, struct span path, struct 
     return finish(&b);
 }
 
-void location_add_parameter(struct buffer *location, struct span name, struct span value)
+void location_add_parameter(struct buffer *out, size_t from, struct span name, struct span value)
 {
-    struct span all = buffer_span(location);
-    size_t fragment = span_find(all, 0, '#');
-    size_t question = span_find(span_slice(all, 0, fragment), 0, '?');
+    struct span all = buffer_span(out);
+    size_t fragment = span_find(all, from, '#');
+    size_t question = span_find(span_slice(all, 0, fragment), from, '?');
     size_t more = name.len + value.len + 2;
-    if (buffer_reserve(location, more) == NULL) {
+    if (buffer_reserve(out, more) == NULL) {
         return;
     }
-    /* Nothing stands behind a '?' or '&' yet: the next parameter goes right there. */
+    /* Nothing stands behind a '?' or '&' yet: the parameter goes right there. */
     bool begun =
         question < fragment && (all.ptr[fragment - 1] == '?' || all.ptr[fragment - 1] == '&');
-    struct buffer at = buffer_over(location->ptr + fragment, more);
-    location->len -= begun;
-    memmove(location->ptr + fragment + more - begun, all.ptr + fragment, all.len - fragment);
+    struct buffer at = buffer_over(out->ptr + fragment, more);
+    out->len -= begun;
+    memmove(at.ptr + more - begun, at.ptr, all.len - fragment);
     if (!begun) {
         buffer_byte(&at, question < fragment ? '&' : '?');
     }

@@ -47,9 +47,10 @@ enum location_result location_build(const struct template *target,
 enum location_result location_append(struct span base, struct span path, struct span query,
                                      struct buffer *out);
 
-/* Adds name=value to the query of a finished Location, before its fragment. Both hold nothing but
- * what may stand in a query's parameter. full: it does not fit, and location is as it was. */
-void location_add_parameter(struct buffer *location, struct span name, struct span value);
+/* Adds name=value to the query of the finished Location that begins at `from`, before its
+ * fragment. Both hold nothing but what may stand in a query's parameter. full: it does not fit,
+ * and the Location is as it was. */
+void location_add_parameter(struct buffer *out, size_t from, struct span name, struct span value);
 
 /* The second look: location begins with exactly the authority, which '/', '?', '#' or the
  * end follows, and holds nothing but the characters of a URI (RFC 3986, 2): no control

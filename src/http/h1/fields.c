@@ -54,6 +54,7 @@ void reader_note(struct reader *reader, const struct field *field)
         known_note(&reader->request->known, name, value);
         break;
     case 9:
+    case 12:
     case 15:
         known_note(&reader->request->known, name, value);
         break;

@@ -204,6 +204,7 @@ static void note_field(struct h2_head *head, struct span name, struct span value
         known_note(&head->request.known, name, value);
         break;
     case 9:
+    case 12:
     case 15:
         known_note(&head->request.known, name, value);
         break;

@@ -347,12 +347,52 @@ static void each_byte_at_each_place(void **state)
     }
 }
 
+/* What a client may call an origin; origin NULL: nothing. */
+static void references(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *origin;
+    } cases[] = {
+        {"eu1.example.net", "eu1.example.net"},
+        {"EU1.example.net.:8443", "eu1.example.net:8443"},
+        {"https://eu1.example.net", "eu1.example.net:443"},
+        {"HTTP://Eu1.example.net/a/b?c#d", "eu1.example.net:80"},
+        {"https://eu1.example.net:8443/x", "eu1.example.net:8443"},
+        {"https://eu1.example.net?q", "eu1.example.net:443"},
+        {"http://[::0001]:81/", "[::1]:81"},
+        {"https://user@eu1.example.net/", NULL},
+        {"ftp://eu1.example.net/", NULL},
+        {"://eu1.example.net/", NULL},
+        {"https://", NULL},
+        {"https:///x", NULL},
+        {"eu1/x", NULL},
+        {"*", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t lower[host_bytes_max];
+        char text[host_bytes_max + 6];
+        struct buffer out = buffer_over(text, sizeof(text));
+        struct host_port found;
+        enum err err = host_from_reference(span_cstr(cases[i].text), lower, &found);
+        assert_int_equal(err, cases[i].origin != NULL ? ERR_NONE : ERR_SYNTAX);
+        if (err == ERR_NONE) {
+            host_port_put(&found, &out);
+        }
+        assert_true(
+            span_eq(buffer_span(&out), span_cstr(cases[i].origin != NULL ? cases[i].origin : "")));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(config_hosts),   cmocka_unit_test(config_bounds),
         cmocka_unit_test(config_memory),  cmocka_unit_test(request_hosts),
         cmocka_unit_test(request_bounds), cmocka_unit_test(each_byte_at_each_place),
+        cmocka_unit_test(references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -528,7 +528,7 @@ static void parameters_are_added(void **state)
             char *room = malloc(cap);
             struct buffer out = buffer_over(room, cap);
             buffer_put(&out, span_cstr(cases[i][0]));
-            location_add_parameter(&out, SPAN("tried"), SPAN("a,b"));
+            location_add_parameter(&out, 0, SPAN("tried"), SPAN("a,b"));
             const char *expected = out.full ? cases[i][0] : cases[i][1];
             assert_true(cap >= wanted + 1 ? !out.full : cap >= wanted || out.full);
             assert_true(span_eq(buffer_span(&out), span_cstr(expected)));
