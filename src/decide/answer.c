@@ -133,6 +133,9 @@ static void add_vary(struct reply *reply, bool by_origin)
         if (decision->vary & VARY_ACCEPT) {
             vary_name(reply, from, SPAN("Accept"));
         }
+        if (decision->vary & VARY_AVOID) {
+            vary_name(reply, from, SPAN("Detour-Avoid"));
+        }
         vary_by_rules(reply, from);
     }
     if (reply->text.full) {

@@ -61,6 +61,29 @@ struct decide_alternatives {
     uint8_t text[decide_alternatives_bytes_max]; /* what does not fit is not named */
 };
 
+enum { decide_avoid_words_max = 65536 / 64 }; /* pool_avoid_words of the largest pool */
+
+/* What is known of which server has what, and what ought to be asked. */
+struct decide_exists {
+    const struct facts *facts; /* NULL: everybody has everything */
+    uint32_t now_s;            /* facts_now_s, to about a second */
+
+    /* Questions that a decision has raised, to be taken by who calls decide; paths point into the
+     * request, or the context. */
+    uint32_t ask_count;
+    struct decide_ask {
+        struct span path;
+        uint64_t server;
+        uint64_t key;
+        bool again; /* it is known, and about to be forgotten */
+    } asks[decide_asks_max];
+
+    /* Servers of a pool, by their bits (pool_avoid). */
+    uint64_t others[decide_avoid_words_max];  /* all that are not known to have it */
+    uint64_t lacking[decide_avoid_words_max]; /* that are known not to */
+    uint64_t settled[decide_avoid_words_max]; /* of whom nothing is to be asked */
+};
+
 /* What one thread needs to decide; kept between requests, no request leaves a trace that
  * another could see, except the turns of pools. */
 struct decide_context {
@@ -73,6 +96,8 @@ struct decide_context {
     struct path_scratch path_scratch;
     uint8_t location[location_bytes_max];
     uint8_t host_lower[256]; /* of a forwarded host */
+    uint64_t avoid[decide_avoid_words_max]; /* of the pool that was chosen from last */
+    uint8_t query[request_head_bytes_max];  /* without the parameter of the pool's `avoid` */
     struct decide_wait wait;
     struct decide_link link;
     struct decide_alternatives alternatives;
@@ -110,6 +135,7 @@ enum reason {
     REASON_UNTRUSTED,        /* a question about another request, by nobody whom we trust: 403 */
     REASON_NO_ORIGINAL,      /* … that does not say which request: 400 */
     REASON_ORIGINAL_DIFFERS, /* … that says it twice, and not the same: 400 */
+    REASON_LOOP,             /* the client has been sent to the pool's last resort already: 508 */
     REASON_ACTIVE,           /* whether a detour is active was asked, and it is told */
 };
 /* "route", "no site", …: for logs and explain. */
@@ -119,6 +145,7 @@ enum {
     VARY_COOKIE = 1,
     VARY_ACCEPT = 2,
     VARY_ORIGIN = 4,
+    VARY_AVOID = 16,
     VARY_SAID = 8, /* Vary is said even where nothing says that the answer may be stored */
 };
 enum { decision_vary_rules_max = 4 }; /* more of them: private */

@@ -99,6 +99,12 @@ struct pooled {
     struct pool_client client;
 };
 
+/* The path to append to a server's URL: as sent, without what the route matched. */
+struct span pool_path(const struct pooled *pooled);
+/* Whether the client's cookie says so already, or the pool has none. server: an index into the
+ * snapshot's. */
+bool pool_holds(const struct pooled *pooled, uint32_t server);
+
 /* The Location that leads this client to a server of the pool, an index into the snapshot's;
  * still to be looked at with accept_location, or location_check. out may hold bytes already. */
 enum location_result pool_location(const struct pooled *pooled, uint32_t server, struct buffer *out,
@@ -107,6 +113,22 @@ enum location_result pool_location(const struct pooled *pooled, uint32_t server,
 /* Sends the client to a server of the action's pool, or to its fallback. */
 void apply_pool(struct asked *asked, const struct matched *matched,
                 const struct snap_action *action);
+
+/* avoid.c */
+
+/* Whom the client says that it cannot reach goes into pooled->client. False: it has been
+ * everywhere, and is refused. */
+bool avoid_heed(struct pooled *pooled);
+/* The bits of client->avoid, all 0 to begin with: for who wants to set some of its own. */
+uint64_t *avoid_begin(struct pooled *pooled);
+/* The query without the parameter in which a client says whom it cannot reach. */
+struct span avoid_query(const struct pooled *pooled, struct span query);
+/* Puts the parameter on the Location that begins at `from`, where the pool has it carried: the
+ * servers that the client was sent to so far, and this one; SNAP_NONE: the last resort. False:
+ * there is no room. */
+bool avoid_carry(const struct pooled *pooled, uint32_t server, size_t from, struct buffer *out);
+/* Whether the client says that it cannot reach the host of a Location. */
+bool avoid_names(const struct pooled *pooled, struct span location);
 
 /* alternatives.c */
 

@@ -46,9 +46,10 @@ static void client_init(const struct asked *asked, uint32_t pool, struct pool_cl
     }
 }
 
-/* The path to append to a server's URL: as sent, without what the route matched. */
-static struct span pool_path(const struct asked *asked, const struct snap_action *action)
+struct span pool_path(const struct pooled *pooled)
 {
+    const struct asked *asked = pooled->asked;
+    const struct snap_action *action = pooled->action;
     size_t from = action->strip < asked->path.norm.len ? action->strip : asked->path.norm.len;
     return path_sent(&asked->path, from, asked->path.norm.len);
 }
@@ -61,8 +62,11 @@ enum location_result pool_location(const struct pooled *pooled, uint32_t server,
     size_t from = out->len;
     struct span url = pool_server_url(asked->snapshot, snapshot_server(asked->snapshot, server),
                                       pooled->client.secure, authority_out);
-    enum location_result result =
-        location_append(url, pool_path(asked, action), kept_query(asked, pooled->matched), out);
+    struct span query = avoid_query(pooled, kept_query(asked, pooled->matched));
+    enum location_result result = location_append(url, pool_path(pooled), query, out);
+    if (result == LOCATION_OK && !avoid_carry(pooled, server, from, out)) {
+        result = LOCATION_LONG;
+    }
     if (result == LOCATION_OK && !sign_url(asked, snapshot_pool(asked->snapshot, action->pool),
                                            (uint16_t)action->status, from, out)) {
         result = LOCATION_LONG;
@@ -70,33 +74,65 @@ enum location_result pool_location(const struct pooled *pooled, uint32_t server,
     return result;
 }
 
-/* Whether the client's cookie says so already, or the pool has none. */
-static bool is_held(const struct asked *asked, uint32_t pool, const struct pool_client *client,
-                    const struct snap_server *server)
+bool pool_holds(const struct pooled *pooled, uint32_t server)
 {
+    const struct snapshot *snapshot = pooled->asked->snapshot;
     uint8_t text[pool_held_bytes];
-    if (snapshot_pool(asked->snapshot, pool)->sticky.len == 0) {
+    if (snapshot_pool(snapshot, pooled->action->pool)->sticky.len == 0) {
         return true;
     }
-    pool_held_text(server, text);
-    return span_eq(client->held, span_of(text, sizeof(text)));
+    pool_held_text(snapshot_server(snapshot, server), text);
+    return span_eq(pooled->client.held, span_of(text, sizeof(text)));
 }
 
-/* The pool's fallback, which knows nothing of what the rule captured. */
-static void fall_back(struct asked *asked, const struct matched *matched,
-                      const struct snap_pool *pool, bool told)
+/* The action of the fallback, which knows nothing of what the rule captured, nor of whom the client
+ * cannot reach. */
+static void apply_fallback(const struct pooled *pooled, const struct snap_action *fallback)
 {
-    struct decision *out = asked->decision;
-    const struct snap_action *fallback = &pool->fallback;
+    struct asked *asked = pooled->asked;
+    const struct request *sent = asked->request;
+    struct request clean = *sent;
     struct matched nobody;
-    matched_init(&nobody, matched->rule);
-    if (told && (fallback->kind == SNAP_ACTION_PAGE || fallback->kind == SNAP_ACTION_WAIT)) {
-        refuse_others(asked, &nobody, fallback); /* a page is for people to look at */
+    matched_init(&nobody, pooled->matched->rule);
+    clean.query = avoid_query(pooled, sent->query);
+    asked->request = &clean;
+    apply_action(asked, &nobody, fallback);
+    asked->request = sent;
+}
+
+/* Who says that the last resort cannot be reached is not sent there; where it leads back here,
+ * that is noticed. */
+static void settle_fallback(const struct pooled *pooled)
+{
+    struct asked *asked = pooled->asked;
+    struct decision *out = asked->decision;
+    struct buffer built = buffer_over(asked->context->location, location_bytes_max);
+    built.len = out->location.len;
+    if (avoid_names(pooled, out->location)) {
+        decision_refuse(out, REASON_POOL_EMPTY, 503);
+        out->retry_after_s = retry_after(asked, pooled->matched, out->action);
+    } else if (!avoid_carry(pooled, SNAP_NONE, 0, &built)) {
+        decision_refuse(out, REASON_LOCATION_LONG, 414);
+    } else {
+        out->location = buffer_span(&built);
+    }
+}
+
+static void fall_back(const struct pooled *pooled, const struct snap_action *fallback, bool told)
+{
+    struct asked *asked = pooled->asked;
+    struct decision *out = asked->decision;
+    bool page = fallback->kind == SNAP_ACTION_PAGE || fallback->kind == SNAP_ACTION_WAIT;
+    if (told && page) {
+        refuse_others(asked, pooled->matched, fallback); /* a page is for people to look at */
         out->html = false;
     } else {
-        apply_action(asked, &nobody, fallback);
-        out->json = told && out->location.len > 0;
+        apply_fallback(pooled, fallback);
     }
+    if (out->location.len > 0 && fallback->kind != SNAP_ACTION_WAIT) {
+        settle_fallback(pooled);
+    }
+    out->json = told && out->location.len > 0;
     out->max_age_s = -1; /* somebody may be back in a moment */
     if (out->reason != REASON_LOCATION_LONG && out->reason != REASON_LOCATION_ESCAPES) {
         out->reason = REASON_POOL_EMPTY;
@@ -124,8 +160,7 @@ static void send_to(const struct pooled *pooled, uint32_t chosen)
     out->server = chosen;
     const struct snap_pool *pool = snapshot_pool(asked->snapshot, pooled->action->pool);
     out->max_age_s = sign_max_age_s(pool, out->max_age_s);
-    out->hold = !is_held(asked, pooled->action->pool, &pooled->client,
-                         snapshot_server(asked->snapshot, chosen));
+    out->hold = !pool_holds(pooled, chosen);
     accept_location(asked, result, &built, authority);
 }
 
@@ -134,13 +169,17 @@ void apply_pool(struct asked *asked, const struct matched *matched,
 {
     struct pooled pooled = {.asked = asked, .matched = matched, .action = action};
     asked->decision->depends_on_client = true;
+    asked->decision->vary |= VARY_AVOID;
     client_init(asked, action->pool, &pooled.client);
+    if (!avoid_heed(&pooled)) {
+        return;
+    }
     const struct snap_pool *pool = snapshot_pool(asked->snapshot, action->pool);
     bool told = wants_to_be_told(asked, pool);
     uint32_t chosen = pool_choose(asked->context->pools, action->pool, &pooled.client);
     note_choice(&pooled);
     if (chosen == SNAP_NONE) {
-        fall_back(asked, matched, pool, told);
+        fall_back(&pooled, &pool->fallback, told);
     } else {
         send_to(&pooled, chosen);
         asked->decision->json = told && asked->decision->location.len > 0;

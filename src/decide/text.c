@@ -35,6 +35,7 @@ struct span reason_text(enum reason reason)
         [REASON_UNTRUSTED] = "asked by nobody whom trusted_proxies lists",
         [REASON_NO_ORIGINAL] = "asked about no request",
         [REASON_ORIGINAL_DIFFERS] = "asked about two requests",
+        [REASON_LOOP] = "loop",
         [REASON_ACTIVE] = "asked whether a detour is active",
     };
     return span_cstr(texts[reason]);
