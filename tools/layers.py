@@ -47,14 +47,15 @@ MAY_INCLUDE = {
     "fetch": ["base"],
     "events": ["base", "tls", "schedule", "fetch"],
     "health": ["base", "shared", "fetch"],
+    "exists": ["base", "uri", "tls", "signing", "shared", "fetch"],
     "control": [
         "base", "uri", "http", "net", "tls", "sandbox", "shared", "schedule", "geo", "config",
-        "snapshot", "compile", "serve", "admin", "fetch", "events", "health", "store", "page",
-        "signing",
+        "snapshot", "compile", "serve", "admin", "fetch", "events", "health", "exists", "store",
+        "page", "signing",
     ],
     "supervisor": ["base", "net", "sandbox", "shared"],
     "client": ["base", "uri", "http"],
-    "walk": ["base", "client"],
+    "walk": ["base", "http", "client"],
     "audit": ["base", "http", "client", "walk"],
     "referee": ["base", "http", "net", "serve"],
 }
@@ -62,8 +63,8 @@ MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 
 # Only these folders may name a library's header; everybody else goes through them.
 LIBRARY_HOME = {
-    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health", "walk", "audit",
-             "referee"],
+    "ev.h": ["serve", "origin", "worker", "control", "events", "fetch", "health", "exists", "walk",
+             "audit", "referee"],
     "yaml.h": ["config"],
     "pcre2.h": ["uri"],
     "idn2.h": ["uri"],

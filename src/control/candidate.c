@@ -232,17 +232,30 @@ void candidate_begin_last_good(struct control *c, int text_fd)
     advance(c);
 }
 
-static enum err map_pages(struct control *c, const struct message *message)
+static enum err map_pages(struct control *c, struct message *message)
 {
     if (c->counters != NULL) {
         return ERR_NONE;
     }
-    if (message->fd_count < 2) {
+    if (message->fd_count < LISTENING_FDS) {
         return ERR_SYNTAX;
     }
-    enum err err = servers_open(message->fds[WELCOME_SERVERS], true, &c->servers);
+    enum err err = servers_open(message->fds[LISTENING_SERVERS], true, &c->servers);
     if (err == ERR_NONE) {
-        err = counters_open(message->fds[WELCOME_COUNTERS], &c->counters);
+        err = counters_open(message->fds[LISTENING_COUNTERS], &c->counters);
+    }
+    if (err == ERR_NONE) {
+        const struct existence_setting setting = {
+            .loop = c->loop,
+            .servers = c->servers,
+            .names = c->probe_names,
+            .keys = &c->signing,
+            .lanes = counters_lanes(c->counters),
+            .facts_fd = message->fds[LISTENING_FACTS],
+            .questions_fd = message->fds[LISTENING_QUESTIONS],
+            .bell_fd = message_take_fd(message, LISTENING_KNOCK),
+        };
+        err = existence_new(&setting, &c->existence);
     }
     if (err == ERR_NONE) {
         ev_timer_start(c->loop, &c->heartbeat);
@@ -325,8 +338,9 @@ static void listen_as_named(struct control *c, struct message *message)
     const struct model *model = c->current->model;
     const struct listener *metrics = model->has_metrics ? &model->metrics : NULL;
     const struct listener *admin = model->has_admin ? &model->admin : NULL;
-    int metrics_fd = metrics != NULL ? message_take_fd(message, 2) : -1;
-    int admin_fd = admin != NULL ? message_take_fd(message, metrics != NULL ? 3 : 2) : -1;
+    size_t next = LISTENING_FDS;
+    int metrics_fd = metrics != NULL ? message_take_fd(message, next++) : -1;
+    int admin_fd = admin != NULL ? message_take_fd(message, next) : -1;
     if (observe_listen(c->observe, metrics, metrics_fd) != ERR_NONE) {
         log_error("cannot serve metrics on %s", model->metrics.text);
     }

@@ -69,6 +69,7 @@ static void core_status(void *context, struct api_status *out)
                                .file = c->path,
                                .servers = c->servers,
                                .health = c->health,
+                               .exists = existence_exists(c->existence),
                                .folder = c->state.folder,
                                .webhooks = announce_webhooks(c->announce),
                                .file_good =

@@ -258,6 +258,7 @@ static void fill_metrics(void *context, struct metrics *out)
                             .pool_servers = c->current->servers,
                             .pool_server_count = c->current->server_count,
                             .health = c->health,
+                            .exists = existence_exists(c->existence),
                             .messages = announce_counts(c->announce),
                             .messages_pending = count_pending(c),
                             .generation = c->generation,
@@ -268,6 +269,7 @@ static void fill_metrics(void *context, struct metrics *out)
 static void fini(struct control *c)
 {
     health_free(&c->health);
+    existence_free(&c->existence);
     api_free(&c->api);
     announce_free(&c->announce);
     drains_free(&c->drains);

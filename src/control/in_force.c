@@ -147,6 +147,10 @@ void control_begin_probes(struct control *c)
     if (err != ERR_NONE) {
         log_error("cannot probe all servers: %s", err_text(err));
     }
+    err = existence_set(c->existence, c->current->model, c->current->problems.file);
+    if (err != ERR_NONE) {
+        log_error("cannot ask servers what they have: %s", err_text(err));
+    }
 }
 
 static void publish_since(struct control *c, const char *why)

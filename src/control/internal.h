@@ -17,6 +17,7 @@
 
 #include "control/alarm.h"
 #include "control/api/api.h"
+#include "control/existence.h"
 #include "control/fallback.h"
 #include "control/files/places.h"
 #include "control/observe.h"
@@ -40,7 +41,8 @@ struct control {
     uint64_t quiet_generation; /* the last one that a ramp's step alone has made */
     struct drains *drains;
     struct observe *observe;
-    struct health *health; /* NULL until the pages are mapped */
+    struct health *health;       /* NULL until the pages are mapped */
+    struct existence *existence; /* likewise */
     struct resolver *resolver;
     struct resolver *probe_names; /* of what is probed: no candidate waits for them */
     struct places *places;

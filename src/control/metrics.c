@@ -11,7 +11,7 @@ enum {
     families_bytes_max = 64 * 1024, /* all that is neither a rule nor a server */
     line_bytes_max = 160,           /* of a sample, without its labels' values */
     rule_lines = 2,
-    server_lines = 9,
+    server_lines = 13,
     detour_lines = 6,
 };
 
@@ -98,6 +98,12 @@ static void put_worker_families(const struct metrics *m, struct buffer *out)
 {
 #define OF(field) offsetof(struct counters_worker, field)
     static const struct family families[] = {
+        {"detour_existence_questions", "counter", "detour_existence_questions_total",
+         "Questions of workers whether a server has something.", OF(questions)},
+        {"detour_existence_questions_dropped", "counter",
+         "detour_existence_questions_dropped_total",
+         "Those of them that were not passed on, since there were too many.",
+         OF(questions_dropped)},
         {"detour_connections_accepted", "counter", "detour_connections_accepted_total",
          "Connections that were accepted.", OF(connections_accepted)},
         {"detour_connections_active", "gauge", "detour_connections_active",
@@ -385,6 +391,37 @@ static void put_probes(const struct metrics *m, struct buffer *out)
     put_probe_count(m, out, true);
 }
 
+static void put_existence(const struct metrics *m, struct buffer *out)
+{
+    static const struct span names[] = {{(const uint8_t *)"yes", 3},
+                                        {(const uint8_t *)"no", 2},
+                                        {(const uint8_t *)"failed", 6},
+                                        {(const uint8_t *)"dropped", 7}};
+    struct exists_counts counts;
+    put_help(out, "detour_server_existence_questions", "counter",
+             "Questions whether a server has what was asked for, by what became of them.");
+    for (size_t i = 0; i < m->pool_server_count; i++) {
+        if (!exists_look(m->exists, m->pool_servers[i].slot, &counts)) {
+            continue;
+        }
+        const uint64_t values[] = {counts.yes, counts.no, counts.failed, counts.dropped};
+        for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
+            put_server_labels(out, "detour_server_existence_questions_total", &m->pool_servers[i]);
+            put_label(out, ",result", names[k]);
+            buffer_byte(out, '}');
+            put_value(out, values[k]);
+        }
+    }
+    put_help(out, "detour_existence_pending", "gauge",
+             "Questions to servers that wait or are on their way.");
+    buffer_put(out, SPAN("detour_existence_pending"));
+    put_value(out, exists_pending(m->exists));
+    put_help(out, "detour_existence_evicted", "counter",
+             "Answers of servers that were forgotten before their time, since there was no room.");
+    buffer_put(out, SPAN("detour_existence_evicted_total"));
+    put_value(out, exists_evicted(m->exists));
+}
+
 void metrics_write(const struct metrics *m, struct buffer *out)
 {
     put_help(out, "detour_build", "info", "The program.");
@@ -399,6 +436,7 @@ void metrics_write(const struct metrics *m, struct buffer *out)
     put_detours(m, out);
     put_pools(m, out);
     put_probes(m, out);
+    put_existence(m, out);
     put_messages(m, out);
     buffer_put(out, SPAN("# EOF\n"));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "exists/exists.h"
 #include "health/health.h"
 #include "schedule/schedule.h"
 #include "shared/counters.h"
@@ -37,6 +38,7 @@ struct metrics {
     const struct metrics_server *pool_servers;
     size_t pool_server_count;
     const struct health *health; /* NULL: nobody is probed */
+    const struct exists *exists; /* NULL: nobody is asked what it has */
     const uint64_t *messages;    /* to webhooks, by outcome; NULL: none are told */
     size_t messages_pending;
     uint64_t generation;

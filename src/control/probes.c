@@ -72,12 +72,10 @@ static struct health_target make_target(const struct model_health *how, struct s
                                            .slow_start_ms = how->slow_start_ms}};
 }
 
-/* Host and port of a URL that was read already. */
-static bool find_place(struct making *making, struct span text, struct span *host_out,
-                       uint16_t *port_out)
+bool probes_place(struct arena *arena, struct span text, struct span *host_out, uint16_t *port_out)
 {
     struct url url;
-    if (url_parse(text, NULL, &making->arena, &url) != ERR_NONE) {
+    if (url_parse(text, NULL, arena, &url) != ERR_NONE) {
         return false;
     }
     bool secure = span_eq(url.scheme, SPAN("https"));
@@ -112,7 +110,7 @@ static bool add_server(struct making *making, const struct model_pool *pool,
     target.group = pool->name;
     target.drain_ms = pool->drain_ms;
     target.ca_file = ca_file;
-    if (!find_place(making, server->url, &target.host, &target.port) ||
+    if (!probes_place(&making->arena, server->url, &target.host, &target.port) ||
         !set_agent(making, own ? &server->agent : &pool->health.agent, &target)) {
         return false;
     }
@@ -195,10 +193,11 @@ void probes_want(struct resolver *resolver, const struct model *model)
     resolver_begin(resolver);
     for (size_t i = 0; i < model->pool_count; i++) {
         const struct model_pool *pool = &model->pools[i];
-        for (size_t k = 0; pool->health.enabled && k < pool->server_count; k++) {
+        bool asked = pool->health.enabled || pool->exists.required;
+        for (size_t k = 0; asked && k < pool->server_count; k++) {
             struct span host;
             uint16_t port;
-            if (find_place(&making, pool->servers[k].url, &host, &port)) {
+            if (probes_place(&making.arena, pool->servers[k].url, &host, &port)) {
                 want(resolver, host, pool->health.resolve_interval_ms);
             }
         }

@@ -11,7 +11,11 @@
 enum err probes_set(struct health *health, const struct model *model, const char *file,
                     struct servers_map *servers);
 
-/* The names of all that is probed are looked up by the resolver from here on, and no other. */
+/* Host, without brackets, and port of a URL that was read already. False: no memory. */
+bool probes_place(struct arena *arena, struct span text, struct span *host_out, uint16_t *port_out);
+
+/* The names of all that is probed, or asked whether it has something, are looked up by the resolver
+ * from here on, and no other. */
 void probes_want(struct resolver *resolver, const struct model *model);
 /* The find of a struct health_names whose context is that resolver. */
 enum health_found probes_find(void *context, struct span host, uint8_t address_out[16],

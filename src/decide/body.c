@@ -95,6 +95,8 @@ static struct span detail(const struct decision *decision)
                     "again later.");
     case REASON_POOL_EMPTY:
         return SPAN("No server is able to serve this now. Try again later.");
+    case REASON_POOL_LACKS:
+        return SPAN("No server is known to have this. Try again later.");
     case REASON_LOOP:
         return SPAN("All servers that could have this have sent the client back, and so has the "
                     "last resort.");

@@ -9,6 +9,7 @@
 #include "page/ticket.h"
 #include "page/wait.h"
 #include "pool/pool.h"
+#include "shared/questions.h"
 #include "signing/keys.h"
 #include "snapshot/snapshot.h"
 #include "uri/location.h"
@@ -61,6 +62,7 @@ struct decide_alternatives {
     uint8_t text[decide_alternatives_bytes_max]; /* what does not fit is not named */
 };
 
+enum { decide_asks_max = 4 };
 enum { decide_avoid_words_max = 65536 / 64 }; /* pool_avoid_words of the largest pool */
 
 /* What is known of which server has what, and what ought to be asked. */
@@ -98,6 +100,7 @@ struct decide_context {
     uint8_t host_lower[256]; /* of a forwarded host */
     uint64_t avoid[decide_avoid_words_max]; /* of the pool that was chosen from last */
     uint8_t query[request_head_bytes_max];  /* without the parameter of the pool's `avoid` */
+    struct decide_exists exists;
     struct decide_wait wait;
     struct decide_link link;
     struct decide_alternatives alternatives;
@@ -111,6 +114,7 @@ enum reason {
     REASON_REST,             /* the rule matched, and the client is not in its share */
     REASON_PAGE_OTHERS,      /* a page, and this is not a person's GET: 503 */
     REASON_POOL_EMPTY,       /* nobody is left in the pool: its fallback */
+    REASON_POOL_LACKS,       /* nobody of the pool is known to have it: likewise */
     REASON_HTTPS,            /* https_redirect */
     REASON_PREFLIGHT,        /* CORS */
     REASON_OPTIONS,          /* OPTIONS * */

@@ -97,6 +97,8 @@ struct pooled {
     const struct matched *matched;
     const struct snap_action *action;
     struct pool_client client;
+    bool lacks; /* somebody could serve it, but nobody is known to have what is asked for */
+    bool stays; /* the client's cookie holds it to another one than it is sent to this time */
 };
 
 /* The path to append to a server's URL: as sent, without what the route matched. */
@@ -104,6 +106,12 @@ struct span pool_path(const struct pooled *pooled);
 /* Whether the client's cookie says so already, or the pool has none. server: an index into the
  * snapshot's. */
 bool pool_holds(const struct pooled *pooled, uint32_t server);
+
+/* exists.c: the server for the client, as pool_choose; where the pool says so, one that is known
+ * to have what is asked for. pooled->client avoids the others afterwards, if it matters. */
+uint32_t choose_existing(struct pooled *pooled);
+/* exists.c: after the fallback of a pool. */
+void tell_lack(const struct pooled *pooled);
 
 /* The Location that leads this client to a server of the pool, an index into the snapshot's;
  * still to be looked at with accept_location, or location_check. out may hold bytes already. */

@@ -160,7 +160,7 @@ static void send_to(const struct pooled *pooled, uint32_t chosen)
     out->server = chosen;
     const struct snap_pool *pool = snapshot_pool(asked->snapshot, pooled->action->pool);
     out->max_age_s = sign_max_age_s(pool, out->max_age_s);
-    out->hold = !pool_holds(pooled, chosen);
+    out->hold = !pooled->stays && !pool_holds(pooled, chosen);
     accept_location(asked, result, &built, authority);
 }
 
@@ -176,10 +176,11 @@ void apply_pool(struct asked *asked, const struct matched *matched,
     }
     const struct snap_pool *pool = snapshot_pool(asked->snapshot, action->pool);
     bool told = wants_to_be_told(asked, pool);
-    uint32_t chosen = pool_choose(asked->context->pools, action->pool, &pooled.client);
+    uint32_t chosen = choose_existing(&pooled);
     note_choice(&pooled);
     if (chosen == SNAP_NONE) {
         fall_back(&pooled, &pool->fallback, told);
+        tell_lack(&pooled);
     } else {
         send_to(&pooled, chosen);
         asked->decision->json = told && asked->decision->location.len > 0;

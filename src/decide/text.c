@@ -11,6 +11,7 @@ struct span reason_text(enum reason reason)
         [REASON_REST] = "not in the share",
         [REASON_PAGE_OTHERS] = "page is for people",
         [REASON_POOL_EMPTY] = "pool has nobody left",
+        [REASON_POOL_LACKS] = "nobody is known to have it",
         [REASON_HTTPS] = "https_redirect",
         [REASON_PREFLIGHT] = "cors preflight",
         [REASON_OPTIONS] = "options",

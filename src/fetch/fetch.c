@@ -129,12 +129,18 @@ static struct fetch_answer make_answer(struct fetch_request *request, CURLcode r
     long port = 0;
     curl_off_t wait_s = 0;
     curl_off_t latency_us = 0;
+    curl_off_t length = -1;
+    curl_off_t modified_s = -1;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &answer.status);
     curl_easy_getinfo(request->easy, CURLINFO_REDIRECT_URL, &location);
     curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &wait_s);
     curl_easy_getinfo(request->easy, CURLINFO_PRIMARY_IP, &address);
     curl_easy_getinfo(request->easy, CURLINFO_PRIMARY_PORT, &port);
     curl_easy_getinfo(request->easy, CURLINFO_TOTAL_TIME_T, &latency_us);
+    curl_easy_getinfo(request->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    curl_easy_getinfo(request->easy, CURLINFO_FILETIME_T, &modified_s);
+    answer.content_length = length;
+    answer.last_modified_s = modified_s;
     answer.address = address != NULL ? address : "";
     answer.location = location;
     answer.retry_after_s = wait_s;
@@ -267,6 +273,7 @@ static bool set_all(struct fetch_request *request, const struct fetch_options *o
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)options->fresh);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)options->fresh);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_FILETIME, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->fields);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, request->connect_to);

@@ -33,7 +33,9 @@ struct fetch_answer {
     int64_t retry_after_s; /* Retry-After (RFC 9110, 10.2.3), from now; 0: it has none */
     const char *address;   /* that was asked: "192.0.2.7"; "": there was no connection */
     uint16_t port;
-    int64_t latency_us; /* since its turn began */
+    int64_t content_length;  /* as it says; -1: it does not */
+    int64_t last_modified_s; /* since 1970, likewise */
+    int64_t latency_us;      /* since its turn began */
 };
 
 typedef void fetch_done_fn(void *context, const struct fetch_answer *answer);

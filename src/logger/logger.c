@@ -44,7 +44,7 @@ static bool open_rings(struct logger *l, int rings_fd, uint32_t count)
 {
     l->rings = calloc(count, sizeof(struct ring *));
     for (uint32_t i = 0; l->rings != NULL && i < count; i++) {
-        if (ring_open_consumer(rings_fd, i, &l->rings[i]) != ERR_NONE) {
+        if (ring_open_consumer(RING_LOG, rings_fd, i, &l->rings[i]) != ERR_NONE) {
             return false;
         }
         l->ring_count++;

@@ -47,8 +47,8 @@ enum message_type {
      * A listener that it has already keeps its descriptor, and takes on the options of the
      * line; one that is not in the text any more is closed when its queue is empty. */
     MESSAGE_LISTEN,
-    /* To control: descriptors are counters and servers, then the listening sockets for
-     * metrics and for the admin API, if they were asked for. */
+    /* To control: descriptors by enum listening_fd, then the listening sockets for metrics and for
+     * the admin API, if they were asked for. */
     MESSAGE_LISTENING,
     /* To control: a listener could not be opened. Text is the reason, ready to be printed:
      * "cannot listen on http://127.0.0.1:8307: address already in use". */
@@ -100,8 +100,28 @@ enum message_type {
     MESSAGE_TYPES, /* none: what lies above them */
 };
 
-/* Descriptors of a WELCOME to workers and the logger. */
-enum welcome_fd { WELCOME_COUNTERS, WELCOME_SERVERS, WELCOME_RINGS, WELCOME_BELL, WELCOME_FDS };
+/* Descriptors of a WELCOME to workers and the logger. The last three are of no use to the logger:
+ * facts (shared/facts.h), rings of questions (shared/questions.h), and control's bell for them. */
+enum welcome_fd {
+    WELCOME_COUNTERS,
+    WELCOME_SERVERS,
+    WELCOME_RINGS,
+    WELCOME_BELL,
+    WELCOME_FACTS,
+    WELCOME_QUESTIONS,
+    WELCOME_KNOCK,
+    WELCOME_FDS
+};
+
+/* Descriptors of LISTENING that are always there. */
+enum listening_fd {
+    LISTENING_COUNTERS,
+    LISTENING_SERVERS,
+    LISTENING_FACTS,
+    LISTENING_QUESTIONS,
+    LISTENING_KNOCK,
+    LISTENING_FDS
+};
 
 struct message {
     enum message_type type;

@@ -49,6 +49,8 @@ struct counters_worker {
     counter log_dropped;  /* access log records that found the ring full */
     counter regex_limits; /* requests that spent their regex budget */
     counter bad_requests;
+    counter questions;          /* to control, whether a server has something */
+    counter questions_dropped;  /* … that found no room, or came too often */
     counter origin_requests;    /* passed on (origin/origin.h) */
     counter origin_connections; /* to origins, begun */
     counter origin_reused;      /* requests that went on a kept one */

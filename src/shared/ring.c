@@ -28,24 +28,35 @@ struct ring_head {
 
 static_assert(sizeof(struct ring_head) <= page_bytes, "the head is one page");
 static_assert((ring_bytes & (ring_bytes - 1)) == 0, "a power of two");
+static_assert((ring_question_bytes & (ring_question_bytes - 1)) == 0, "a power of two");
+
+static const struct shape {
+    const char *name;
+    uint64_t bytes;
+    size_t record_bytes_max;
+} shapes[] = {
+    [RING_LOG] = {"detour-rings", ring_bytes, ring_record_bytes_max},
+    [RING_QUESTIONS] = {"detour-questions", ring_question_bytes, ring_question_record_bytes_max},
+};
 
 struct ring {
     struct ring_head *head;
     uint8_t *bytes;
+    const struct shape *shape;
     bool borrowed; /* the mapping is another handle's */
     uint64_t at;   /* our own position: published or consumed */
     uint64_t seen; /* the other side's, when we last looked */
     uint64_t next; /* where `at` goes with the next commit or pop; at: nothing is open */
 };
 
-static size_t one_ring(void)
+static size_t one_ring(const struct shape *shape)
 {
-    return page_bytes + ring_bytes;
+    return page_bytes + shape->bytes;
 }
 
-static uint64_t offset_of(uint64_t position)
+static uint64_t offset_of(const struct ring *ring, uint64_t position)
 {
-    return position & (ring_bytes - 1);
+    return position & (ring->shape->bytes - 1);
 }
 
 static uint64_t stride_of(uint64_t len)
@@ -55,36 +66,38 @@ static uint64_t stride_of(uint64_t len)
 
 static void put_length(struct ring *ring, uint64_t position, uint64_t len)
 {
-    memcpy(ring->bytes + offset_of(position), &len, sizeof(len));
+    memcpy(ring->bytes + offset_of(ring, position), &len, sizeof(len));
 }
 
-enum err ring_create(uint32_t workers, int *fd_out)
+enum err ring_create(enum ring_kind kind, uint32_t workers, int *fd_out)
 {
     assert(workers > 0);
-    return pages_create("detour-rings", one_ring() * workers, fd_out);
+    return pages_create(shapes[kind].name, one_ring(&shapes[kind]) * workers, fd_out);
 }
 
-static enum err open_end(int fd, uint32_t worker, struct ring **out)
+static enum err open_end(enum ring_kind kind, int fd, uint32_t worker, struct ring **out)
 {
     void *memory;
-    enum err err = pages_map(fd, (off_t)(one_ring() * worker), one_ring(), true, &memory);
+    size_t bytes = one_ring(&shapes[kind]);
+    enum err err = pages_map(fd, (off_t)(bytes * worker), bytes, true, &memory);
     if (err != ERR_NONE) {
         return err;
     }
     struct ring *ring = calloc(1, sizeof(*ring));
     if (ring == NULL) {
-        pages_unmap(memory, one_ring());
+        pages_unmap(memory, bytes);
         return ERR_MEMORY;
     }
+    ring->shape = &shapes[kind];
     ring->head = memory;
     ring->bytes = (uint8_t *)memory + page_bytes;
     *out = ring;
     return ERR_NONE;
 }
 
-enum err ring_open_producer(int fd, uint32_t worker, struct ring **out)
+enum err ring_open_producer(enum ring_kind kind, int fd, uint32_t worker, struct ring **out)
 {
-    enum err err = open_end(fd, worker, out);
+    enum err err = open_end(kind, fd, worker, out);
     if (err == ERR_NONE) {
         struct ring *ring = *out;
         /* Aligned, whatever the last producer left behind. */
@@ -104,9 +117,9 @@ static void begin_consumer(struct ring *ring)
     ring->next = ring->at;
 }
 
-enum err ring_open_consumer(int fd, uint32_t worker, struct ring **out)
+enum err ring_open_consumer(enum ring_kind kind, int fd, uint32_t worker, struct ring **out)
 {
-    enum err err = open_end(fd, worker, out);
+    enum err err = open_end(kind, fd, worker, out);
     if (err == ERR_NONE) {
         begin_consumer(*out);
     }
@@ -119,7 +132,10 @@ enum err ring_open_beside(struct ring *producer, struct ring **out)
     if (ring == NULL) {
         return ERR_MEMORY;
     }
-    *ring = (struct ring){.head = producer->head, .bytes = producer->bytes, .borrowed = true};
+    *ring = (struct ring){.head = producer->head,
+                          .bytes = producer->bytes,
+                          .shape = producer->shape,
+                          .borrowed = true};
     begin_consumer(ring);
     *out = ring;
     return ERR_NONE;
@@ -131,7 +147,7 @@ void ring_close(struct ring **ring)
         return;
     }
     if (!(*ring)->borrowed) {
-        pages_unmap((*ring)->head, one_ring());
+        pages_unmap((*ring)->head, one_ring((*ring)->shape));
     }
     free(*ring);
     *ring = NULL;
@@ -149,19 +165,19 @@ void ring_want(struct ring *ring, bool wanted)
 
 static bool has_room(struct ring *ring, uint64_t bytes)
 {
-    if (ring->at - ring->seen + bytes <= ring_bytes) {
+    if (ring->at - ring->seen + bytes <= ring->shape->bytes) {
         return true;
     }
     /* Acquire: the consumer has read what we are about to overwrite. */
     ring->seen = atomic_load_explicit(&ring->head->consumed, memory_order_acquire);
-    return ring->at - ring->seen + bytes <= ring_bytes;
+    return ring->at - ring->seen + bytes <= ring->shape->bytes;
 }
 
 uint8_t *ring_reserve(struct ring *ring, size_t len)
 {
-    assert(len <= ring_record_bytes_max);
+    assert(len <= ring->shape->record_bytes_max);
     uint64_t stride = stride_of(len);
-    uint64_t to_end = ring_bytes - offset_of(ring->at);
+    uint64_t to_end = ring->shape->bytes - offset_of(ring, ring->at);
     uint64_t skipped = stride > to_end ? to_end : 0;
     if (!has_room(ring, skipped + stride)) {
         return NULL;
@@ -172,7 +188,7 @@ uint8_t *ring_reserve(struct ring *ring, size_t len)
     uint64_t start = ring->at + skipped;
     put_length(ring, start, len);
     ring->next = start + stride;
-    return ring->bytes + offset_of(start) + length_bytes;
+    return ring->bytes + offset_of(ring, start) + length_bytes;
 }
 
 void ring_commit(struct ring *ring)
@@ -222,22 +238,23 @@ bool ring_peek(struct ring *ring, struct span *record)
     uint64_t at = ring->at;
     uint64_t used = ring->seen - at;
     while (used > 0) {
-        uint64_t to_end = ring_bytes - offset_of(at);
+        uint64_t to_end = ring->shape->bytes - offset_of(ring, at);
         uint64_t len;
-        if (used > ring_bytes || used < length_bytes || at % ring_align != 0) {
+        if (used > ring->shape->bytes || used < length_bytes || at % ring_align != 0) {
             return give_up(ring);
         }
-        memcpy(&len, ring->bytes + offset_of(at), sizeof(len));
+        memcpy(&len, ring->bytes + offset_of(ring, at), sizeof(len));
         if (len == skip_mark && to_end < used && at == ring->at) {
             at += to_end;
             used -= to_end;
             continue;
         }
-        if (len > ring_record_bytes_max || stride_of(len) > used || stride_of(len) > to_end) {
+        if (len > ring->shape->record_bytes_max || stride_of(len) > used ||
+            stride_of(len) > to_end) {
             return give_up(ring);
         }
         ring->next = at + stride_of(len);
-        *record = span_of(ring->bytes + offset_of(at) + length_bytes, len);
+        *record = span_of(ring->bytes + offset_of(ring, at) + length_bytes, len);
         return true;
     }
     return false;

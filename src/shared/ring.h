@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The access log's way out of a worker: a bounded ring of records in shared pages, one
- * producer (the worker) and one consumer (the logger process). A full ring drops the
- * record and counts it; nothing waits for a disk. Survives both of its ends. */
+/* A worker's way to another process: a bounded ring of records in shared pages, one producer (the
+ * worker) and one consumer: the logger, for the access log, or control, for questions. A full
+ * ring drops the record, and its producer counts that; nothing waits. Survives both of its ends. */
 #pragma once
 
 #include "base/error.h"
 #include "base/span.h"
 
-enum { ring_bytes = 1 << 22, ring_record_bytes_max = 1 << 16 };
+enum ring_kind { RING_LOG, RING_QUESTIONS };
+
+enum { ring_bytes = 1 << 22, ring_record_bytes_max = 1 << 16 };                /* of RING_LOG */
+enum { ring_question_bytes = 1 << 16, ring_question_record_bytes_max = 4096 }; /* the other */
 
 struct ring; /* a mapping of one worker's ring */
 
 /* Makes a memfd that holds `workers` rings: one for each lane (shared/counters.h). */
-enum err ring_create(uint32_t workers, int *fd_out);
+enum err ring_create(enum ring_kind kind, uint32_t workers, int *fd_out);
 /* Maps one of them, and goes on where the last producer or consumer stopped. */
-enum err ring_open_producer(int fd, uint32_t worker, struct ring **out);
-enum err ring_open_consumer(int fd, uint32_t worker, struct ring **out);
+enum err ring_open_producer(enum ring_kind kind, int fd, uint32_t worker, struct ring **out);
+enum err ring_open_consumer(enum ring_kind kind, int fd, uint32_t worker, struct ring **out);
 /* The consumer's end over the producer's own mapping, for a process that has both, as the
  * stress test has: a sanitizer knows memory by its address. To be closed first. */
 enum err ring_open_beside(struct ring *producer, struct ring **out);

@@ -2,6 +2,7 @@
 /* The supervisor as a hub: what each child is told, and what it says. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "shared/facts.h"
 #include "shared/ring.h"
 #include "shared/servers.h"
 #include "supervisor/state.h"
@@ -169,14 +170,21 @@ static enum err create_pages(struct supervisor *s, uint32_t workers)
         err = servers_create(&s->page_fds[WELCOME_SERVERS]);
     }
     if (err == ERR_NONE) {
-        err = ring_create(workers * worker_lanes, &s->page_fds[WELCOME_RINGS]);
+        err = ring_create(RING_LOG, workers * worker_lanes, &s->page_fds[WELCOME_RINGS]);
+    }
+    if (err == ERR_NONE) {
+        err = facts_create(&s->page_fds[WELCOME_FACTS]);
+    }
+    if (err == ERR_NONE) {
+        err = ring_create(RING_QUESTIONS, workers * worker_lanes, &s->page_fds[WELCOME_QUESTIONS]);
     }
     if (err != ERR_NONE) {
         return err;
     }
     s->page_fds[WELCOME_BELL] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->page_fds[WELCOME_KNOCK] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->workers = calloc((size_t)workers * worker_lanes, sizeof(*s->workers));
-    if (s->page_fds[WELCOME_BELL] < 0 || s->workers == NULL) {
+    if (s->page_fds[WELCOME_BELL] < 0 || s->page_fds[WELCOME_KNOCK] < 0 || s->workers == NULL) {
         return ERR_IO;
     }
     for (uint32_t lane = 0; lane < workers * worker_lanes; lane++) {
@@ -208,8 +216,14 @@ static void on_listen(struct supervisor *s, const struct message *asked)
         child_send(&s->control, &answer);
         return;
     }
-    add_fd(&answer, s->page_fds[WELCOME_COUNTERS]);
-    add_fd(&answer, s->page_fds[WELCOME_SERVERS]);
+    static const enum welcome_fd pages[LISTENING_FDS] = {
+        [LISTENING_COUNTERS] = WELCOME_COUNTERS, [LISTENING_SERVERS] = WELCOME_SERVERS,
+        [LISTENING_FACTS] = WELCOME_FACTS,       [LISTENING_QUESTIONS] = WELCOME_QUESTIONS,
+        [LISTENING_KNOCK] = WELCOME_KNOCK,
+    };
+    for (size_t i = 0; i < LISTENING_FDS; i++) {
+        add_fd(&answer, s->page_fds[pages[i]]);
+    }
     for (enum socket_use use = SOCKET_METRICS; use <= SOCKET_ADMIN; use++) {
         if (sockets_own_fd(&s->pending, use) >= 0) {
             add_fd(&answer, sockets_own_fd(&s->pending, use));

@@ -379,7 +379,7 @@ static void init(struct supervisor *s, const char *config_path, const struct san
 {
     *s = (struct supervisor){.exit_status = -1,
                              .config_path = config_path,
-                             .page_fds = {-1, -1, -1, -1},
+                             .page_fds = {-1, -1, -1, -1, -1, -1, -1},
                              .snapshot_fd = -1,
                              .snapshot_old_fd = -1,
                              .text_fd = -1,

@@ -116,6 +116,28 @@ static void log_request(struct worker *worker, const struct serve_request *asked
     worker_log(worker, &record);
 }
 
+/* What the decision has raised. Nobody waits for the answers: later requests find them. */
+static __attribute__((cold, noinline)) void ask_control(struct worker *worker)
+{
+    struct decide_exists *exists = &worker->decide.exists;
+    for (uint32_t i = 0; i < exists->ask_count; i++) {
+        const struct decide_ask *ask = &exists->asks[i];
+        const struct question_asked question = {.server = ask->server, .path = ask->path};
+        switch (questions_ask(worker->questions, &question, ask->key, ask->again, exists->now_s)) {
+        case QUESTION_SAID:
+            counter_add(&worker->counters->questions, 1);
+            worker->has_asked = true;
+            break;
+        case QUESTION_DROPPED:
+            counter_add(&worker->counters->questions_dropped, 1);
+            break;
+        case QUESTION_SAID_BEFORE:
+            break;
+        }
+    }
+    exists->ask_count = 0;
+}
+
 void handle_request(void *context, const struct serve_request *asked, struct response *response)
 {
     struct worker *worker = context;
@@ -135,6 +157,9 @@ void handle_request(void *context, const struct serve_request *asked, struct res
             count_rule(worker, asked, &decision);
             return;
         }
+    }
+    if (worker->decide.exists.ask_count > 0) {
+        ask_control(worker);
     }
     answer_from_decision(&worker->decide, request, &decision, &worker->answer, response);
     if (told->decision) {

@@ -40,6 +40,12 @@ struct worker {
     int bell_fd;
     bool has_logged; /* since the bell was last rung */
 
+    struct facts *facts;
+    struct ring *questions_ring;
+    struct questions *questions;
+    int knock_fd;
+    bool has_asked; /* since control's bell was last rung */
+
     struct server *server;   /* NULL until the first snapshot */
     struct origins *origins; /* likewise */
     struct listener listeners[message_fds_max];

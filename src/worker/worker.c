@@ -2,6 +2,7 @@
 /* The worker's life: what the supervisor says, and the loop. */
 #include "worker/worker.h"
 
+#include "base/clock.h"
 #include "base/exit.h"
 #include "base/log.h"
 #include "shared/heartbeat.h"
@@ -41,6 +42,7 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     struct worker *worker = timer->data;
     heartbeat_sign(&worker->counters->heartbeat, heartbeat_patience_s);
+    worker->decide.exists.now_s = facts_now_s(worker->facts, clock_monotonic_ns());
 }
 
 /* Once for all records of a turn: the order that a doorbell needs costs more than a
@@ -52,6 +54,10 @@ static void on_sleep(struct ev_loop *loop, ev_prepare *prepare, int revents)
         worker->has_logged = false;
         ring_ring_bell(worker->ring, worker->bell_fd);
     }
+    if (worker->has_asked) {
+        worker->has_asked = false;
+        ring_ring_bell(worker->questions_ring, worker->knock_fd);
+    }
 }
 
 static enum err open_pages(struct worker *worker, const int fds[WELCOME_FDS])
@@ -61,7 +67,17 @@ static enum err open_pages(struct worker *worker, const int fds[WELCOME_FDS])
         err = servers_open(fds[WELCOME_SERVERS], false, &worker->servers);
     }
     if (err == ERR_NONE) {
-        err = ring_open_producer(fds[WELCOME_RINGS], worker->index, &worker->ring);
+        err = ring_open_producer(RING_LOG, fds[WELCOME_RINGS], worker->index, &worker->ring);
+    }
+    if (err == ERR_NONE) {
+        err = facts_open(fds[WELCOME_FACTS], false, &worker->facts);
+    }
+    if (err == ERR_NONE) {
+        err = ring_open_producer(RING_QUESTIONS, fds[WELCOME_QUESTIONS], worker->index,
+                                 &worker->questions_ring);
+    }
+    if (err == ERR_NONE) {
+        err = questions_new(worker->questions_ring, &worker->questions);
     }
     return err;
 }
@@ -82,6 +98,8 @@ static enum err welcome(struct worker *worker, struct message *message)
     worker->counters = counters_of_worker(worker->counters_map, worker->index);
     worker->rules = counters_rules(worker->counters_map, worker->index);
     worker->bell_fd = message_take_fd(message, WELCOME_BELL);
+    worker->knock_fd = message_take_fd(message, WELCOME_KNOCK);
+    worker->decide.exists.facts = worker->facts;
     counter_set(&worker->counters->connections_active, 0);
     worker->heartbeat.data = worker;
     ev_timer_init(&worker->heartbeat, on_heartbeat, 0., heartbeat_pause_ms / 1000.);
@@ -242,6 +260,9 @@ static void fini(struct worker *worker)
     origins_free(&worker->origins);
     drop_snapshot(&worker->current);
     ring_close(&worker->ring);
+    questions_free(&worker->questions);
+    ring_close(&worker->questions_ring);
+    facts_close(&worker->facts);
     servers_close(&worker->servers);
     counters_close(&worker->counters_map);
     ev_loop_destroy(worker->loop);
@@ -260,6 +281,7 @@ static struct worker *begin(void)
     }
     worker->loop = loop;
     worker->bell_fd = -1;
+    worker->knock_fd = -1;
     begin_signals(worker);
     ev_io_init(&worker->channel, on_message, channel_fd, EV_READ);
     worker->channel.data = worker;

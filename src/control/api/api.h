@@ -30,6 +30,7 @@ struct api_status {
     bool file_good;              /* as it was when it was read last */
     struct servers_map *servers; /* their live state; NULL: not known yet */
     const struct health *health; /* NULL: nobody is probed yet */
+    const struct exists *exists; /* NULL: nobody is asked yet */
 };
 
 /* What it needs of the one who owns the configuration. */

@@ -4,12 +4,14 @@
 
 #include "base/clock.h"
 #include "control/api/view.h"
+#include "exists/exists.h"
 #include "health/health.h"
 
 struct looking {
     struct turn *turn;
     struct servers_map *servers; /* NULL: not known yet */
     const struct health *health; /* NULL: nobody is probed yet */
+    const struct exists *exists; /* NULL: nobody is asked yet */
     int64_t wall_ns;
     int64_t monotonic_ns;
 };
@@ -48,6 +50,17 @@ static json_t *health_json(const struct looking *looking, uint32_t slot)
                      "agent", agent_json(&view));
 }
 
+static json_t *exists_json(const struct looking *looking, uint32_t slot)
+{
+    struct exists_counts counts;
+    if (!exists_look(looking->exists, slot, &counts)) {
+        return json_null();
+    }
+    return json_pack("{s:I, s:I, s:I, s:I}", "yes", (json_int_t)counts.yes, "no",
+                     (json_int_t)counts.no, "failed", (json_int_t)counts.failed, "dropped",
+                     (json_int_t)counts.dropped);
+}
+
 /* One that has no slot of its own is taken for up by the workers, too. */
 static json_t *server_json(const struct looking *looking, const struct model_pool *pool,
                            const struct model_server *server)
@@ -67,12 +80,13 @@ static json_t *server_json(const struct looking *looking, const struct model_poo
         ppm = server_live_weight_ppm(live);
         since_ns = (int64_t)server_live_since_ns(live);
     }
-    return json_pack("{s:o, s:o, s:i, s:i, s:s, s:f, s:o, s:o, s:o}", "name",
+    return json_pack("{s:o, s:o, s:i, s:i, s:s, s:f, s:o, s:o, s:o, s:o}", "name",
                      view_text(server->name), "url", view_text(server->url), "weight",
                      (int)server->weight, "priority", (int)server->priority, "state", names[state],
                      "share", (double)ppm / 10000, "since", time_json(looking, since_ns),
                      "operator", turn_operator(looking->turn, pool, server), "health",
-                     slot != servers_slot_overflow ? health_json(looking, slot) : json_null());
+                     slot != servers_slot_overflow ? health_json(looking, slot) : json_null(),
+                     "exists", exists_json(looking, slot));
 }
 
 /* As the workers see it: of those that could serve too few are up. */
@@ -110,6 +124,7 @@ void api_list_pools(struct turn *t)
     const struct looking looking = {.turn = t,
                                     .servers = status.servers,
                                     .health = status.health,
+                                    .exists = status.exists,
                                     .wall_ns = clock_wall_ns(),
                                     .monotonic_ns = clock_monotonic_ns()};
     for (size_t i = 0; i < model->pool_count; i++) {

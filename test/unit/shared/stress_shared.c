@@ -99,9 +99,9 @@ static void stress_ring(void)
     pthread_t thread;
     struct ring_side producer = {.bell = eventfd(0, EFD_NONBLOCK)};
     struct ring_side consumer = {.bell = producer.bell};
-    enum err err = ring_create(1, &fd);
+    enum err err = ring_create(RING_LOG, 1, &fd);
     assert(err == ERR_NONE);
-    err = ring_open_producer(fd, 0, &producer.ring);
+    err = ring_open_producer(RING_LOG, fd, 0, &producer.ring);
     assert(err == ERR_NONE);
     err = ring_open_beside(producer.ring, &consumer.ring);
     assert(err == ERR_NONE);

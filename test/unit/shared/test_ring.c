@@ -22,9 +22,9 @@ struct rings {
 static int open_rings(void **state)
 {
     struct rings *r = calloc(1, sizeof(*r));
-    assert_int_equal(ring_create(2, &r->fd), ERR_NONE);
-    assert_int_equal(ring_open_producer(r->fd, 1, &r->producer), ERR_NONE);
-    assert_int_equal(ring_open_consumer(r->fd, 1, &r->consumer), ERR_NONE);
+    assert_int_equal(ring_create(RING_LOG, 2, &r->fd), ERR_NONE);
+    assert_int_equal(ring_open_producer(RING_LOG, r->fd, 1, &r->producer), ERR_NONE);
+    assert_int_equal(ring_open_consumer(RING_LOG, r->fd, 1, &r->consumer), ERR_NONE);
     *state = r;
     return 0;
 }
@@ -110,11 +110,11 @@ static void what_was_not_committed_was_never_there(void **state)
     assert_true(push(r, 10, 1));
     assert_non_null(ring_reserve(r->producer, 500));
     ring_close(&r->producer); /* it died in the middle */
-    assert_int_equal(ring_open_producer(r->fd, 1, &r->producer), ERR_NONE);
+    assert_int_equal(ring_open_producer(RING_LOG, r->fd, 1, &r->producer), ERR_NONE);
     assert_true(push(r, 20, 2));
     expect(r, 10, 1);
     ring_close(&r->consumer);
-    assert_int_equal(ring_open_consumer(r->fd, 1, &r->consumer), ERR_NONE);
+    assert_int_equal(ring_open_consumer(RING_LOG, r->fd, 1, &r->consumer), ERR_NONE);
     expect(r, 20, 2);
     expect_empty(r);
 }
@@ -157,10 +157,10 @@ static void rings_are_apart(void **state)
     struct ring *other;
     struct span record;
     push(r, 3, 3);
-    assert_int_equal(ring_open_consumer(r->fd, 0, &other), ERR_NONE);
+    assert_int_equal(ring_open_consumer(RING_LOG, r->fd, 0, &other), ERR_NONE);
     assert_false(ring_peek(other, &record));
     ring_close(&other);
-    assert_int_equal(ring_open_consumer(r->fd, 2, &other), ERR_SYNTAX);
+    assert_int_equal(ring_open_consumer(RING_LOG, r->fd, 2, &other), ERR_SYNTAX);
 }
 
 /* A worker that was taken over may write what it likes; the logger must go on. */
@@ -186,7 +186,7 @@ static void damage_is_thrown_away(void **state)
         assert_false(ring_peek(r->consumer, &record));
     }
     ring_close(&r->producer);
-    assert_int_equal(ring_open_producer(r->fd, 1, &r->producer), ERR_NONE);
+    assert_int_equal(ring_open_producer(RING_LOG, r->fd, 1, &r->producer), ERR_NONE);
     push(r, 5, 5);
     expect(r, 5, 5);
     munmap(memory, one);
