@@ -143,6 +143,16 @@ static enum err ask_by_tcp(struct question *question, const uint8_t address[16],
 
 /* ---- either ---- */
 
+/* A path on the server is where the server is; another URL is libcurl's to look up. */
+static bool is_elsewhere(const struct question *question)
+{
+    const struct health_target *target = &question->probe->target;
+    struct span url = target->agent_url;
+    return question->of_agent && url.len > 0 &&
+           !(span_starts(url, target->url) && url.len > target->url.len &&
+             url.ptr[target->url.len] == '/');
+}
+
 bool ask_begin(struct question *question)
 {
     const struct probe *probe = question->probe;
@@ -152,18 +162,20 @@ bool ask_begin(struct question *question)
     char place[place_bytes_max];
     const char *why;
     enum err err;
-    if (question->of_agent && target->agent_url.len > 0) {
-        err = ask_by_http(question, (const char *)target->agent_url.ptr, NULL);
+    bool by_agent_url = question->of_agent && target->agent_url.len > 0;
+    const char *url = by_agent_url ? (const char *)target->agent_url.ptr : probe->question;
+    if (is_elsewhere(question)) {
+        err = ask_by_http(question, url, NULL);
     } else if (!find_host(probe, address, &scope, &why)) {
         if (why != NULL) {
             tell(question, why, 0);
         }
         return false;
-    } else if (question->of_agent || target->type == HEALTH_TCP) {
+    } else if (!by_agent_url && (question->of_agent || target->type == HEALTH_TCP)) {
         err = ask_by_tcp(question, address, scope);
     } else {
         put_place(address, target->port, place);
-        err = ask_by_http(question, probe->question, place);
+        err = ask_by_http(question, url, place);
     }
     if (err != ERR_NONE) {
         log_error("cannot probe %.*s: %s", SPAN_ARG(target->name), err_text(err));

@@ -409,6 +409,22 @@ def test_a_name_is_looked_up_while_probing(detour, farm, folder):
     assert pools(server)["s0"]["health"]["failures"] == asked["failures"]
 
 
+def test_an_agent_is_where_its_server_is(detour, farm, folder):
+    """Also when its name cannot be looked up any more."""
+    first = farm.add()
+    names = Names(folder)
+    names.say(first.address)
+    server = begin(detour, farm, FAST + ", resolve_interval: 100ms, agent: {url: /agent}",
+                   servers=f'{{name: s0, url: "http://shop.internal:{farm.port}"}}', prepare=names.mount)
+    first.agent_says("80%")
+    wait_until(lambda: pools(server)["s0"]["share"] == 80)
+    names.say()
+    wait_until(lambda: "going on with the addresses that it had" in server.stderr(), what="the failure")
+    first.agent_says("60%")
+    wait_until(lambda: pools(server)["s0"]["share"] == 60)
+    assert pools(server)["s0"]["health"]["agent"]["error"] is None
+
+
 def test_a_name_that_nobody_knows(detour, farm, folder):
     names = Names(folder)
     names.say()
