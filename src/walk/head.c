@@ -3,8 +3,6 @@
  * its verdict is there before the content is. */
 #include "walk/internal.h"
 
-#include <time.h>
-
 static bool no_memory(struct walk *walk)
 {
     walk->out_of_memory = true;
@@ -139,7 +137,7 @@ static bool settle_upload(struct walk *walk, const struct detour_answer *answer)
     return true;
 }
 
-static bool end_head(struct walk *walk)
+bool head_judge_whole(struct walk *walk)
 {
     walk->head.fields = walk->fields;
     struct detour_answer answer = {
@@ -148,7 +146,7 @@ static bool end_head(struct walk *walk)
         .fields = walk->fields,
         .field_count = walk->head.field_count,
         .body_begun = walk->body_begun,
-        .received_s = time(NULL),
+        .received_s = (int64_t)ev_now(walk->walker->loop),
         .requested_s = walk->requested_s,
     };
     if (!head_judge(walk, &answer)) {
@@ -158,7 +156,7 @@ static bool end_head(struct walk *walk)
         return keep_interim(walk);
     }
     walk->state = head_final;
-    return settle_upload(walk, &answer);
+    return !walk->sending || settle_upload(walk, &answer);
 }
 
 static bool take_line(struct walk *walk, struct span line)
@@ -177,7 +175,7 @@ static bool take_line(struct walk *walk, struct span line)
         }
         return true;
     }
-    return trimmed(line).len == 0 ? end_head(walk) : take_field(walk, line);
+    return trimmed(line).len == 0 ? head_judge_whole(walk) : take_field(walk, line);
 }
 
 size_t head_take(char *bytes, size_t size, size_t count, void *context)

@@ -5,6 +5,7 @@
 #include "walk/walk.h"
 
 #include "base/arena.h"
+#include "walk/wires.h"
 
 #include <curl/curl.h>
 
@@ -22,8 +23,10 @@ struct host {
         struct walk *first;
         struct walk *last;
     } waiting;
+    struct wire_list wires; /* that wait for a request */
+    bool odd;               /* its answers are libcurl's to read */
     size_t len;
-    char origin[];
+    char origin[]; /* with a NUL behind it */
 };
 
 struct walker {
@@ -37,6 +40,7 @@ struct walker {
     /* Sockets that libcurl waits for, by their descriptors. */
     struct watched *watched;
     size_t watched_count;
+    int taken;      /* the descriptor that is being taken over from libcurl; -1 */
     ev_timer timer; /* libcurl's */
     bool due;       /* it is 0 */
 
@@ -46,6 +50,7 @@ struct walker {
     struct walk *idle;
     size_t count;
     struct host *hosts[host_buckets];
+    struct wires *wires; /* NULL: all is libcurl's */
 };
 
 /* Where the next line of the head goes. */
@@ -69,13 +74,17 @@ struct walk {
     const struct detour_verdict *verdict; /* the newest */
     struct walk_listener listener;
     struct walk_source source;
-    bool source_once;   /* what was read is gone */
-    struct host *host;  /* where it has its turn, or waits for it */
-    ev_timer timeout;   /* of all of it */
-    ev_timer pause;     /* Retry-After */
-    ev_io pipe;         /* content that is not there yet */
-    bool paused_enough; /* for this request */
-    bool sending;       /* libcurl has it */
+    bool source_once;    /* what was read is gone */
+    struct host *host;   /* where it has its turn, or waits for it */
+    ev_timer timeout;    /* of all of it */
+    ev_timer pause;      /* Retry-After */
+    ev_io pipe;          /* content that is not there yet */
+    bool paused_enough;  /* for this request */
+    bool sending;        /* libcurl has it */
+    bool opening;        /* libcurl opens a connection for it, and no more */
+    bool suits_wire;     /* what it asks may go without libcurl */
+    struct wire *wire;   /* where an answer is awaited; NULL */
+    struct span request; /* as it goes over a wire */
     enum shape shape;
     int64_t begun_us;
 
@@ -112,6 +121,9 @@ void loop_fini(struct walker *walker);
 /* Has libcurl do what is due, and takes what is done. */
 void loop_turn(struct walker *walker);
 void loop_set_callbacks(struct walk *walk);
+/* Takes the socket over that libcurl has opened for the walk; its handle is taken off. -1: there is
+ * none, or libcurl keeps it. */
+int loop_take_socket(struct walk *walk);
 
 /* ---- turns.c: how many requests an origin gets at once ---- */
 
@@ -119,6 +131,10 @@ void loop_set_callbacks(struct walk *walk);
 bool turns_enter(struct walk *walk, struct detour_text origin);
 /* Gives the turn, or the place among those that wait, back. */
 void turns_leave(struct walk *walk);
+/* Nothing, while there is a use for it. */
+void turns_forget_unused(struct walker *walker, struct host *host);
+/* All origins; nobody has a turn. */
+void turns_fini(struct walker *walker);
 void queue_push(struct walk_queue *queue, struct walk *walk);
 struct walk *queue_pop(struct walk_queue *queue);
 void queue_remove(struct walk *walk);
@@ -129,11 +145,16 @@ void queue_remove(struct walk *walk);
 size_t head_take(char *bytes, size_t size, size_t count, void *context);
 /* Hands an answer to the chain. False: no memory. */
 bool head_judge(struct walk *walk, const struct detour_answer *answer);
+/* The same of the head that is in walk->head and walk->fields. False: no memory, or too many
+ * interim ones. */
+bool head_judge_whole(struct walk *walk);
 
 /* ---- request.c ---- */
 
-/* Tells libcurl of a request. False: no memory, or it does not take it. */
-bool request_set(struct walk *walk, const struct detour_next *next);
+/* Tells libcurl of the request under way. False: no memory, or it does not take it. */
+bool request_set(struct walk *walk);
+/* Whether no proxy is asked. */
+bool request_goes_straight(const struct walker_options *options);
 /* What is the same for all requests of all walks. */
 bool request_set_common(struct walk *walk);
 /* The request with Expect: 100-continue where it pays; its fields are in the walk's arena. False:
@@ -152,7 +173,12 @@ const char *failure_text(const struct walk *walk, CURLcode code);
 
 /* ---- walk.c ---- */
 
+/* The request is over. code: what libcurl says, or would say. */
 void walk_done(struct walk *walk, CURLcode code);
+/* The request under way goes to libcurl, as if nothing had come of it. */
+void walk_by_curl(struct walk *walk);
+/* Takes the handle off libcurl, if it has it. */
+void walk_release(struct walk *walk);
 void walk_ready(struct walk *walk);
 void walk_advance(struct walk *walk);
 /* Ends it without a word. */

@@ -110,7 +110,25 @@ static int close_socket(void *context, curl_socket_t fd)
         ev_io_stop(walker->loop, walker->watched[fd].io);
         walker->watched[fd].ours = false;
     }
+    if (fd == walker->taken) {
+        walker->taken = -1;
+        return 0;
+    }
     return close(fd);
+}
+
+/* A handle that leaves takes a connection along that was opened for nothing but its socket, and
+ * whoever is asked to close that may as well keep it. */
+int loop_take_socket(struct walk *walk)
+{
+    struct walker *walker = walk->walker;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    curl_easy_getinfo(walk->easy, CURLINFO_ACTIVESOCKET, &fd);
+    walker->taken = fd;
+    walk_release(walk);
+    bool taken = fd >= 0 && walker->taken < 0;
+    walker->taken = -1;
+    return taken ? fd : -1;
 }
 
 void loop_set_callbacks(struct walk *walk)
@@ -183,6 +201,7 @@ void loop_init(struct walker *walker)
     walker->timer.data = walker;
     ev_timer_init(&walker->turn, on_turn, 0, 0);
     walker->turn.data = walker;
+    walker->taken = -1;
     curl_multi_setopt(walker->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(walker->multi, CURLMOPT_SOCKETDATA, walker);
     curl_multi_setopt(walker->multi, CURLMOPT_TIMERFUNCTION, set_timer);

@@ -158,9 +158,9 @@ static bool set_method(struct walk *walk, const struct detour_request *request)
     return method != NULL && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
 }
 
-bool request_set(struct walk *walk, const struct detour_next *next)
+bool request_set(struct walk *walk)
 {
-    const struct detour_request *request = next->request;
+    const struct detour_request *request = walk->asked;
     const char *url = terminated(walk, request->url);
     return url != NULL && curl_easy_setopt(walk->easy, CURLOPT_URL, url) == CURLE_OK &&
            set_method(walk, request) && set_fields(walk, request);
@@ -207,6 +207,12 @@ static const char *proxy_of(const struct walker_options *options)
         }
     }
     return options->proxy != NULL ? options->proxy : "";
+}
+
+bool request_goes_straight(const struct walker_options *options)
+{
+    const char *proxy = proxy_of(options);
+    return proxy != NULL && proxy[0] == 0;
 }
 
 static bool set_files(CURL *easy, const struct walker_options *options)

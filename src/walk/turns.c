@@ -62,7 +62,7 @@ static struct host *host_for(struct walker *walker, struct detour_text origin)
             return host;
         }
     }
-    struct host *host = calloc(1, sizeof(*host) + origin.len);
+    struct host *host = calloc(1, sizeof(*host) + origin.len + 1);
     if (host != NULL) {
         host->hash = hash;
         host->len = origin.len;
@@ -73,9 +73,10 @@ static struct host *host_for(struct walker *walker, struct detour_text origin)
     return host;
 }
 
-static void forget_unused(struct walker *walker, struct host *host)
+void turns_forget_unused(struct walker *walker, struct host *host)
 {
-    if (host->running > 0 || host->waiting.first != NULL) {
+    if (host->running > 0 || host->waiting.first != NULL || host->wires.first != NULL ||
+        host->odd) {
         return;
     }
     struct host **at = &walker->hosts[host->hash % host_buckets];
@@ -119,6 +120,17 @@ void turns_leave(struct walk *walk)
         walk_ready(next);
     } else {
         host->running--;
-        forget_unused(walk->walker, host);
+        turns_forget_unused(walk->walker, host);
+    }
+}
+
+void turns_fini(struct walker *walker)
+{
+    for (size_t i = 0; i < host_buckets; i++) {
+        while (walker->hosts[i] != NULL) {
+            struct host *host = walker->hosts[i];
+            walker->hosts[i] = host->next;
+            free(host);
+        }
     }
 }

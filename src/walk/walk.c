@@ -13,13 +13,23 @@ static int64_t now_us(const struct walker *walker)
 
 /* ---- ends ---- */
 
+void walk_release(struct walk *walk)
+{
+    if (walk->sending) {
+        curl_multi_remove_handle(walk->walker->multi, walk->easy);
+        walk->sending = false;
+    }
+    if (walk->opening) {
+        curl_easy_setopt(walk->easy, CURLOPT_CONNECT_ONLY, 0L);
+        walk->opening = false;
+    }
+}
+
 static void leave_all(struct walk *walk)
 {
     struct walker *walker = walk->walker;
-    if (walk->sending) {
-        curl_multi_remove_handle(walker->multi, walk->easy);
-        walk->sending = false;
-    }
+    walk_release(walk);
+    wires_drop(walk);
     queue_remove(walk);
     turns_leave(walk);
     ev_timer_stop(walker->loop, &walk->timeout);
@@ -194,6 +204,10 @@ static enum walk_failure failure_behind_head(const struct walk *walk, CURLcode c
 
 void walk_done(struct walk *walk, CURLcode code)
 {
+    if (walk->opening && code == CURLE_OK) {
+        wires_opened(walk);
+        return;
+    }
     bool whole = walk->state == head_final;
     bool refused = walk->verdict->action == DETOUR_REFUSE;
     enum walk_failure failure =
@@ -205,8 +219,7 @@ void walk_done(struct walk *walk, CURLcode code)
     }
     const char *reason = failure != walk_failure_none ? failure_text(walk, code) : NULL;
     tell_hop(walk, failure, reason);
-    curl_multi_remove_handle(walk->walker->multi, walk->easy);
-    walk->sending = false;
+    walk_release(walk);
     ev_io_stop(walk->walker->loop, &walk->pipe);
     turns_leave(walk);
     if (failure != walk_failure_none) {
@@ -220,12 +233,8 @@ void walk_done(struct walk *walk, CURLcode code)
 
 /* ---- requests ---- */
 
-static void begin_hop(struct walk *walk)
+static void forget_answer(struct walk *walk)
 {
-    arena_reset(&walk->arena);
-    walk->asked = walk->verdict->next->request;
-    walk->number = walk->verdict->next->number;
-    walk->requested_s = time(NULL);
     walk->state = head_none;
     walk->head = (struct walk_head){0};
     walk->interim = NULL;
@@ -235,8 +244,17 @@ static void begin_hop(struct walk *walk)
     walk->offset = 0;
     walk->body_begun = walk->body_whole = walk->body_failed = walk->stopped = false;
     walk->cut = walk->refused_address = walk->too_long = false;
-    walk->paused_enough = false;
     walk->reason[0] = 0;
+}
+
+static void begin_hop(struct walk *walk)
+{
+    arena_reset(&walk->arena);
+    walk->asked = walk->verdict->next->request;
+    walk->number = walk->verdict->next->number;
+    walk->requested_s = (int64_t)ev_now(walk->walker->loop);
+    walk->paused_enough = false;
+    forget_answer(walk);
     if (walk->begun_us == 0) {
         walk->begun_us = now_us(walk->walker);
         if (walk->walker->options.timeout_ms > 0) {
@@ -287,15 +305,27 @@ static bool wait_first(struct walk *walk)
     return true;
 }
 
+static bool give_to_curl(struct walk *walk)
+{
+    walk->sending =
+        request_set(walk) && curl_multi_add_handle(walk->walker->multi, walk->easy) == CURLM_OK;
+    return walk->sending;
+}
+
 static void send_request(struct walk *walk)
 {
     begin_hop(walk);
-    if (walk->out_of_memory || !request_set(walk, walk->verdict->next) ||
-        curl_multi_add_handle(walk->walker->multi, walk->easy) != CURLM_OK) {
+    if (walk->out_of_memory || !(wires_take(walk) ? wires_send(walk) : give_to_curl(walk))) {
         end_by_failure(walk, walk_failure_memory, "out of memory");
-        return;
     }
-    walk->sending = true;
+}
+
+void walk_by_curl(struct walk *walk)
+{
+    forget_answer(walk);
+    if (!give_to_curl(walk)) {
+        end_by_failure(walk, walk_failure_memory, "out of memory");
+    }
 }
 
 void walk_advance(struct walk *walk)
@@ -343,7 +373,8 @@ static void on_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct walk *walk = timer->data;
     static const char text[] = "it took too long";
-    if (walk->sending) {
+    wires_judge(walk);
+    if (walk->sending || walk->wire != NULL) {
         tell_hop(walk, walk_failure_timeout, text);
     }
     end_by_failure(walk, walk_failure_timeout, text);
@@ -418,6 +449,7 @@ enum err walker_start(struct walker *walker, const struct detour_request *reques
     walk->source = source != NULL ? *source : (struct walk_source){.fd = -1};
     walk->source_once = request->body == DETOUR_BODY_ONCE;
     walk->listener = *listener;
+    walk->suits_wire = wires_suit(walk, request);
     walk->begun_us = 0;
     walk->number = 0;
     walk->out_of_memory = false;

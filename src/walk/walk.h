@@ -148,7 +148,9 @@ struct walk_listener {
     bool (*content)(void *context, struct span bytes);
     void (*hop)(void *context, const struct walk_hop *hop);
     void (*done)(void *context, const struct walk_end *end);
-    bool brief; /* hops have no address, times and counts, which libcurl is slow to tell */
+    /* Hops have no address, times and counts, which libcurl is slow to tell; and plain HTTP/1.1
+     * goes without it (walk/wires.h). */
+    bool brief;
     void *context;
 };
 

@@ -45,7 +45,9 @@ enum err walker_new(struct ev_loop *loop, const struct walker_options *options, 
     }
     walker->loop = loop;
     enum err err = fill(walker, options);
-    if (walker->multi == NULL) {
+    err = err == ERR_NONE ? wires_new(walker, &walker->wires) : err;
+    if (err != ERR_NONE) {
+        curl_multi_cleanup(walker->multi);
         curl_slist_free_all(walker->resolve);
         curl_slist_free_all(walker->connect_to);
         free(walker);
@@ -75,6 +77,8 @@ void walker_free(struct walker **walker)
         walk_drop(old->all);
     }
     free_idle(old);
+    wires_free(&old->wires);
+    turns_fini(old);
     curl_multi_cleanup(old->multi);
     loop_fini(old);
     curl_slist_free_all(old->resolve);
