@@ -97,10 +97,14 @@ struct explain_server {
     struct span why; /* it was not chosen */
     double km;       /* from the client; negative: not known */
     bool chosen;
+    uint32_t alternative; /* as which it is named beside the chosen one; 0: it is not */
 };
 /* Lives in the configuration's arena; *count_out 0 and NULL: no pool was asked. */
 const struct explain_server *explain_servers(const struct explanation *explanation,
                                              size_t *count_out);
+/* The pool whose signed ticket goes with the Location when it is sent; NULL: none does. Here it is
+ * not made: only the server knows the key. */
+const struct snap_pool *explain_ticket(const struct explanation *explanation);
 /* How a snapshot is compiled so that servers have their places and states. */
 struct compile_slots explain_slots(struct explanation *explanation);
 /* Where the health of the server that runs is to be looked up: e->live. exit_ok, or the reason

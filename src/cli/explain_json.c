@@ -72,6 +72,15 @@ static json_t *json_rules(const struct explain_rule *rules, size_t count)
     return array;
 }
 
+static json_t *json_ticket(const struct explanation *e)
+{
+    const struct snap_pool *pool = explain_ticket(e);
+    return pool == NULL ? json_null()
+                        : json_pack("{s:o, s:i}", "param",
+                                    json_text(snapshot_text(e->snapshot, pool->sign_param)),
+                                    "ttl_s", (int)pool->sign_ttl_s);
+}
+
 static json_t *json_servers(const struct explanation *e)
 {
     size_t count;
@@ -79,9 +88,11 @@ static json_t *json_servers(const struct explanation *e)
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *object = json_pack(
-            "{s:o, s:i, s:b, s:o, s:o}", "server", json_text(servers[i].identity), "line",
+            "{s:o, s:i, s:b, s:o, s:o, s:o}", "server", json_text(servers[i].identity), "line",
             (int)servers[i].line, "chosen", servers[i].chosen, "km",
             servers[i].km >= 0 ? json_integer((json_int_t)(servers[i].km + 0.5)) : json_null(),
+            "alternative",
+            servers[i].alternative != 0 ? json_integer(servers[i].alternative) : json_null(),
             "reason", json_text(servers[i].why));
         if (json_array_append_new(array, object) != 0) {
             json_decref(array);
@@ -121,6 +132,14 @@ static json_t *json_bare(const struct explanation *e, const struct explain_rule 
                      "line", rule.line != 0 ? json_integer(rule.line) : json_null());
 }
 
+/* What is told to who asks for JSON. */
+static json_t *json_told(const struct explanation *e)
+{
+    struct span body = e->response.body;
+    return e->run.decision.json ? json_loadb((const char *)body.ptr, body.len, 0, NULL)
+                                : json_null();
+}
+
 /* The winner's own words go to the top, the others are the losers. */
 static json_t *json_explanation(const struct explanation *e, const struct explain_rule *rules,
                                 size_t count)
@@ -150,13 +169,13 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
     }
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-        "s:o}",
+        "s:o, s:o, s:o}",
         "request", json_request(e), "site", json_text_or_null(site), "decision",
         json_text(reason_text(e->run.decision.reason)), "status",
         json_status(&e->run.decision, e->response.status), "origin",
-        json_origin(e, &e->run.decision), "location", json_text_or_null(e->response.location),
-        "rule", json_text_or_null(winner->identity), "line",
-        winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
+        json_origin(e, &e->run.decision), "location", json_text_or_null(e->run.decision.location),
+        "told", json_told(e), "ticket", json_ticket(e), "rule", json_text_or_null(winner->identity),
+        "line", winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
         json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "window",
         json_text_or_null(winner->window), "link", json_text_or_null(winner->link), "server",
         json_text_or_null(server), "servers", json_servers(e), "max_age",

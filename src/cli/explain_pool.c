@@ -71,6 +71,18 @@ static struct span lost_because(const struct explanation *e, struct span identit
     return whole != NULL ? span_cstr(whole) : text;
 }
 
+/* As which the answer names it; 0: it does not. */
+static uint32_t named_as(const struct explanation *e, uint32_t server)
+{
+    const struct decide_alternatives *named = &e->run.context.alternatives;
+    for (uint32_t i = 0; i < e->run.decision.alternative_count; i++) {
+        if (named->at[i].server == server) {
+            return named->at[i].priority;
+        }
+    }
+    return 0;
+}
+
 const struct explain_server *explain_servers(const struct explanation *e, size_t *count_out)
 {
     const struct decide_trace *trace = &e->run.trace;
@@ -91,8 +103,19 @@ const struct explain_server *explain_servers(const struct explanation *e, size_t
         row->line = server->line;
         row->why = lost_because(e, row->identity, pool_lost_text(lost));
         row->chosen = lost == POOL_WON;
+        row->alternative = named_as(e, index);
     }
     return rows;
+}
+
+const struct snap_pool *explain_ticket(const struct explanation *e)
+{
+    const struct decision *decision = &e->run.decision;
+    if (!e->run.trace.pooled || decision->server == SNAP_NONE || decision->location.len == 0) {
+        return NULL;
+    }
+    const struct snap_pool *pool = snapshot_pool(e->snapshot, e->run.trace.pool);
+    return pool->sign_param.len > 0 ? pool : NULL;
 }
 
 static uint64_t word_of_live(const json_t *server)

@@ -77,6 +77,16 @@ static void print_passed(const struct explanation *e)
            snapshot_origin(e->snapshot, e->run.decision.origin)->line);
 }
 
+static void print_ticket(const struct explanation *e)
+{
+    const struct snap_pool *pool = explain_ticket(e);
+    if (pool != NULL) {
+        fputs("  ... with a signed ticket, ", stdout);
+        put(snapshot_text(e->snapshot, pool->sign_param));
+        printf("=..., good for %u s\n", pool->sign_ttl_s);
+    }
+}
+
 static void print_answer(const struct explanation *e)
 {
     const struct response *response = &e->response;
@@ -88,6 +98,7 @@ static void print_answer(const struct explanation *e)
     put(status_reason(response->status));
     putchar('\n');
     put_line("  Location: ", response->location);
+    print_ticket(e);
     for (size_t i = 0; i < response->field_count; i++) {
         fputs("  ", stdout);
         put(response->fields[i].name);
@@ -97,6 +108,9 @@ static void print_answer(const struct explanation *e)
         fputs("  Content-Type: ", stdout);
         put(response->content_type);
         printf(" (%zu bytes)\n", response->body.len);
+    }
+    if (e->run.decision.json) { /* it is what a Location would be */
+        printf("\n%.*s", SPAN_ARG(response->body));
     }
 }
 
@@ -189,7 +203,12 @@ static void print_servers(const struct explanation *e)
         if (servers[i].km >= 0) {
             printf(", %.0f km away", servers[i].km);
         }
-        put_line("): ", servers[i].why);
+        fputs("): ", stdout);
+        put(servers[i].why);
+        if (servers[i].alternative != 0) {
+            printf("; named as alternative, with priority %u", servers[i].alternative);
+        }
+        putchar('\n');
     }
 }
 

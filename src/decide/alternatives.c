@@ -34,6 +34,7 @@ static bool put_link(const struct pooled *pooled, uint32_t server, uint32_t prio
         .url = url,
         .link = span_slice(buffer_span(out), from, out->len),
         .priority = priority,
+        .server = server,
     };
     return !out->full;
 }

@@ -58,6 +58,7 @@ struct decide_alternatives {
         struct span url;
         struct span link; /* a value of Link (RFC 6249) */
         uint32_t priority;
+        uint32_t server; /* index into the snapshot's servers */
     } at[decide_alternatives_max];
     uint8_t text[decide_alternatives_bytes_max]; /* what does not fit is not named */
 };
@@ -97,7 +98,7 @@ struct decide_context {
     const struct signing_keys *signing;  /* NULL: URLs of pools stay without tickets */
     struct path_scratch path_scratch;
     uint8_t location[location_bytes_max];
-    uint8_t host_lower[256]; /* of a forwarded host */
+    uint8_t host_lower[256];                /* of a forwarded host */
     uint64_t avoid[decide_avoid_words_max]; /* of the pool that was chosen from last */
     uint8_t query[request_head_bytes_max];  /* without the parameter of the pool's `avoid` */
     struct decide_exists exists;

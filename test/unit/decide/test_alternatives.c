@@ -206,7 +206,7 @@ static void who_asks_for_json_is_told(void **state)
         fixture_same(line, "type", f->response.content_type, "application/json");
         fixture_same(line, "body", f->response.body, rows[i].body);
         fixture_same(line, "Cache-Control", fixture_field(f, "Cache-Control"), rows[i].cache);
-        fixture_same(line, "Vary", fixture_field(f, "Vary"), "Accept");
+        fixture_same(line, "Vary", fixture_field(f, "Vary"), "Accept, Detour-Avoid");
         fixture_same(line, "Link", links_of(f), "");
         assert_true(f->decision.location.len > 0);
     }
@@ -219,11 +219,13 @@ static void nobody_else_is_told(void **state)
         struct ask ask;
         const char *vary;
     } rows[] = {
-        {{.line = "GET /j/x"}, "Accept"},
-        {{.line = "GET /j/x", .fields = "Accept: */*\r\n"}, "Accept"},
-        {{.line = "GET /j/x", .fields = "Accept: text/html, application/json;q=0.9\r\n"}, "Accept"},
-        {{.line = "GET /j/x", .fields = "Accept: application/json;q=0\r\n"}, "Accept"},
-        {{.line = "GET /o/x", .fields = "Accept: */*\r\n"}, "Accept"},
+        {{.line = "GET /j/x"}, "Accept, Detour-Avoid"},
+        {{.line = "GET /j/x", .fields = "Accept: */*\r\n"}, "Accept, Detour-Avoid"},
+        {{.line = "GET /j/x", .fields = "Accept: text/html, application/json;q=0.9\r\n"},
+         "Accept, Detour-Avoid"},
+        {{.line = "GET /j/x", .fields = "Accept: application/json;q=0\r\n"},
+         "Accept, Detour-Avoid"},
+        {{.line = "GET /o/x", .fields = "Accept: */*\r\n"}, "Accept, Detour-Avoid"},
         {{.line = "GET /l/x", .fields = JSON}, ""}, /* the pool tells nobody */
     };
     (void)state;
