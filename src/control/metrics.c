@@ -123,6 +123,8 @@ static void put_worker_families(const struct metrics *m, struct buffer *out)
          "HTTP/2 connections that were ended for an error of the client's.", OF(goaways_sent)},
         {"detour_regex_limits", "counter", "detour_regex_limits_total",
          "Requests that spent the budget of their regular expressions.", OF(regex_limits)},
+        {"detour_loops", "counter", "detour_loops_total",
+         "Requests of clients that the last resort of a pool has sent back.", OF(loops)},
         {"detour_origin_connections", "counter", "detour_origin_connections_total",
          "Connections to origins that were begun.", OF(origin_connections)},
         {"detour_origin_reused", "counter", "detour_origin_reused_total",

@@ -48,6 +48,7 @@ struct counters_worker {
     counter goaways_sent; /* for an error of the client's, or too much of something */
     counter log_dropped;  /* access log records that found the ring full */
     counter regex_limits; /* requests that spent their regex budget */
+    counter loops;        /* requests of clients that a pool's last resort has sent back */
     counter bad_requests;
     counter questions;          /* to control, whether a server has something */
     counter questions_dropped;  /* … that found no room, or came too often */

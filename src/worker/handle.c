@@ -32,6 +32,9 @@ static void count_request(struct worker *worker, const struct serve_request *ask
     if (decision->reason == REASON_REGEX_LIMIT) {
         counter_add(&counters->regex_limits, 1);
     }
+    if (decision->reason == REASON_LOOP) {
+        counter_add(&counters->loops, 1);
+    }
     count_rule(worker, asked, decision);
 }
 

@@ -360,22 +360,24 @@ static void fields_are_where_they_were_sent(void **state)
     static struct h1_head head;
     size_t used = 0;
     uint16_t status = 0;
-    struct span bytes =
-        SPAN(GET "COOKIE:  a=b \r\norigin:null\r\nAccept: */*\r\nCookie: c=d\r\n"
-                 "Forwarded: for=_a\r\nX-Forwarded-For: 1.2.3.4\r\nX-Empty:\r\n\r\nGET / ");
+    struct span bytes = SPAN(
+        GET "COOKIE:  a=b \r\norigin:null\r\nAccept: */*\r\nCookie: c=d\r\n"
+            "Forwarded: for=_a\r\nX-Forwarded-For: 1.2.3.4\r\nDETOUR-Avoid: eu1\r\nX-Empty:\r\n\r\n"
+            "GET / ");
     assert_int_equal(parse(bytes, &head, &used, &status), H1_DONE);
     assert_int_equal(used, bytes.len - 6);
     const struct request *request = &head.request;
     assert_ptr_equal(request->fields, head.fields);
-    assert_int_equal(request->field_count, 8);
+    assert_int_equal(request->field_count, 9);
     same("fields", "name", request->fields[1].name, "COOKIE");
     same("fields", "value", request->fields[1].value, "a=b");
-    same("fields", "empty value", request->fields[7].value, "");
+    same("fields", "empty value", request->fields[8].value, "");
     same("known", "cookie", request->known.cookie, "a=b");
     same("known", "origin", request->known.origin, "null");
     same("known", "accept", request->known.accept, "*/*");
     same("known", "forwarded", request->known.forwarded, "for=_a");
     same("known", "x-forwarded-for", request->known.x_forwarded_for, "1.2.3.4");
+    same("known", "detour-avoid", request->known.detour_avoid, "eu1");
 }
 
 /* prefix, count times unit, suffix. */
