@@ -16,7 +16,11 @@ bool sign_url(const struct asked *asked, const struct snap_pool *pool, uint16_t 
         .param = snapshot_text(asked->snapshot, pool->sign_param),
         .expires_s = asked->now_ns / 1000000000 + pool->sign_ttl_s,
     };
-    return ticket.key == NULL || signing_add(&ticket, from, url);
+    if (ticket.key == NULL) {
+        signing_remove(ticket.param, from, url);
+        return true;
+    }
+    return signing_add(&ticket, from, url);
 }
 
 int64_t sign_max_age_s(const struct snap_pool *pool, int64_t max_age_s)

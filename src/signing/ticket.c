@@ -92,6 +92,14 @@ static void remove_members(struct buffer *url, size_t query, struct span name)
     url->len = len;
 }
 
+void signing_remove(struct span param, size_t from, struct buffer *url)
+{
+    size_t query = span_find(buffer_span(url), from, '?');
+    if (query < url->len) {
+        remove_members(url, query, param);
+    }
+}
+
 static void put_hex(struct buffer *out, const uint8_t *bytes, size_t count)
 {
     static const char digits[] = "0123456789abcdef";
@@ -129,11 +137,8 @@ bool signing_add(const struct signing_ticket *ticket, size_t from, struct buffer
         return false;
     }
     make_code(ticket, host, parts.path, buffer_span(&expiry), code);
-    size_t query = from + parts.query;
-    if (query < url->len) {
-        remove_members(url, query, ticket->param);
-    }
-    buffer_byte(url, query < url->len ? '&' : '?');
+    signing_remove(ticket->param, from, url);
+    buffer_byte(url, from + parts.query < url->len ? '&' : '?');
     buffer_put(url, ticket->param);
     buffer_byte(url, '=');
     buffer_put(url, buffer_span(&expiry));

@@ -40,6 +40,9 @@ struct signing_ticket {
  * client's. False: there is no room for it, and what the buffer holds is of no use. */
 bool signing_add(const struct signing_ticket *ticket, size_t from, struct buffer *url);
 
+/* Takes such parameters out of the URL, and adds nothing. */
+void signing_remove(struct span param, size_t from, struct buffer *url);
+
 /* The method that a redirect with this status makes the client ask with: 303 makes it GET, 301 and
  * 302 make a POST one (RFC 9110, 15.4; Fetch, 4.4). */
 struct span signing_method_after(struct span method, uint16_t status);

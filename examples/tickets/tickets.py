@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Did Detour send this client? A verifier of signed tickets: detour-tickets(7).
+
+tickets.py KEY_FILE PORT FOLDER serves a folder to those who have a ticket."""
+import functools
+import hashlib
+import hmac
+import http.server
+import re
+import sys
+import time
+
+TICKET = re.compile(r"([0-9]{1,20})-([0-9a-f]{64})")
+
+
+def read_keys(path):
+    """One key, or two while one follows the other."""
+    with open(path, encoding="ascii") as file:
+        return [line.encode() for line in file.read().split("\n") if line]
+
+
+def fault(keys, method, host, target, now, param="ticket"):
+    """None, or why the ticket is not good. host, target: the field and the target as they were sent."""
+    path, _, query = target.partition("?")
+    found = [value for name, _, value in (member.partition("=") for member in query.split("&")) if name == param]
+    parts = TICKET.fullmatch(found[0]) if len(found) == 1 else None
+    if parts is None:
+        return "absent"
+    expiry, code = parts.groups()
+    if int(expiry) <= now:
+        return "expired"
+    method = "GET" if method == "HEAD" else method
+    signed = "\n".join((method, host.lower(), path, expiry)).encode()
+    codes = [hmac.new(key, signed, hashlib.sha256).hexdigest() for key in keys]
+    # All keys are tried, each in a time that says nothing.
+    return None if sum(hmac.compare_digest(code, other) for other in codes) > 0 else "bad"
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    keys = []
+
+    def send_head(self):
+        why = fault(self.keys, self.command, self.headers.get("Host", ""), self.path, time.time())
+        if why is not None:
+            self.log_message("refused: %s", why)
+            self.send_error(403)
+            return None
+        return super().send_head()
+
+
+def main():
+    Handler.keys = read_keys(sys.argv[1])
+    handler = functools.partial(Handler, directory=sys.argv[3])
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
