@@ -62,7 +62,7 @@ enum fact facts_find(const struct facts *facts, uint64_t key, uint32_t now_s, ui
  * time never comes to be unknown. */
 static inline bool fact_is_due(uint32_t left_s, uint32_t life_s)
 {
-    return left_s <= life_s / 4;
+    return left_s <= (life_s + 3) / 4;
 }
 
 /* Control only. life_s: 1 to fact_life_s_max. True: something that was still known had to go. */
