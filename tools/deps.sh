@@ -10,7 +10,7 @@ build="gcc libc6-dev meson ninja-build pkg-config python3 scdoc libpcre2-dev lib
     libyaml-dev libjansson-dev libxxhash-dev libev-dev libcurl4-openssl-dev
     libssl-dev libnghttp2-dev libseccomp-dev liblmdb-dev libmaxminddb-dev libcmocka-dev"
 test="python3-pytest python3-pytest-xdist python3-yaml python3-jsonschema python3-h2 python3-websockets python3-requests curl nghttp2-client nodejs
-    openssl g++ nftables slowhttptest tzdata nginx libnginx-mod-http-js haproxy apache2 varnish caddy lua-socket zsh fish"
+    openssl g++ nftables slowhttptest tzdata nginx libnginx-mod-http-js haproxy apache2 varnish caddy lua-socket zsh fish aria2"
 lint="clang clang-format clang-tidy libclang-rt-14-dev llvm cppcheck shellcheck"
 browser="chromium"
 command -v npm >/dev/null || browser="$browser npm" # others than Debian bring it with nodejs

@@ -45,11 +45,12 @@ static void put_moment(struct buffer *out, int64_t s)
                   date.day, second / 3600, second / 60 % 60, second % 60);
 }
 
-/* With which a client that is sent there goes on. */
+/* With which a client that is sent there goes on. A HEAD is about what a GET would be told
+ * (RFC 9110, 9.3.2). */
 static struct span method_there(const struct request *request, uint16_t status)
 {
     bool head = request->method == METHOD_HEAD;
-    return head ? SPAN("HEAD") : signing_method_after(request->method_name, status);
+    return signing_method_after(head ? SPAN("GET") : request->method_name, status);
 }
 
 static void put_alternatives(struct buffer *out, const struct decide_alternative *at,

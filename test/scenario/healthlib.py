@@ -34,6 +34,13 @@ http {
     listen $ADDRESS:$PORT $SSL;
     $TLS
     root $DIR/www;
+    location /files/ {
+      access_log $DIR/access.log;
+      client_max_body_size 0;
+      client_body_temp_path $DIR/www/files/.body;
+      dav_methods PUT;
+      create_full_put_path on;
+    }
     location /healthz {
       default_type text/plain;
       if (-f $DIR/sick) { return 503 "sick"; }
@@ -54,6 +61,7 @@ class Server:
         (folder / "www").mkdir(parents=True)
         (folder / "www" / "healthz").write_text("all is well\n")
         (folder / "www" / "agent").write_text("up 100%\n")
+        (folder / "www" / "files").mkdir()
         more = f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else ""
         text = NGINX_CONFIG
         for name, value in {"DIR": folder, "ADDRESS": address, "PORT": port, "SSL": "ssl" if tls else "",
@@ -104,6 +112,11 @@ class Server:
 
     def unmark(self, name):
         (self.folder / name).unlink()
+
+    def asked(self):
+        """The requests below /files/ so far, one line each."""
+        log = self.folder / "access.log"
+        return log.read_text().splitlines() if log.exists() else []
 
     def agent_says(self, line):
         new = self.folder / "agent.new"

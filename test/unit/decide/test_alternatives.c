@@ -158,7 +158,7 @@ static void who_asks_for_json_is_told(void **state)
          "\"alternatives\":[{\"url\":\"https://b.example/j/x?y=%22\",\"priority\":2}]}\n",
          "no-store"},
         {{.line = "HEAD /j/", .fields = JSON},
-         "{\"url\":\"https://a.example/j/\",\"status\":307,\"method\":\"HEAD\","
+         "{\"url\":\"https://a.example/j/\",\"status\":307,\"method\":\"GET\","
          "\"alternatives\":[{\"url\":\"https://b.example/j/\",\"priority\":2}]}\n",
          "no-store"},
         {{.line = "PUT /j/x", .fields = JSON "Content-Length: 5\r\nExpect: 100-continue\r\n"},
@@ -175,7 +175,7 @@ static void who_asks_for_json_is_told(void **state)
          "\"alternatives\":[{\"url\":\"https://b.example/see/x\",\"priority\":2}]}\n",
          "no-store"},
         {{.line = "HEAD /see/x", .fields = JSON},
-         "{\"url\":\"https://a.example/see/x\",\"status\":303,\"method\":\"HEAD\","
+         "{\"url\":\"https://a.example/see/x\",\"status\":303,\"method\":\"GET\","
          "\"alternatives\":[{\"url\":\"https://b.example/see/x\",\"priority\":2}]}\n",
          "no-store"},
         {{.line = "POST /found/x", .fields = JSON},
