@@ -39,6 +39,7 @@ def fault(keys, method, host, target, now, param="ticket"):
 
 class Handler(http.server.SimpleHTTPRequestHandler):
     keys = []
+    protocol_version = "HTTP/1.1"
 
     def send_head(self):
         why = fault(self.keys, self.command, self.headers.get("Host", ""), self.path, time.time())

@@ -55,6 +55,7 @@ VALUES = {
     "SECRET": "8311", "ORIGIN": "8080", "FAR": "8081", "SCHEME": "https", "PATIENCE": "1s", "MORE": "keep_alive: off", "TAKES": "page: down",
     "HOOK": "https://ops.example/", "SLOW": "https://slow.example/", "LARGE": "large", "LINGERING": "{}", "LONG": "long",
     "HEALTH": "path: /healthz, interval: 200ms, timeout: 150ms, fall: 2, rise: 2", "PANIC": "off", "BALANCE": "weighted", "DRAIN": "5m",
+    "KEY": "mirrors.key", "NGINX": "http://nginx.example", "PYTHON": "http://python.example",
 }
 
 
@@ -100,6 +101,9 @@ def make_files(folder, text):
     for name in re.findall(r"\bfile: ([^,}\s]+\.html)", text):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("{{detour}}")
+    for name in re.findall(r"\bkey_file: ([^,}\s]+)", text):
+        (folder / name).touch(0o600)
+        (folder / name).write_text("k" * 32)
     names = set(re.findall(r"\b(?:cert|key): ([^,}\s]+\.(?:pem|key))", text))
     if names:
         make(folder, "one", ["a.example"])
