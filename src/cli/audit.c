@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* detour audit FILE: a list of redirects against the world. */
 #include "audit/report.h"
-#include "cli/field_list.h"
 #include "cli/show.h"
+#include "cli/walk_options.h"
 #include "cli/write.h"
 
 #include <errno.h>
@@ -37,13 +37,7 @@ static const char usage[] =
     "  -H, --header LINE          a field of each first request; repeatable\n"
     "  -u, --user USER:PASSWORD   Basic credentials\n"
     "  -b, --cookie TEXT          cookies, 'a=1; b=2'\n"
-    "  -A, --user-agent TEXT      User-Agent\n"
-    "  -x, --proxy URL            asks this proxy; '' none, not even that of the environment\n"
-    "  -k, --insecure             any certificate will do\n"
-    "  --cacert FILE              authorities to trust, in PEM\n"
-    "  --resolve HOST:PORT:ADDR   the address of a name; repeatable\n"
-    "  --connect-to H:P:H2:P2     connects to H2:P2 where H:P is meant; repeatable\n"
-    "  --http1.1, --http2         the protocol\n"
+    "  -A, --user-agent TEXT      User-Agent\n" WALK_USAGE_CONNECTION
     "  -m, --max-time SECONDS     for each line; 30 without it\n"
     "  --connect-timeout SECONDS  for each connection; 10 without it\n"
     "\n"
@@ -64,27 +58,11 @@ struct given {
     const char *per_host;
     const char *retry;
     const char *delay;
-    const char *redirects;
-    const char *mode;
-    bool no_private;
-    bool head;
-    struct option_list fields;
-    const char *user;
-    const char *cookie;
-    const char *agent;
-    const char *proxy;
-    bool insecure;
-    const char *ca_file;
-    struct option_list resolve;
-    struct option_list connect_to;
-    bool http1;
-    bool http2;
-    const char *time;
-    const char *connect_time;
     bool json;
     bool csv;
     const char *junit;
     const char *html;
+    struct walk_given walk;
 };
 
 struct audit {
@@ -103,38 +81,20 @@ struct audit {
 static bool read_command_line(int argc, char **argv, struct given *g, int *status_out)
 {
     const struct command_option options[] = {
-        {.name = "base", .text = &g->base},
-        {.name = "max-hops", .text = &g->hops},
-        {.name = "allow", .list = &g->allow},
-        {.name = "parallel", .text = &g->parallel},
-        {.name = "per-host", .text = &g->per_host},
-        {.name = "retry", .text = &g->retry},
-        {.name = "retry-delay", .text = &g->delay},
-        {.name = "max-redirs", .text = &g->redirects},
-        {.name = "mode", .text = &g->mode},
-        {.name = "no-private", .flag = &g->no_private},
-        {.name = "head", .letter = 'I', .flag = &g->head},
-        {.name = "header", .letter = 'H', .list = &g->fields},
-        {.name = "user", .letter = 'u', .text = &g->user},
-        {.name = "cookie", .letter = 'b', .text = &g->cookie},
-        {.name = "user-agent", .letter = 'A', .text = &g->agent},
-        {.name = "proxy", .letter = 'x', .text = &g->proxy},
-        {.name = "insecure", .letter = 'k', .flag = &g->insecure},
-        {.name = "cacert", .text = &g->ca_file},
-        {.name = "resolve", .list = &g->resolve},
-        {.name = "connect-to", .list = &g->connect_to},
-        {.name = "http1.1", .flag = &g->http1},
-        {.name = "http2", .flag = &g->http2},
-        {.name = "max-time", .letter = 'm', .text = &g->time},
-        {.name = "connect-timeout", .text = &g->connect_time},
-        {.name = "json", .flag = &g->json},
-        {.name = "csv", .flag = &g->csv},
-        {.name = "junit", .text = &g->junit},
+        {.name = "base", .text = &g->base},         {.name = "max-hops", .text = &g->hops},
+        {.name = "allow", .list = &g->allow},       {.name = "parallel", .text = &g->parallel},
+        {.name = "per-host", .text = &g->per_host}, {.name = "retry", .text = &g->retry},
+        {.name = "retry-delay", .text = &g->delay}, {.name = "json", .flag = &g->json},
+        {.name = "csv", .flag = &g->csv},           {.name = "junit", .text = &g->junit},
         {.name = "html", .text = &g->html},
     };
+    struct command_option more[walk_option_count];
+    walk_options_list(&g->walk, more);
     const struct command_line line = {.usage = usage,
                                       .options = options,
                                       .option_count = sizeof(options) / sizeof(*options),
+                                      .more = more,
+                                      .more_count = walk_option_count,
                                       .words = &g->file,
                                       .words_max = 1};
     return command_line_read(argc, argv, &line, status_out);
@@ -142,45 +102,25 @@ static bool read_command_line(int argc, char **argv, struct given *g, int *statu
 
 /* ---- options ---- */
 
-static int read_policy(struct audit *audit)
-{
-    const struct given *given = &audit->given;
-    detour_options_init(&audit->policy, sizeof(audit->policy));
-    if (given->mode != NULL && strcmp(given->mode, "rfc") == 0) {
-        audit->policy.mode = DETOUR_MODE_RFC;
-    } else if (given->mode != NULL && strcmp(given->mode, "browser") != 0) {
-        return complain(command, "--mode is browser or rfc");
-    }
-    return option_number(command, "--max-redirs", given->redirects, 0, DETOUR_REDIRECTS_MAX,
-                         &audit->policy.redirects_max);
-}
-
 static int read_numbers(struct audit *audit)
 {
     const struct given *given = &audit->given;
     struct walker_options *walker = &audit->walker;
     walker->at_once_max = 200;
     walker->per_host_max = 10;
-    walker->timeout_ms = 30000;
-    walker->connect_timeout_ms = 10000;
     audit->rules.hops_max = 3;
     audit->options.retries = 2;
     audit->options.retry_delay_ms = 1000;
-    bool good =
-        option_number(command, "--max-hops", given->hops, 0, DETOUR_REDIRECTS_MAX,
-                      &audit->rules.hops_max) == exit_ok &&
-        option_number(command, "--parallel", given->parallel, 1, walk_at_once_max,
-                      &walker->at_once_max) == exit_ok &&
-        option_number(command, "--per-host", given->per_host, 1, walk_at_once_max,
-                      &walker->per_host_max) == exit_ok &&
-        option_number(command, "--retry", given->retry, 0, 20, &audit->options.retries) ==
-            exit_ok &&
-        option_seconds(command, "--retry-delay", given->delay, &audit->options.retry_delay_ms) ==
-            exit_ok &&
-        option_seconds(command, "--max-time", given->time, &walker->timeout_ms) == exit_ok &&
-        option_seconds(command, "--connect-timeout", given->connect_time,
-                       &walker->connect_timeout_ms) == exit_ok;
-    walker->connect_timeout_ms += walker->connect_timeout_ms == 0 ? 300000 : 0;
+    bool good = option_number(command, "--max-hops", given->hops, 0, DETOUR_REDIRECTS_MAX,
+                              &audit->rules.hops_max) == exit_ok &&
+                option_number(command, "--parallel", given->parallel, 1, walk_at_once_max,
+                              &walker->at_once_max) == exit_ok &&
+                option_number(command, "--per-host", given->per_host, 1, walk_at_once_max,
+                              &walker->per_host_max) == exit_ok &&
+                option_number(command, "--retry", given->retry, 0, 20, &audit->options.retries) ==
+                    exit_ok &&
+                option_seconds(command, "--retry-delay", given->delay,
+                               &audit->options.retry_delay_ms) == exit_ok;
     return good ? exit_ok : exit_could_not_run;
 }
 
@@ -202,39 +142,25 @@ static int read_pairs(struct audit *audit)
 
 static int make_fields(struct audit *audit)
 {
-    const struct given *given = &audit->given;
-    struct field_list *fields = &audit->fields;
-    const char *agent = given->agent != NULL ? given->agent : "detour/" DETOUR_VERSION;
-    fields->command = command;
-    fields->arena = &audit->arena;
-    fields->given = &given->fields;
-    field_list_default(fields, "User-Agent", agent);
-    field_list_default(fields, "Accept", "*/*");
-    field_list_add(fields, "Cookie", given->cookie);
-    if (field_list_given(fields) != exit_ok || field_list_framing(fields, 0) != exit_ok) {
-        return exit_could_not_run;
+    const struct walk_given *given = &audit->given.walk;
+    if (given->cookie != NULL && !walk_cookie_is_text(given)) {
+        return complain(command, "-b wants cookies, 'a=1; b=2'");
     }
-    return field_list_user(fields, given->user);
+    audit->fields.command = command;
+    audit->fields.arena = &audit->arena;
+    audit->fields.given = &given->fields;
+    return walk_fields_read(given, NULL, 0, &audit->fields);
 }
 
-static void make_walker(struct audit *audit)
+static int read_walker(struct audit *audit)
 {
-    const struct given *given = &audit->given;
     struct walker_options *walker = &audit->walker;
-    walker->policy = &audit->policy;
+    walker->timeout_ms = 30000;
+    walker->connect_timeout_ms = 10000;
     walker->content_bytes_max = 64 << 10;
-    walker->no_private = given->no_private;
-    walker->insecure = given->insecure;
     walker->stop_at_loop = true;
-    walker->protocol = given->http2   ? walk_protocol_2
-                       : given->http1 ? walk_protocol_1_1
-                                      : walk_protocol_any;
-    walker->proxy = given->no_private ? "" : given->proxy;
-    walker->ca_file = given->ca_file;
-    walker->resolve = given->resolve.items;
-    walker->resolve_count = given->resolve.count;
-    walker->connect_to = given->connect_to.items;
-    walker->connect_to_count = given->connect_to.count;
+    detour_options_init(&audit->policy, sizeof(audit->policy));
+    return walk_options_read(command, &audit->given.walk, &audit->policy, walker);
 }
 
 static int read_options(struct audit *audit)
@@ -246,18 +172,11 @@ static int read_options(struct audit *audit)
     if (given->json && given->csv) {
         return complain(command, "choose --json or --csv");
     }
-    if (given->http1 && given->http2) {
-        return complain(command, "choose one protocol");
-    }
-    if (given->no_private && given->proxy != NULL && given->proxy[0] != 0) {
-        return complain(command, "--no-private cannot see where a proxy connects to");
-    }
-    if (read_policy(audit) != exit_ok || read_numbers(audit) != exit_ok ||
-        read_pairs(audit) != exit_ok || make_fields(audit) != exit_ok) {
+    if (read_walker(audit) != exit_ok || read_numbers(audit) != exit_ok ||
+        read_pairs(audit) != exit_ok) {
         return exit_could_not_run;
     }
-    make_walker(audit);
-    return exit_ok;
+    return make_fields(audit);
 }
 
 /* ---- the list ---- */
@@ -372,7 +291,7 @@ static int run(struct audit *audit)
     raise_limit(audit->walker.at_once_max);
     audit->options.walker = &audit->walker;
     audit->options.rules = &audit->rules;
-    audit->options.method = detour_text_of(audit->given.head ? "HEAD" : "GET");
+    audit->options.method = detour_text_of(audit->given.walk.head ? "HEAD" : "GET");
     audit->options.fields = audit->fields.fields;
     audit->options.field_count = audit->fields.count;
     audit->options.progress = isatty(STDERR_FILENO) == 1 ? stderr : NULL;

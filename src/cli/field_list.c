@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fields, seconds and numbers off the command line. */
+/* Fields off the command line. */
 #include "cli/field_list.h"
 
 #include "cli/show.h"
@@ -125,34 +125,5 @@ int field_list_framing(const struct field_list *list, int64_t bytes)
         return complain(list->command, "-H %s: that is not how the content is sent; leave it out",
                         lengths > 0 ? "Content-Length" : "Transfer-Encoding");
     }
-    return exit_ok;
-}
-
-int option_seconds(const char *command, const char *option, const char *text, uint32_t *ms_out)
-{
-    char *end = NULL;
-    if (text == NULL) {
-        return exit_ok;
-    }
-    double seconds = strtod(text, &end);
-    if (end == text || *end != 0 || !(seconds >= 0 && seconds <= 86400)) {
-        return complain(command, "%s wants seconds, 0 to 86400", option);
-    }
-    *ms_out = (uint32_t)(seconds * 1000 + 0.5);
-    return exit_ok;
-}
-
-int option_number(const char *command, const char *option, const char *text, uint32_t least,
-                  uint32_t most, uint32_t *out)
-{
-    char *end = NULL;
-    if (text == NULL) {
-        return exit_ok;
-    }
-    long number = strtol(text, &end, 10);
-    if (end == text || *end != 0 || number < (long)least || number > (long)most) {
-        return complain(command, "%s wants a number, %u to %u", option, least, most);
-    }
-    *out = (uint32_t)number;
     return exit_ok;
 }

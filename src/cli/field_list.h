@@ -28,9 +28,3 @@ int field_list_given(struct field_list *list);
  * the rest for the next request (RFC 9112, 6.3). bytes: of the content; 0: there is none; -1:
  * nobody knows before its end. */
 int field_list_framing(const struct field_list *list, int64_t bytes);
-
-/* Seconds, "2.5", as milliseconds; text NULL: *ms_out stays. */
-int option_seconds(const char *command, const char *option, const char *text, uint32_t *ms_out);
-/* A whole number; text NULL: *out stays. */
-int option_number(const char *command, const char *option, const char *text, uint32_t least,
-                  uint32_t most, uint32_t *out);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What getopt_long is told: a '+', '-' or ':' first, then letters. */
 struct getopt_table {
@@ -11,13 +12,24 @@ struct getopt_table {
     char letters[2 * command_options_max + 4];
 };
 
+static size_t option_count(const struct command_line *line)
+{
+    return line->option_count + line->more_count;
+}
+
+static const struct command_option *option_at(const struct command_line *line, size_t index)
+{
+    return index < line->option_count ? &line->options[index]
+                                      : &line->more[index - line->option_count];
+}
+
 static void table_fill(const struct command_line *line, struct getopt_table *table)
 {
     size_t at = 0;
     table->letters[at++] = ':';
     table->letters[at++] = 'h';
-    for (size_t i = 0; i < line->option_count; i++) {
-        const struct command_option *option = &line->options[i];
+    for (size_t i = 0; i < option_count(line); i++) {
+        const struct command_option *option = option_at(line, i);
         bool valued = option->flag == NULL;
         table->longs[i] = (struct option){option->name, valued ? required_argument : no_argument,
                                           NULL, option_values + (int)i};
@@ -28,17 +40,17 @@ static void table_fill(const struct command_line *line, struct getopt_table *tab
             }
         }
     }
-    table->longs[line->option_count] = (struct option){"help", no_argument, NULL, 'h'};
+    table->longs[option_count(line)] = (struct option){"help", no_argument, NULL, 'h'};
 }
 
 static const struct command_option *find_option(const struct command_line *line, int found)
 {
     if (found >= option_values) {
-        return &line->options[found - option_values];
+        return option_at(line, (size_t)(found - option_values));
     }
-    for (size_t i = 0; i < line->option_count; i++) {
-        if (line->options[i].letter == found) {
-            return &line->options[i];
+    for (size_t i = 0; i < option_count(line); i++) {
+        if (option_at(line, i)->letter == found) {
+            return option_at(line, i);
         }
     }
     return NULL;
@@ -81,7 +93,7 @@ bool command_line_read(int argc, char **argv, const struct command_line *line, i
 {
     struct getopt_table table = {0};
     int found;
-    assert(line->option_count <= command_options_max);
+    assert(option_count(line) <= command_options_max);
     table_fill(line, &table);
     optind = 0; /* glibc: from the beginning, whoever has read before */
     *status_out = exit_ok;
@@ -99,4 +111,33 @@ bool command_line_read(int argc, char **argv, const struct command_line *line, i
     }
     *status_out = take_words(argc, argv, line);
     return *status_out == exit_ok;
+}
+
+int option_seconds(const char *command, const char *option, const char *text, uint32_t *ms_out)
+{
+    char *end = NULL;
+    if (text == NULL) {
+        return exit_ok;
+    }
+    double seconds = strtod(text, &end);
+    if (end == text || *end != 0 || !(seconds >= 0 && seconds <= 86400)) {
+        return complain(command, "%s wants seconds, 0 to 86400", option);
+    }
+    *ms_out = (uint32_t)(seconds * 1000 + 0.5);
+    return exit_ok;
+}
+
+int option_number(const char *command, const char *option, const char *text, uint32_t least,
+                  uint32_t most, uint32_t *out)
+{
+    char *end = NULL;
+    if (text == NULL) {
+        return exit_ok;
+    }
+    long number = strtol(text, &end, 10);
+    if (end == text || *end != 0 || number < (long)least || number > (long)most) {
+        return complain(command, "%s wants a number, %u to %u", option, least, most);
+    }
+    *out = (uint32_t)number;
+    return exit_ok;
 }

@@ -26,6 +26,8 @@ struct command_line {
     const char *usage;
     const struct command_option *options;
     size_t option_count;
+    const struct command_option *more; /* options that another command has, too; NULL */
+    size_t more_count;
     const char **words; /* those that are no options, in their order; the rest stays NULL */
     size_t words_max;
 };
@@ -33,3 +35,9 @@ struct command_line {
 /* argv[0] is the command. True: go on. False: the usage or a complaint was printed, and
  * *status_out is to be returned. --help and -h are known to all. */
 bool command_line_read(int argc, char **argv, const struct command_line *line, int *status_out);
+
+/* Seconds, "2.5", as milliseconds; text NULL: *ms_out stays. */
+int option_seconds(const char *command, const char *option, const char *text, uint32_t *ms_out);
+/* A whole number; text NULL: *out stays. */
+int option_number(const char *command, const char *option, const char *text, uint32_t least,
+                  uint32_t most, uint32_t *out);

@@ -2,8 +2,8 @@
 /* detour trace URL: one chain of redirects, every hop shown. */
 #include "cli/trace.h"
 
-#include "cli/field_list.h"
 #include "cli/show.h"
+#include "cli/walk_options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,13 +41,7 @@ static const char usage[] =
     "  --store FILE               remembers redirects there, and uses what it remembers\n"
     "  --no-private               refuses to connect to addresses that are not public\n"
     "\n"
-    "The connection:\n"
-    "  -x, --proxy URL            asks this proxy; '' none, not even that of the environment\n"
-    "  -k, --insecure             any certificate will do\n"
-    "  --cacert FILE              authorities to trust, in PEM\n"
-    "  --resolve HOST:PORT:ADDR   the address of a name; repeatable\n"
-    "  --connect-to H:P:H2:P2     connects to H2:P2 where H:P is meant; repeatable\n"
-    "  --http1.1, --http2         the protocol; --http2-prior-knowledge without an upgrade\n"
+    "The connection:\n" WALK_USAGE_CONNECTION
     "  -m, --max-time SECONDS     for all of it; 0, no limit, without it\n"
     "  --connect-timeout SECONDS  for each connection; 10 without it\n"
     "\n"
@@ -63,36 +57,19 @@ static const char usage[] =
 struct given {
     const char *url;
     const char *method;
-    bool head;
     struct option_list data;
     struct option_list binary;
     struct option_list form;
     const char *upload;
-    struct option_list fields;
-    const char *user;
-    const char *cookie;
     const char *jar;
-    const char *agent;
     const char *referer;
-    const char *mode;
-    const char *redirects;
     bool trusted;
     const char *store;
-    bool no_private;
-    const char *proxy;
-    bool insecure;
-    const char *ca_file;
-    struct option_list resolve;
-    struct option_list connect_to;
-    bool http1;
-    bool http2;
-    bool http2_prior;
-    const char *time;
-    const char *connect_time;
     const char *output;
     bool verbose;
     bool json;
     bool location; /* -L, which people are used to: it is always so */
+    struct walk_given walk;
 };
 
 struct trace {
@@ -121,61 +98,29 @@ static bool read_command_line(int argc, char **argv, struct given *g, int *statu
 {
     const struct command_option options[] = {
         {.name = "request", .letter = 'X', .text = &g->method},
-        {.name = "head", .letter = 'I', .flag = &g->head},
         {.name = "data", .letter = 'd', .list = &g->data},
         {.name = "data-binary", .list = &g->binary},
         {.name = "form", .letter = 'F', .list = &g->form},
         {.name = "upload-file", .letter = 'T', .text = &g->upload},
-        {.name = "header", .letter = 'H', .list = &g->fields},
-        {.name = "user", .letter = 'u', .text = &g->user},
-        {.name = "cookie", .letter = 'b', .text = &g->cookie},
         {.name = "cookie-jar", .letter = 'c', .text = &g->jar},
-        {.name = "user-agent", .letter = 'A', .text = &g->agent},
         {.name = "referer", .letter = 'e', .text = &g->referer},
-        {.name = "mode", .text = &g->mode},
-        {.name = "max-redirs", .text = &g->redirects},
         {.name = "location-trusted", .flag = &g->trusted},
         {.name = "store", .text = &g->store},
-        {.name = "no-private", .flag = &g->no_private},
-        {.name = "proxy", .letter = 'x', .text = &g->proxy},
-        {.name = "insecure", .letter = 'k', .flag = &g->insecure},
-        {.name = "cacert", .text = &g->ca_file},
-        {.name = "resolve", .list = &g->resolve},
-        {.name = "connect-to", .list = &g->connect_to},
-        {.name = "http1.1", .flag = &g->http1},
-        {.name = "http2", .flag = &g->http2},
-        {.name = "http2-prior-knowledge", .flag = &g->http2_prior},
-        {.name = "max-time", .letter = 'm', .text = &g->time},
-        {.name = "connect-timeout", .text = &g->connect_time},
         {.name = "output", .letter = 'o', .text = &g->output},
         {.name = "verbose", .letter = 'v', .flag = &g->verbose},
         {.name = "json", .flag = &g->json},
         {.name = "location", .letter = 'L', .flag = &g->location},
     };
+    struct command_option more[walk_option_count];
+    walk_options_list(&g->walk, more);
     const struct command_line line = {.usage = usage,
                                       .options = options,
                                       .option_count = sizeof(options) / sizeof(*options),
+                                      .more = more,
+                                      .more_count = walk_option_count,
                                       .words = &g->url,
                                       .words_max = 1};
     return command_line_read(argc, argv, &line, status_out);
-}
-
-static int read_policy(struct trace *trace)
-{
-    const struct given *given = &trace->given;
-    struct detour_options *policy = &trace->policy;
-    detour_options_init(policy, sizeof(*policy));
-    if (given->mode != NULL && strcmp(given->mode, "rfc") == 0) {
-        policy->mode = DETOUR_MODE_RFC;
-    } else if (given->mode != NULL && strcmp(given->mode, "browser") != 0) {
-        return complain(command, "--mode is browser or rfc");
-    }
-    if (option_number(command, "--max-redirs", given->redirects, 0, DETOUR_REDIRECTS_MAX,
-                      &policy->redirects_max) != exit_ok) {
-        return exit_could_not_run;
-    }
-    policy->location_trusted = given->trusted;
-    return exit_ok;
 }
 
 /* ---- fields ---- */
@@ -234,25 +179,18 @@ static void add_referer(struct trace *trace)
     }
 }
 
+/* -e and the content's type stand before what -H says. */
 static int make_fields(struct trace *trace)
 {
-    const struct given *given = &trace->given;
-    struct field_list *fields = &trace->fields;
-    bool cookies = given->cookie != NULL && strchr(given->cookie, '=') != NULL;
-    const char *agent = given->agent != NULL ? given->agent : "detour/" DETOUR_VERSION;
-    fields->command = command;
-    fields->arena = &trace->arena;
-    fields->given = &given->fields;
-    field_list_default(fields, "User-Agent", agent);
-    field_list_default(fields, "Accept", "*/*");
+    const struct trace_body *body = &trace->body;
+    trace->fields.command = command;
+    trace->fields.arena = &trace->arena;
+    trace->fields.given = &trace->given.walk.fields;
     add_referer(trace);
-    field_list_default(fields, "Content-Type", trace->body.content_type);
-    field_list_add(fields, "Cookie", cookies ? given->cookie : NULL);
-    int64_t bytes = trace->body.kind != DETOUR_BODY_NONE ? trace->body.source.bytes : 0;
-    if (field_list_given(fields) != exit_ok || field_list_framing(fields, bytes) != exit_ok) {
-        return exit_could_not_run;
-    }
-    return field_list_user(fields, given->user != NULL ? given->user : user_of_url(trace));
+    field_list_default(&trace->fields, "Content-Type", body->content_type);
+    return walk_fields_read(&trace->given.walk, user_of_url(trace),
+                            body->kind != DETOUR_BODY_NONE ? body->source.bytes : 0,
+                            &trace->fields);
 }
 
 /* ---- what is told ---- */
@@ -335,58 +273,33 @@ static void on_done(void *context, const struct walk_end *end)
 
 /* ---- the run ---- */
 
-static void make_options(struct trace *trace)
+static bool is_asked_without_expect(const struct option_list *fields)
 {
-    const struct given *given = &trace->given;
-    struct walker_options *options = &trace->options;
-    bool cookie_file = given->cookie != NULL && strchr(given->cookie, '=') == NULL;
-    options->policy = &trace->policy;
-    options->at_once_max = 1;
-    options->content_bytes_max = 1 << 20;
-    options->no_private = given->no_private;
-    for (size_t i = 0; i < given->fields.count; i++) {
-        options->no_expect =
-            options->no_expect || strcasecmp(given->fields.items[i], "Expect:") == 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        if (strcasecmp(fields->items[i], "Expect:") == 0) {
+            return true;
+        }
     }
-    options->insecure = given->insecure;
-    options->cookies = true;
-    options->protocol = given->http2_prior ? walk_protocol_2_prior
-                        : given->http2     ? walk_protocol_2
-                        : given->http1     ? walk_protocol_1_1
-                                           : walk_protocol_any;
-    options->proxy = given->no_private ? "" : given->proxy;
-    options->ca_file = given->ca_file;
-    options->cookie_file = cookie_file ? given->cookie : NULL;
-    options->cookie_jar = given->jar;
-    options->resolve = given->resolve.items;
-    options->resolve_count = given->resolve.count;
-    options->connect_to = given->connect_to.items;
-    options->connect_to_count = given->connect_to.count;
+    return false;
 }
 
 static int read_options(struct trace *trace)
 {
     const struct given *given = &trace->given;
     struct walker_options *options = &trace->options;
-    options->connect_timeout_ms = 10000;
     if (given->url == NULL) {
         return complain(command, "which URL? try detour trace --help");
     }
-    if (given->http1 + given->http2 + given->http2_prior > 1) {
-        return complain(command, "choose one protocol");
-    }
-    if (given->no_private && given->proxy != NULL && given->proxy[0] != 0) {
-        return complain(command, "--no-private cannot see where a proxy connects to");
-    }
-    if (read_policy(trace) != exit_ok ||
-        option_seconds(command, "--max-time", given->time, &options->timeout_ms) != exit_ok ||
-        option_seconds(command, "--connect-timeout", given->connect_time,
-                       &options->connect_timeout_ms) != exit_ok) {
-        return exit_could_not_run;
-    }
-    options->connect_timeout_ms += options->connect_timeout_ms == 0 ? 300000 : 0;
-    make_options(trace);
-    return exit_ok;
+    detour_options_init(&trace->policy, sizeof(trace->policy));
+    trace->policy.location_trusted = given->trusted;
+    options->at_once_max = 1;
+    options->connect_timeout_ms = 10000;
+    options->content_bytes_max = 1 << 20;
+    options->no_expect = is_asked_without_expect(&given->walk.fields);
+    options->cookies = true;
+    options->cookie_file = walk_cookie_is_text(&given->walk) ? NULL : given->walk.cookie;
+    options->cookie_jar = given->jar;
+    return walk_options_read(command, &given->walk, &trace->policy, options);
 }
 
 /* The URL with the name of an uploaded file where it ends in a slash, as curl has it. */
@@ -435,7 +348,7 @@ static int walk_it(struct trace *trace)
     struct walker *walker = NULL;
     const char *method = trace->given.method;
     if (method == NULL) {
-        method = trace->given.head            ? "HEAD"
+        method = trace->given.walk.head       ? "HEAD"
                  : trace->body.method != NULL ? trace->body.method
                                               : "GET";
     }

@@ -408,7 +408,7 @@ def slow(sock):
 
 @pytest.mark.parametrize("args", [[], ["a", "b"], ["--json", "--csv", "-"], ["--parallel", "0", "-"], ["--allow", "x", "-"],
                                   ["--no-private", "-x", "http://a", "-"], ["-u", "x", "-"], ["--mode", "x", "-"],
-                                  ["--base", "nonsense", "-"]])
+                                  ["--base", "nonsense", "-"], ["-b", "jar", "-"], ["--http1.1", "--http2", "-"]])
 def test_wrong_usage(args):
     done = client("audit", *args, data=b"")
     assert done.returncode == 2 and done.stderr.startswith(b"detour audit: ") and not done.stdout
