@@ -57,7 +57,7 @@ MAY_INCLUDE = {
     "client": ["base", "uri", "http"],
     "walk": ["base", "http", "client"],
     "audit": ["base", "http", "client", "walk"],
-    "referee": ["base", "http", "net", "serve"],
+    "referee": ["base", "http", "net", "serve", "tls"],
 }
 MAY_INCLUDE["cli"] = list(MAY_INCLUDE)
 

@@ -78,10 +78,10 @@ static int refused(enum err err, const char *listen)
 {
     if (err == ERR_RANGE) {
         return complain(
-            command, "--listen %s: 127.0.0.1 or [::1], over http, and a port below 65535", listen);
+            command, "--listen %s: 127.0.0.1 or [::1], over http, and a port below 65534", listen);
     }
     if (err == ERR_IO) {
-        return complain(command, "cannot listen on %s and the port after it: %s", listen,
+        return complain(command, "cannot listen on %s and the two ports after it: %s", listen,
                         strerror(errno));
     }
     return complain(command, "%s", err_text(err));

@@ -22,14 +22,15 @@ enum {
 
 /* Where a request came in, or is to go to. */
 enum case_place {
-    PLACE_HERE,  /* the first port, by its address */
-    PLACE_PORT,  /* the second port, by its address: another origin */
-    PLACE_NAME,  /* the first port, by the name "localhost": another origin, another host */
-    PLACE_OTHER, /* the second port by that name; no case leads there */
+    PLACE_HERE,   /* the first port, by its address */
+    PLACE_PORT,   /* the second port, by its address: another origin */
+    PLACE_NAME,   /* the first port, by the name "localhost": another origin, another host */
+    PLACE_SECURE, /* the third port, by its address: https */
+    PLACE_OTHER,  /* another port by that name; no case leads there */
 };
 
-/* One answer. The location has words in it: {here}, {port}, {name}, {user} are the URL of the case
- * at a place, {user} the first one with userinfo in front; {path} is the path alone. */
+/* One answer. The location has words in it: {here}, {port}, {name}, {secure}, {user} are the URL of
+ * the case at a place, {user} the first one with userinfo in front; {path} is the path alone. */
 struct leg {
     uint16_t status;
     const char *location;  /* NULL: no field */
@@ -55,6 +56,7 @@ struct test_case {
     bool jar;             /* with a cookie jar */
     bool navigate;        /* a browser goes there, since fetch() does not see it */
     bool early;           /* step 0 is answered before the content has come */
+    bool secure;          /* step 0 is at PLACE_SECURE */
     bool loop;            /* the legs go round */
     uint8_t hops;         /* so many redirects, instead of legs */
     const char *fragment; /* of the first URL; NULL: none */
@@ -79,6 +81,9 @@ struct case_names {
     struct span key;
     struct span places[PLACE_OTHER]; /* "127.0.0.1:8390", … */
 };
+
+/* Whether it comes by PLACE_SECURE, whose certificate nobody vouches for. */
+bool case_needs_tls(const struct test_case *test);
 
 /* The URL of step 0, with its fragment. */
 void case_url(const struct test_case *test, const struct case_names *names, struct buffer *out);

@@ -6,6 +6,7 @@
 
 /* clang-format off */
 #define AUTHORIZATION "Authorization: Basic dXNlcjpwYXNz"
+#define PROXY_AUTHORIZATION "Proxy-Authorization: Basic dXNlcjpwYXNz"
 #define COOKIE "Cookie: secret=1"
 #define OWN_TYPE "Content-Type: text/plain"
 
@@ -67,6 +68,11 @@ const struct test_case test_cases[] = {
     METHODS(307, "DELETE", "POST with its content", "PUT with its content", "RFC 9110, 15.4.8"),
     METHODS(308, "DELETE", "POST with its content", "PUT with its content", "RFC 9110, 15.4.9"),
 
+    {.group = "method", .id = "307-POST-up", .title = "307 to POST, from http to https",
+     .right = "POST with its content", .section = "RFC 9110, 15.4.8", .method = "POST",
+     .content_bytes = content_small, .legs = {{.status = 307, .location = "{secure}/1"}},
+     .judge = judge_method},
+
     PLACES("authorization-same", "Authorization to the same origin", AUTHORIZATION,
            "RFC 9110, 15.4; Fetch", judge_authorization),
      .right = "is kept", .legs = {{.status = 302, .location = "{path}/1"}}},
@@ -87,6 +93,19 @@ const struct test_case test_cases[] = {
     PLACES("cookie-host", "an own Cookie to another host", COOKIE,
            "RFC 9110, 15.4; RFC 6265, 5.4", judge_cookie),
      .right = "is dropped", .legs = {{.status = 302, .location = "{name}/1"}}},
+    PLACES("cookie-back", "an own Cookie after a way through another host and back", COOKIE,
+           "RFC 9110, 15.4; Fetch", judge_cookie),
+     .right = "stays dropped", .legs = {{.status = 302, .location = "{name}/1"},
+                                        {.status = 302, .location = "{here}/2"}}},
+    PLACES("authorization-up", "Authorization from http to https", AUTHORIZATION,
+           "RFC 9110, 15.4; Fetch", judge_authorization),
+     .right = "is dropped", .legs = {{.status = 302, .location = "{secure}/1"}}},
+    PLACES("authorization-down", "Authorization from https to http", AUTHORIZATION,
+           "RFC 9110, 15.4; Fetch", judge_authorization),
+     .right = "is dropped", .secure = true, .legs = {{.status = 302, .location = "{here}/1"}}},
+    PLACES("proxy-authorization", "Proxy-Authorization to another port", PROXY_AUTHORIZATION,
+           "RFC 9110, 15.4, 11.7.2", judge_proxy_authorization),
+     .right = "is dropped", .legs = {{.status = 302, .location = "{port}/1"}}},
     {.group = "credentials", .id = "host-relative", .title = "an own Host, and a relative Location",
      .right = "Host follows from the new URL", .section = "RFC 9110, 15.4", .method = "GET",
      .fields = {"Host: own.example"}, .legs = {{.status = 302, .location = "{here}/1"}},
@@ -187,6 +206,11 @@ const struct test_case test_cases[] = {
     STATUS(306, "is never followed", "RFC 9110, 15.4.7", judge_stays),
     STATUS(399, "is treated as 300", "RFC 9110, 15; Fetch", judge_may_stay),
 
+    {.group = "wait", .id = "retry-after", .title = "302 with Retry-After: 1",
+     .right = "is followed a second later", .section = "RFC 9110, 10.2.3", .method = "GET",
+     .legs = {{.status = 302, .location = "{path}/1", .name = "Retry-After", .value = "1"}},
+     .judge = judge_retry_after},
+
     {.group = "referer", .id = "referer-clean",
      .title = "Referer of a URL with userinfo and fragment",
      .right = "is sent without them", .section = "RFC 9110, 10.1.3", .method = "GET",
@@ -198,6 +222,11 @@ const struct test_case test_cases[] = {
      .method = "GET", .fields = {"Referer: http://own.example/from"},
      .legs = {{.status = 302, .location = "{path}/1", .name = "Referrer-Policy",
                .value = "no-referrer"}}, .judge = judge_referrer_policy},
+
+    {.group = "referer", .id = "referer-down", .title = "Referer from https to http",
+     .right = "is dropped", .section = "RFC 9110, 10.1.3", .method = "GET", .secure = true,
+     .fields = {"Referer: https://own.example/from"},
+     .legs = {{.status = 302, .location = "{here}/1"}}, .judge = judge_downgraded_referer},
 
     FRAGMENT("kept", "a Location without a fragment", "the first one's is kept",
              "RFC 9110, 10.2.2", "{path}/1", "part"),

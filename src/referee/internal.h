@@ -5,11 +5,11 @@
 #include "referee/referee.h"
 #include "serve/serve.h"
 
-enum { place_text_max = 64 };
+enum { place_text_max = 64, listeners_count = 3 };
 
 struct referee {
     struct server *server;
-    struct listener listeners[2];
+    struct listener listeners[listeners_count]; /* the last one speaks TLS */
     char places[PLACE_OTHER][place_text_max];
     struct sessions sessions;
     void (*done)(void *context, const struct session *session);

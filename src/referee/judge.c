@@ -140,47 +140,65 @@ void judge_early(const struct evidence *e, struct finding *out)
 
 static const char *place_name(const struct sighting *s)
 {
-    return s->place == PLACE_PORT ? "another port" : "another host";
+    static const char *const names[] = {
+        [PLACE_HERE] = "http",    [PLACE_PORT] = "another port",  [PLACE_NAME] = "another host",
+        [PLACE_SECURE] = "https", [PLACE_OTHER] = "another host",
+    };
+    return names[s->place];
 }
 
-static void judge_same_origin(const struct sighting *s, struct finding *out)
+enum secret { SECRET_AUTHORIZATION, SECRET_PROXY_AUTHORIZATION, SECRET_COOKIE };
+
+static bool has_secret(const struct sighting *s, enum secret secret)
 {
-    find(out, s->authorization ? VERDICT_STANDARD : VERDICT_ALLOWED,
-         s->authorization ? "kept" : "dropped");
+    return secret == SECRET_AUTHORIZATION         ? s->authorization
+           : secret == SECRET_PROXY_AUTHORIZATION ? s->proxy_authorization
+                                                  : s->cookie;
 }
 
-void judge_authorization(const struct evidence *e, struct finding *out)
+/* Cookies know no ports. */
+static void judge_elsewhere(const struct sighting *next, enum secret secret, struct finding *out)
 {
+    bool allowed = secret == SECRET_COOKIE && next->place == PLACE_PORT;
+    find(out, allowed ? VERDICT_ALLOWED : VERDICT_WRONG, "sent to %s", place_name(next));
+}
+
+static void judge_secret(const struct evidence *e, enum secret secret, struct finding *out)
+{
+    static const char *const names[] = {"Authorization", "Proxy-Authorization",
+                                        "Cookie of its own"};
+    const struct sighting *first = &e->sightings[0];
     const struct sighting *next = arrival(e, 1);
     const struct sighting *back = arrival(e, 2);
-    if (!e->sightings[0].authorization) {
-        find(out, VERDICT_UNSEEN, "sent no Authorization");
+    if (!has_secret(first, secret)) {
+        find(out, VERDICT_UNSEEN, "sent no %s", names[secret]);
     } else if (next == NULL) {
         find(out, VERDICT_ALLOWED, unfollowed);
-    } else if (next->place == PLACE_HERE) {
-        judge_same_origin(next, out);
-    } else if (next->authorization) {
-        find(out, VERDICT_WRONG, "sent to %s", place_name(next));
-    } else if (back != NULL && back->authorization) {
+    } else if (next->place == first->place) {
+        bool kept = has_secret(next, secret);
+        find(out, kept ? VERDICT_STANDARD : VERDICT_ALLOWED, kept ? "kept" : "dropped");
+    } else if (has_secret(next, secret)) {
+        judge_elsewhere(next, secret, out);
+    } else if (back != NULL && has_secret(back, secret)) {
         find(out, VERDICT_WRONG, "dropped, and sent again when back");
     } else {
         find(out, VERDICT_STANDARD, "dropped");
     }
 }
 
+void judge_authorization(const struct evidence *e, struct finding *out)
+{
+    judge_secret(e, SECRET_AUTHORIZATION, out);
+}
+
+void judge_proxy_authorization(const struct evidence *e, struct finding *out)
+{
+    judge_secret(e, SECRET_PROXY_AUTHORIZATION, out);
+}
+
 void judge_cookie(const struct evidence *e, struct finding *out)
 {
-    const struct sighting *next = arrival(e, 1);
-    if (!e->sightings[0].cookie) {
-        find(out, VERDICT_UNSEEN, "sent no Cookie of its own");
-    } else if (next == NULL) {
-        find(out, VERDICT_ALLOWED, unfollowed);
-    } else if (!next->cookie) {
-        find(out, VERDICT_STANDARD, "dropped");
-    } else {
-        find(out, next->place == PLACE_PORT ? VERDICT_ALLOWED : VERDICT_WRONG, "sent to %s",
-             place_name(next));
-    }
+    judge_secret(e, SECRET_COOKIE, out);
 }
 
 void judge_host(const struct evidence *e, struct finding *out)
@@ -370,6 +388,20 @@ void judge_referrer_policy(const struct evidence *e, struct finding *out)
     }
 }
 
+/* A browser sends that of its page, which came by http. */
+void judge_downgraded_referer(const struct evidence *e, struct finding *out)
+{
+    const struct sighting *next = arrival(e, 1);
+    if (!e->sightings[0].referer_secure) {
+        find(out, VERDICT_UNSEEN, "sent no Referer of https");
+    } else if (next == NULL) {
+        find(out, VERDICT_ALLOWED, unfollowed);
+    } else {
+        find(out, next->referer_secure ? VERDICT_WRONG : VERDICT_STANDARD,
+             next->referer_secure ? "Referer is sent to http" : "Referer is dropped");
+    }
+}
+
 void judge_fragment(const struct evidence *e, struct finding *out)
 {
     if (arrival(e, 1) == NULL) {
@@ -384,6 +416,19 @@ void judge_fragment(const struct evidence *e, struct finding *out)
     const char *fragment = mark != NULL ? mark + 1 : "";
     find(out, strcmp(fragment, e->test->expected) == 0 ? VERDICT_STANDARD : VERDICT_WRONG,
          fragment[0] != '\0' ? "#%.100s" : "no fragment%s", fragment);
+}
+
+/* A timer may end a moment early. Nobody has to wait: a client "is asked to". */
+void judge_retry_after(const struct evidence *e, struct finding *out)
+{
+    const struct sighting *next = arrival(e, 1);
+    if (next == NULL) {
+        find(out, VERDICT_ALLOWED, unfollowed);
+    } else {
+        bool waited = next->at_ms - e->sightings[0].at_ms >= 900;
+        find(out, waited ? VERDICT_STANDARD : VERDICT_ALLOWED,
+             waited ? "waited, and followed" : "followed at once");
+    }
 }
 
 void judge(const struct evidence *evidence, struct finding *out)

@@ -20,11 +20,14 @@ struct sighting {
     bool content_wrong;  /* other bytes than it was told to send */
     bool content_fields; /* Content-Type and others that describe content */
     bool authorization;
+    bool proxy_authorization;
     bool cookie; /* any */
     bool expect; /* 100-continue, with content */
     bool host;   /* Host is the one that the case gave */
     bool referer;
     bool referer_unclean; /* with userinfo or fragment */
+    bool referer_secure;  /* a URL of https */
+    int64_t at_ms;        /* when it came, by a clock that nobody sets */
 };
 
 /* What the client, or who drives it, told of the end: see POST /say. */
@@ -62,6 +65,7 @@ void judge(const struct evidence *evidence, struct finding *out);
 /* The rules, for the table. */
 void judge_method(const struct evidence *evidence, struct finding *out);
 void judge_authorization(const struct evidence *evidence, struct finding *out);
+void judge_proxy_authorization(const struct evidence *evidence, struct finding *out);
 void judge_cookie(const struct evidence *evidence, struct finding *out);
 void judge_host(const struct evidence *evidence, struct finding *out);
 void judge_loop(const struct evidence *evidence, struct finding *out);
@@ -79,4 +83,6 @@ void judge_mended(const struct evidence *evidence, struct finding *out);
 void judge_userinfo(const struct evidence *evidence, struct finding *out);
 void judge_referer(const struct evidence *evidence, struct finding *out);
 void judge_referrer_policy(const struct evidence *evidence, struct finding *out);
+void judge_downgraded_referer(const struct evidence *evidence, struct finding *out);
 void judge_fragment(const struct evidence *evidence, struct finding *out);
+void judge_retry_after(const struct evidence *evidence, struct finding *out);

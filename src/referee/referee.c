@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The two ports, and the pages that are no test. */
+/* The ports, and the pages that are no test. */
 #include "referee/internal.h"
 
 #include "http/field.h"
 #include "referee/embedded.h"
 #include "referee/report.h"
+#include "tls/self_signed.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -175,9 +176,10 @@ static void name_places(struct referee *referee)
     name_place(referee->places[PLACE_HERE], host, first);
     name_place(referee->places[PLACE_PORT], host, ntohs(*port_of(&listeners[1])));
     name_place(referee->places[PLACE_NAME], "localhost", first);
+    name_place(referee->places[PLACE_SECURE], host, ntohs(*port_of(&listeners[2])));
 }
 
-/* Of two that were left to the kernel only now the ports are known, and their names with them. */
+/* Of those that were left to the kernel only now the ports are known, and their names with them. */
 static enum err listen_on(struct referee *referee, struct listener *listener)
 {
     int fd = -1;
@@ -196,6 +198,16 @@ static enum err listen_on(struct referee *referee, struct listener *listener)
     return server_listen(referee->server, listener, fd);
 }
 
+static enum err start_tls(struct referee *referee)
+{
+    struct tls_context *context;
+    enum err err = tls_self_signed(&context);
+    if (err == ERR_NONE) {
+        server_set_tls(referee->server, context);
+    }
+    return err;
+}
+
 static enum err start(struct referee *referee, struct ev_loop *loop,
                       const struct referee_options *options)
 {
@@ -203,9 +215,13 @@ static enum err start(struct referee *referee, struct ev_loop *loop,
     enum err err = referee->text != NULL
                        ? server_new(loop, &limits, handle, referee, NULL, &referee->server)
                        : ERR_MEMORY;
-    for (size_t i = 0; i < 2 && err == ERR_NONE; i++) {
+    if (err == ERR_NONE) {
+        err = start_tls(referee);
+    }
+    for (size_t i = 0; i < listeners_count && err == ERR_NONE; i++) {
         struct listener *listener = &referee->listeners[i];
         *listener = options->listener;
+        listener->secure = i == listeners_count - 1;
         uint16_t port = ntohs(*port_of(listener));
         *port_of(listener) = htons((uint16_t)(port + (port != 0 ? i : 0)));
         err = listen_on(referee, listener);
@@ -218,7 +234,7 @@ enum err referee_new(struct ev_loop *loop, const struct referee_options *options
 {
     struct listener first = options->listener;
     assert(options->done != NULL);
-    if (!on_loopback(&first) || ntohs(*port_of(&first)) == UINT16_MAX) {
+    if (!on_loopback(&first) || ntohs(*port_of(&first)) > UINT16_MAX - (listeners_count - 1)) {
         return ERR_RANGE;
     }
     struct referee *referee = calloc(1, sizeof(*referee));

@@ -18,13 +18,15 @@
 struct referee;
 
 struct referee_options {
-    struct listener listener; /* 127.0.0.1 or ::1; port 0: any; else the one after it is used too */
+    struct listener listener; /* 127.0.0.1 or ::1; port 0: any; else the two after it are used, too,
+                                 the last one for TLS */
     /* A client has done all it wanted to. */
     void (*done)(void *context, const struct session *session);
     void *context;
 };
 
-/* ERR_RANGE: no address of loopback, or no port after it; ERR_MEMORY; ERR_IO: errno says why. */
+/* ERR_RANGE: no address of loopback, or no two ports after it; ERR_MEMORY; ERR_IO: errno says why.
+ */
 enum err referee_new(struct ev_loop *loop, const struct referee_options *options,
                      struct referee **out);
 /* NULL is allowed; the pointer becomes NULL. */

@@ -26,7 +26,7 @@ static void put_curl(const struct test_case *test, const char *url, struct buffe
         buffer_printf(out, "yes '%s' | tr -d '\\n' | head -c %u | ", CONTENT_PATTERN,
                       test->content_bytes);
     }
-    buffer_printf(out, "curl -sSL");
+    buffer_printf(out, "curl -sSL%s", case_needs_tls(test) ? " -k" : "");
     if (strcmp(method, "HEAD") == 0) {
         buffer_printf(out, " -I");
     } else if (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0) {
@@ -81,12 +81,13 @@ static json_t *case_json(const struct test_case *test, const struct case_names *
     char command[2048];
     struct buffer curl = buffer_over(command, sizeof(command));
     put_curl(test, url_of(test, names, url), &curl);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:i, s:i, s:b, s:b, s:s%}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:i, s:i, s:b, s:b, s:b, s:s%}",
                      "id", test->id, "group", test->group, "title", test->title, "right",
                      test->right, "section", test->section, "method", test->method, "url", url,
                      "fields", fields_json(test), "content", CONTENT_PATTERN, "content_bytes",
                      (int)test->content_bytes, "times", test->times > 1 ? test->times : 1, "jar",
-                     test->jar, "navigate", test->navigate, "curl", command, curl.len);
+                     test->jar, "navigate", test->navigate, "secure", case_needs_tls(test), "curl",
+                     command, curl.len);
 }
 
 /* Takes the object over. */

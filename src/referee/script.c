@@ -42,15 +42,25 @@ static void put_place(const struct test_case *test, const struct case_names *nam
                       enum case_place place, struct span userinfo, struct buffer *out)
 {
     assert(place < PLACE_OTHER);
-    buffer_put(out, SPAN("http://"));
+    buffer_put(out, place == PLACE_SECURE ? SPAN("https://") : SPAN("http://"));
     buffer_put(out, userinfo);
     buffer_put(out, names->places[place]);
     put_path(test, names, out);
 }
 
+bool case_needs_tls(const struct test_case *test)
+{
+    bool needs = test->secure;
+    for (size_t i = 0; i < case_legs_max; i++) {
+        const char *location = test->legs[i].location;
+        needs = needs || (location != NULL && strstr(location, "{secure}") != NULL);
+    }
+    return needs;
+}
+
 void case_url(const struct test_case *test, const struct case_names *names, struct buffer *out)
 {
-    put_place(test, names, PLACE_HERE, SPAN(""), out);
+    put_place(test, names, test->secure ? PLACE_SECURE : PLACE_HERE, SPAN(""), out);
     buffer_put(out, SPAN("/0"));
     if (test->fragment != NULL) {
         buffer_byte(out, '#');
@@ -69,6 +79,8 @@ static void put_word(const struct test_case *test, const struct case_names *name
         put_place(test, names, PLACE_PORT, SPAN(""), out);
     } else if (span_eq(word, SPAN("name"))) {
         put_place(test, names, PLACE_NAME, SPAN(""), out);
+    } else if (span_eq(word, SPAN("secure"))) {
+        put_place(test, names, PLACE_SECURE, SPAN(""), out);
     } else if (span_eq(word, SPAN("user"))) {
         put_place(test, names, PLACE_HERE, SPAN("user:pass@"), out);
     } else {

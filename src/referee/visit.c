@@ -8,6 +8,7 @@
 #include "serve/exchange.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum { told_bytes_max = 1024 };
 
@@ -49,16 +50,26 @@ static bool describes_content(struct span name)
 
 static enum case_place place_of(const struct referee *referee, const struct serve_request *in)
 {
+    static const enum case_place places[] = {PLACE_HERE, PLACE_PORT, PLACE_SECURE};
     bool named = span_eq(in->request->host, SPAN("localhost"));
-    if (strcmp(in->listener->text, referee->listeners[1].text) == 0) {
-        return named ? PLACE_OTHER : PLACE_PORT;
+    size_t port = 0;
+    while (port + 1 < listeners_count &&
+           strcmp(in->listener->text, referee->listeners[port].text) != 0) {
+        port++;
     }
-    return named ? PLACE_NAME : PLACE_HERE;
+    return !named ? places[port] : port == 0 ? PLACE_NAME : PLACE_OTHER;
 }
 
 static bool is_unclean(struct span url)
 {
     return span_find(url, 0, '#') < url.len || span_find(url, 0, '@') < url.len;
+}
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void look(const struct referee *referee, const struct serve_request *in,
@@ -71,11 +82,14 @@ static void look(const struct referee *referee, const struct serve_request *in,
         .place = (uint8_t)place_of(referee, in),
         .method = (uint8_t)request->method,
         .authorization = field_find(request, SPAN("authorization")).ptr != NULL,
+        .proxy_authorization = field_find(request, SPAN("proxy-authorization")).ptr != NULL,
         .cookie = request->known.cookie.ptr != NULL,
         .expect = request->expect_continue,
         .host = span_eq(request->host, SPAN("own.example")),
         .referer = referer.ptr != NULL,
         .referer_unclean = referer.ptr != NULL && is_unclean(referer),
+        .referer_secure = span_starts(referer, SPAN("https:")),
+        .at_ms = monotonic_ms(),
     };
     for (size_t i = 0; i < request->field_count; i++) {
         out->content_fields |= describes_content(request->fields[i].name);

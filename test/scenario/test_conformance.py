@@ -13,7 +13,8 @@ from detourlib import BINARY, ROOT, Conn, environment, free_port, run
 sys.path.insert(0, str(ROOT / "test" / "conformance"))
 import clients  # noqa: E402: it is a neighbour, not a package
 
-GROUPS = {"method", "credentials", "loop", "upload", "cache", "location", "status", "referer", "fragment", "content"}
+GROUPS = {"method", "credentials", "loop", "upload", "cache", "location", "status", "referer", "fragment", "content",
+          "wait"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,9 @@ def test_cases_for_people_and_for_programs(referee):
     text = clients.ask(f"{referee.base}/cases?key=k").decode()
     assert len(set(ids)) == len(ids) and {case["group"] for case in listed["cases"]} == GROUPS
     for case in listed["cases"]:
-        assert case["url"].startswith(f"{referee.base}/t/k/{case['id']}/0")
+        assert case["url"].split("/", 3)[3].split("#")[0] == f"t/k/{case['id']}/0"
+        assert case["url"].startswith(f"{referee.base}/") == (case["id"] not in ("authorization-down", "referer-down"))
+        assert case["url"].startswith("http://") or case["secure"]
         assert f"\n{case['id']}: " in f"\n{text}" and case["curl"] in text
     for status in 301, 302, 303, 307, 308:
         assert {f"{status}-{method}" for method in ("GET", "HEAD", "POST", "PUT", "DELETE")} <= set(ids)
@@ -67,14 +70,15 @@ def test_curl(referee):
     for status in 307, 308:
         assert saw[f"{status}-POST"] == "POST stayed POST" and saw[f"{status}-PUT"] == "PUT stayed PUT"
     assert_rows(report, standard=["303-HEAD", "authorization-host", "loop-cookie", "hops-20", "early-307",
-                                  "early-307-expect", "early-303", "cache-307-bare", "location-file"])
+                                  "early-307-expect", "early-303", "cache-307-bare", "location-file", "307-POST-up",
+                                  "authorization-up", "authorization-down"])
 
 
 def test_python(referee):
     report = clients.run(referee.base, "urllib", "urllib", clients.urllib_request)
     assert seen(report)["307-POST"] == "did not follow"
     assert_rows(report, standard=["302-POST", "303-POST", "loop-self", "cache-307-bare", "location-file"],
-                wrong=["authorization-host"])
+                wrong=["authorization-host", "authorization-up", "authorization-down"])
 
 
 def test_requests(referee):
@@ -87,7 +91,8 @@ def test_requests(referee):
 def test_node(referee):
     report = clients.node(referee.base, "node")
     methods = [case["id"] for case in report["cases"] if case["group"] in ("method", "status")]
-    assert_rows(report, standard=[*methods, "authorization-port", "authorization-back", "hops-20", "hops-21",
+    assert_rows(report, standard=[*methods, "authorization-port", "authorization-back", "authorization-up", "cookie-back",
+                                  "proxy-authorization", "hops-20", "hops-21",
                                   "location-missing", "location-data", "location-backslash"])
 
 
@@ -99,7 +104,9 @@ def test_chromium_and_libdetour_agree(referee):
         pytest.skip("no Chromium; see tools/browser.sh")
     assert chromium["client"].startswith("Chromium ") and chromium["wrong"] == 0
     # A script may set neither Host, Cookie nor Expect.
-    assert_rows(chromium, unseen=["cookie-port", "cookie-host", "host-relative", "early-307-expect"])
+    assert_rows(chromium, unseen=["cookie-port", "cookie-host", "cookie-back", "proxy-authorization", "host-relative",
+                                  "early-307-expect"],
+                standard=["authorization-up", "authorization-down", "307-POST-up"])
     detour = clients.run(referee.base, "trace", "detour trace", clients.trace(BINARY, "browser"))
     assert detour["wrong"] == 0
     one, other = verdicts(chromium), verdicts(detour)
@@ -111,9 +118,10 @@ def test_chromium_and_libdetour_agree(referee):
 
 def test_libdetour_by_the_rfcs_alone(referee):
     report = clients.run(referee.base, "rfc", "detour trace --mode rfc", clients.trace(BINARY, "rfc"),
-                         groups={"method", "status", "referer"})
+                         groups={"method", "status", "referer", "wait"})
     assert report["wrong"] == 0
-    assert_rows(report, allowed=["301-POST", "302-POST", "status-300", "referer-policy"])
+    assert_rows(report, allowed=["301-POST", "302-POST", "status-300", "referer-policy"],
+                standard=["307-POST-up", "retry-after", "referer-down"])
 
 
 def ask(referee, method, path, body=None, **headers):

@@ -13,7 +13,8 @@ static const struct case_names names = {
     .key = {(const uint8_t *)"12345678901234567890123456789012", 32},
     .places = {{(const uint8_t *)"127.0.0.1:65533", 15},
                {(const uint8_t *)"127.0.0.1:65534", 15},
-               {(const uint8_t *)"localhost:65533", 15}},
+               {(const uint8_t *)"localhost:65533", 15},
+               {(const uint8_t *)"127.0.0.1:65535", 15}},
 };
 
 static struct span location_of(const struct case_answer *answer)
@@ -61,6 +62,10 @@ static void test_locations(void **state)
          "http://127.0.0.1:65533/t/12345678901234567890123456789012/authorization-back/2"},
         {"cookie-host", 0,
          "http://localhost:65533/t/12345678901234567890123456789012/cookie-host/1"},
+        {"authorization-up", 0,
+         "https://127.0.0.1:65535/t/12345678901234567890123456789012/authorization-up/1"},
+        {"authorization-down", 0,
+         "http://127.0.0.1:65533/t/12345678901234567890123456789012/authorization-down/1"},
         {"location-userinfo", 0,
          "http://user:pass@127.0.0.1:65533/t/12345678901234567890123456789012/"
          "location-userinfo/1"},
