@@ -145,6 +145,47 @@ def test_a_drain_outlives_control_and_the_program(server):
     assert set(hosts(server)) == {"us1.example.net"}
 
 
+@pytest.mark.parametrize("words, us1_of_40", [
+    (("drain", "mirrors/eu1"), 40), (("drain", "mirrors/us1", "--now"), 0), (("weight", "mirrors/eu1", "1"), 20),
+    (("weight", "mirrors/us1", "0%"), 0), (("server", "remove", "mirrors/eu1"), 40),
+    (("server", "add", "mirrors", "as1", "https://as1.example.net", "--weight", "4"), 5)])
+def test_what_was_acknowledged_is_kept(server, words, us1_of_40):
+    """Everything is killed right behind the answer."""
+    tell(server, *words)
+    server.kill()
+    server.start()
+    assert abs(hosts(server).count("us1.example.net") - us1_of_40) <= 1
+    server.kill_one("_control")
+    wait_until(lambda: run("list", cwd=server.folder).returncode == 0, what="the admin API")
+    assert abs(hosts(server).count("us1.example.net") - us1_of_40) <= 1
+    if words[0] != "server":
+        tell(server, "ready", words[1])
+        tell(server, "weight", words[1], "3" if "eu1" in words[1] else "100%")
+        server.kill()
+        server.start()
+        assert hosts(server).count("us1.example.net") == 10
+
+
+def test_a_drain_goes_on_while_control_dies(detour):
+    """No client comes back, and its end is in time."""
+    server = detour(CONFIG.replace("drain: 1h", "drain: 2s"), workers=1)
+    tell(server, "drain", "keyed/eu1")
+    shares, kills = [], 0
+
+    def drained():
+        done = run("pools", "keyed", "--json", cwd=server.folder)
+        if done.returncode == 0:
+            pool = next(p for p in json.loads(done.stdout)["pools"] if p["name"] == "keyed")
+            shares.append(pool["servers"][0]["share"])
+        return shares and shares[-1] == 0
+
+    while not drained() and kills < 3:
+        server.kill_one("_control")
+        kills += 1
+    wait_until(drained)
+    assert shares == sorted(shares, reverse=True) and set(hosts(server, "/keyed/")) == {"us1.example.net"}
+
+
 def test_the_file_wins_where_it_changes(server):
     tell(server, "drain", "mirrors/eu1")
     path = server.folder / "detour.yaml"
