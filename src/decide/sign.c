@@ -20,6 +20,8 @@ bool sign_url(const struct asked *asked, const struct snap_pool *pool, uint16_t 
         signing_remove(ticket.param, from, url);
         return true;
     }
+    asked->decision->expires_s = ticket.expires_s;
+    asked->decision->expires_s = ticket.expires_s;
     return signing_add(&ticket, from, url);
 }
 

@@ -25,6 +25,8 @@ static const char config[] =
     "      - {path: '/wait/*', pool: wait}\n"
     "      - {path: '/url/*', pool: url}\n"
     "      - {path: '/all/*', pool: many}\n"
+    "      - {path: '/sign/*', pool: signed}\n"
+    "      - {path: '/carry/*', pool: carried}\n"
     "pages: {later: {title: Later}}\n"
     "pools:\n"
     "  levels:\n"
@@ -57,6 +59,11 @@ static const char config[] =
     "  wait: {json: true, servers: [https://a.example], fallback: {page: later}}\n"
     "  url: {json: true, link: true, servers: [https://a.example],\n"
     "        fallback: {to: 'https://s.example{+path}'}}\n"
+    "  signed: {json: true, link: true, sign: {key_file: k, ttl: 5m, param: t},\n"
+    "           servers: [https://a.example, {url: https://b.example, priority: 2}]}\n"
+    "  carried: {link: true, avoid: {param: tried, carry: true}, servers: [{name: a, url:\n"
+    "            https://a.example}, {name: b, url: https://b.example, priority: 2},\n"
+    "            {name: c, url: https://c.example, priority: 3}]}\n"
     "  many: {link: {max: 8}, json: true, servers: [https://a.example, https://b.example,\n"
     "         https://c.example, https://d.example, https://e.example, https://f.example,\n"
     "         https://g.example, https://h.example, https://i.example, https://j.example]}\n";
@@ -295,6 +302,43 @@ static void who_is_told_is_held_too(void **state)
     fixture_free(&f);
 }
 
+/* A ticket is for one host, and what a client has tried is what it was given. */
+static void each_url_has_its_own_parameters(void **state)
+{
+    static struct signing_key key = {.len = 32, .bytes = "0123456789abcdef0123456789abcdef"};
+    static uint64_t room[64];
+    (void)state;
+    key.id = signing_key_id(SPAN("k"));
+    struct fixture *f = fixture_new(config);
+    f->context.signing = signing_keys_make(room, &key, 1);
+    const struct response *r =
+        fixture_answer(f, &(struct ask){.line = "GET /sign/x?t=1&u", .fields = JSON});
+    static char text[2048];
+    snprintf(text, sizeof(text), "%.*s", SPAN_ARG(r->body));
+    const char *expires = strstr(text, "\"expires\":\"2026-11-18T11:11:40Z\"");
+    const char *first = strstr(text, "\"https://a.example/sign/x?u&t=1795000300-");
+    const char *second = strstr(text, "\"https://b.example/sign/x?u&t=1795000300-");
+    assert_true(expires != NULL && first != NULL && second != NULL);
+    assert_memory_not_equal(first + 41, second + 41, 64);
+    fixture_answer(f, &(struct ask){.line = "GET /sign/x"});
+    assert_true(
+        span_starts(fixture_field(f, "Link"), SPAN("<https://b.example/sign/x?t=1795000300-")));
+    f->context.signing = NULL;
+    fixture_answer(f, &(struct ask){.line = "GET /sign/x", .fields = JSON});
+    fixture_same("no keys", "body", f->response.body,
+                 "{\"url\":\"https://a.example/sign/x\",\"status\":307,\"method\":\"GET\","
+                 "\"alternatives\":[{\"url\":\"https://b.example/sign/x\",\"priority\":2}]}\n");
+    fixture_answer(f, &(struct ask){.line = "GET /carry/x?q&tried=a"});
+    fixture_same("carry", "Location", f->response.location,
+                 "https://b.example/carry/x?q&tried=a,b");
+    fixture_same("carry", "Link", fixture_field(f, "Link"),
+                 "<https://c.example/carry/x?q&tried=a,c>; rel=duplicate; pri=2");
+    fixture_answer(f, &(struct ask){.line = "GET /l/x", .fields = "Detour-Avoid: a, c\r\n"});
+    fixture_same("avoid", "Location", f->response.location, "https://b.example/l/x");
+    fixture_same("avoid", "Link", links_of(f), "<https://d.example/l/x>; rel=duplicate; pri=2\n");
+    fixture_free(&f);
+}
+
 /* What does not fit is not named, and a Location that is refused names nothing. */
 static void there_is_an_end_to_what_is_named(void **state)
 {
@@ -331,6 +375,7 @@ int main(void)
         cmocka_unit_test(nobody_else_is_told),
         cmocka_unit_test(a_fallback_is_told_if_it_is_a_url),
         cmocka_unit_test(who_is_told_is_held_too),
+        cmocka_unit_test(each_url_has_its_own_parameters),
         cmocka_unit_test(there_is_an_end_to_what_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
