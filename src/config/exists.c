@@ -41,7 +41,7 @@ static bool read_same(struct load *load, const struct node *node, struct model_e
 
 static bool read_exists(struct load *load, const struct node *node, struct model_exists *out)
 {
-    static const char *const keys[] = {"yes", "no", "same"};
+    static const char *const keys[] = {"found", "missing", "same"};
     const struct node *at[3];
     if (node->kind == NODE_NULL) {
         return true;
@@ -62,13 +62,13 @@ bool read_require(struct load *load, const struct node *node, struct model_pool 
         (struct model_exists){.required = true, .yes_s = yes_default_s, .no_s = no_default_s};
     if (node->kind == NODE_SCALAR) {
         return node_is_word(node, "exists") ||
-               read_refuse(load, node, "exists, or a map like {exists: {yes: 10m, no: 1m}}");
+               read_refuse(load, node, "exists, or a map like {exists: {found: 10m, missing: 1m}}");
     }
     if (!read_map(load, node, "`require`", keys, 1, at)) {
         return false;
     }
     if (at[0] == NULL) {
-        return read_refuse(load, node, "exists, or a map like {exists: {yes: 10m, no: 1m}}");
+        return read_refuse(load, node, "exists, or a map like {exists: {found: 10m, missing: 1m}}");
     }
     return read_exists(load, at[0], &pool->exists);
 }

@@ -25,7 +25,7 @@ $MORE
     fallback: $FALLBACK
     servers: [$SERVERS]
 """
-REQUIRE = "{exists: {yes: 60s, no: 1s}}"
+REQUIRE = "{exists: {found: 60s, missing: 1s}}"
 
 
 class Mirrors(Farm):
@@ -94,7 +94,7 @@ def test_only_who_has_it_is_given(mirrors, detour):
 
 def test_what_appears_is_found_and_what_vanishes_is_noticed(mirrors, detour):
     mirrors.put("x", 0)
-    mirrors.begin(detour, "{exists: {yes: 2s, no: 1s}}")
+    mirrors.begin(detour, "{exists: {found: 2s, missing: 1s}}")
     mirrors.settled(0)
     mirrors.put("x", 2)
     mirrors.settled(0, 2)
@@ -111,7 +111,7 @@ def test_what_appears_is_found_and_what_vanishes_is_noticed(mirrors, detour):
 def test_what_is_wanted_is_never_forgotten(mirrors, detour):
     """It is asked for again before its time is over, so nobody gets the fallback in between."""
     mirrors.put("x", 0)
-    mirrors.begin(detour, "{exists: {yes: 8s, no: 1s}}")
+    mirrors.begin(detour, "{exists: {found: 8s, missing: 1s}}")
     mirrors.settled(0)
     before = mirrors.counts()["s0"]["yes"]
     seen = set()
@@ -128,7 +128,7 @@ def test_size_and_date_must_be_those_of_the_first_server(mirrors, detour):
     mirrors.put("old", 0, 1, 2)
     mirrors.put("old", 2, date=1600000000)
     mirrors.put("others", 1, 2)
-    mirrors.begin(detour, "{exists: {yes: 60s, no: 60s, same: [size, date]}}")
+    mirrors.begin(detour, "{exists: {found: 60s, missing: 60s, same: [size, date]}}")
     mirrors.settled(0, 1, 2)
     mirrors.settled(0, 2, path="long")
     mirrors.settled(0, 1, path="old")
@@ -179,7 +179,7 @@ def test_nobody_waits_for_control(mirrors, detour):
 
 def test_what_is_known_outlives_control_and_workers(mirrors, detour):
     mirrors.put("x", 1)
-    mirrors.begin(detour, "{exists: {yes: 60s, no: 60s}}")
+    mirrors.begin(detour, "{exists: {found: 60s, missing: 60s}}")
     mirrors.settled(1)
     wait_until(lambda: mirrors.counts()["s2"]["no"] == 1)
     kill_control(Admin(mirrors.detour))

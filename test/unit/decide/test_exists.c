@@ -23,7 +23,7 @@ static const char config[] =
     "      - {path: '/many/*', pool: many}\n"
     "pools:\n"
     "  ordered:\n"
-    "    require: {exists: {yes: 100s, no: 10s}}\n"
+    "    require: {exists: {found: 100s, missing: 10s}}\n"
     "    servers:\n"
     "      - {name: a, url: 'https://a.example'}\n"
     "      - {name: b, url: 'https://b.example', priority: 2}\n"
