@@ -36,14 +36,20 @@ def says():
 
 def test_credentials_are_not_sent_again_after_a_b_a(says):
     b = says({"/b": lambda request, sock: to(f"http://127.0.0.1:{a.port}/again")})
-    a = says({"/a": to("http://127.0.0.1:$OTHER/b")}, other=b)
+    a = says({"/a": to("http://127.0.0.1:$OTHER/b"), "/again": to("/there")}, other=b)
     trace = Trace("-u", "me:secret", "-b", "a=1", a.url("/a"))
-    assert trace.way == ["GET a", "GET b", "GET again"] and trace.exit == 0
+    assert trace.way == ["GET a", "GET b", "GET again", "GET there"] and trace.exit == 0
     assert a.seen[0].get("Authorization") == "Basic bWU6c2VjcmV0" and a.seen[0].get("Cookie") == "a=1"
-    for request in (b.seen[0], a.seen[1]):
+    for request in (b.seen[0], a.seen[1], a.seen[2]):
         assert request.get("Authorization") is None and request.get("Cookie") is None
     assert "credentials-dropped" in trace.notes(0)
     assert "secret" not in json.dumps(trace.whole) and "bWU6" not in json.dumps(trace.whole)
+
+
+def test_an_own_host_is_not_kept(says):
+    server = says({"/a": to("/b")})
+    Trace("-H", "Host: own.example", server.url("/a"))
+    assert [request.get("Host") for request in server.seen] == [f"127.0.0.1:{server.port}"] * 2
 
 
 def test_location_trusted_keeps_them_and_says_so(says):
@@ -152,8 +158,9 @@ def test_a_cookie_and_a_redirect_to_itself_is_no_loop(says):
     def gate(request, sock):
         return ok() if request.get("Cookie") == "seen=1" else to("/a", 302, b"Set-Cookie: seen=1\r\n")
 
-    trace = Trace(says({"/a": gate}).url("/a"))
-    assert trace.exit == 0 and [hop["status"] for hop in trace.hops] == [302, 200]
+    for mode in "browser", "rfc":
+        trace = Trace("--mode", mode, says({"/a": gate}).url("/a"))
+        assert trace.exit == 0 and [hop["status"] for hop in trace.hops] == [302, 200] and "loop" not in trace.notes(0)
 
 
 def test_loops(says):
