@@ -114,27 +114,28 @@ static bool keep_interim(struct walk *walk)
     walk->interim = interim;
     interim[walk->interim_count++] = walk->head;
     walk->state = head_none;
+    upload_heard(walk);
     return walk->verdict->action == DETOUR_INTERIM;
 }
 
 /* An answer that comes while its request is still on its way. In HTTP/2 a redirect ends the
  * stream, which costs nothing; in HTTP/1 the rest is sent unless the other end says that it closes
- * (RFC 9110, 7.5), or Expect has not been answered, and then nothing is. */
+ * (RFC 9110, 7.5), or Expect has not been answered, and then nothing is. False: the stream ends. */
 static bool settle_upload(struct walk *walk, const struct detour_answer *answer)
 {
-    bool follow = walk->verdict->next != NULL;
-    if (!walk->body_begun || walk->body_whole) {
-        curl_easy_setopt(walk->easy, CURLOPT_KEEP_SENDING_ON_ERROR, 0L);
-        return true;
+    bool unsent = !walk->body_whole;
+    bool under_way = unsent && walk->body_begun;
+    bool ends = unsent && walk->head.http >= 20 && walk->verdict->action != DETOUR_DELIVER;
+    bool stop = ends || walk->verdict->action == DETOUR_REFUSE ||
+                detour_upload_advice(answer, walk->head.http, false) == DETOUR_UPLOAD_STOP;
+    walk->stopped = under_way && stop;
+    curl_easy_setopt(walk->easy, CURLOPT_KEEP_SENDING_ON_ERROR, under_way && !stop ? 1L : 0L);
+    if (unsent && walk->head.http >= 20) {
+        /* libcurl cannot send another request where content is still in its way. */
+        curl_easy_setopt(walk->easy, CURLOPT_FORBID_REUSE, 1L);
     }
-    if (detour_upload_advice(answer, walk->head.http, false) == DETOUR_UPLOAD_STOP) {
-        walk->stopped = true;
-    } else if (walk->head.http >= 20 && follow) {
-        walk->stopped = true;
-        return false;
-    }
-    curl_easy_setopt(walk->easy, CURLOPT_KEEP_SENDING_ON_ERROR, walk->stopped ? 0L : 1L);
-    return true;
+    upload_heard(walk);
+    return !ends;
 }
 
 bool head_judge_whole(struct walk *walk)
@@ -156,7 +157,7 @@ bool head_judge_whole(struct walk *walk)
         return keep_interim(walk);
     }
     walk->state = head_final;
-    return !walk->sending || settle_upload(walk, &answer);
+    return walk->asked->body == DETOUR_BODY_NONE || settle_upload(walk, &answer);
 }
 
 static bool take_line(struct walk *walk, struct span line)

@@ -11,6 +11,8 @@
 
 enum {
     expect_bytes_min = 64 << 10, /* content that is worth asking for first */
+    expect_wait_ms = 900, /* for an answer to that; libcurl waits for 1 s over HTTP/1.1, and not at
+                             all over HTTP/2, so that nobody waits twice */
     host_buckets = 1024,
 };
 
@@ -79,6 +81,7 @@ struct walk {
     ev_timer timeout;    /* of all of it */
     ev_timer pause;      /* Retry-After */
     ev_io pipe;          /* content that is not there yet */
+    ev_timer expect;     /* content that waits for 100 */
     bool paused_enough;  /* for this request */
     bool sending;        /* libcurl has it */
     bool opening;        /* libcurl opens a connection for it, and no more */
@@ -93,6 +96,8 @@ struct walk {
     const struct detour_request *asked; /* the chain's; an interim answer leaves it alone */
     uint32_t number;
     int64_t requested_s;
+    bool expects;        /* it says Expect: 100-continue */
+    ev_tstamp connected; /* when there was a connection for it */
     enum head_state state;
     struct walk_head head;
     struct detour_field *fields;
@@ -165,6 +170,10 @@ bool request_expect(struct walk *walk, const struct detour_request *request,
 /* ---- upload.c ---- */
 
 void upload_set_callbacks(struct walk *walk);
+/* Whether its content waits for 100. */
+void upload_expect(struct walk *walk, bool expects);
+/* A head has come: content that waits for one goes on, or is no longer wanted. */
+void upload_heard(struct walk *walk);
 
 /* ---- failure.c ---- */
 

@@ -131,6 +131,22 @@ static bool anticipates_content(const struct detour_request *request)
     return is_method(request, "POST") || is_method(request, "PUT") || is_method(request, "PATCH");
 }
 
+/* Content goes over HTTP/1.1 unless somebody wants HTTP/2: there, libcurl neither waits for 100,
+ * nor hears an answer that is followed by a reset of its stream (RFC 9113, 8.1). */
+static long http_version(enum walk_protocol protocol, bool content)
+{
+    switch (protocol) {
+    case walk_protocol_1_1:
+        return CURL_HTTP_VERSION_1_1;
+    case walk_protocol_2:
+        return CURL_HTTP_VERSION_2_0;
+    case walk_protocol_2_prior:
+        return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    default:
+        return content ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    }
+}
+
 static bool set_method(struct walk *walk, const struct detour_request *request)
 {
     CURL *easy = walk->easy;
@@ -139,10 +155,15 @@ static bool set_method(struct walk *walk, const struct detour_request *request)
         return true;
     }
     const char *method = terminated(walk, request->method);
+    bool content = request->body != DETOUR_BODY_NONE;
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     walk->shape = shape_other;
-    if (request->body != DETOUR_BODY_NONE || anticipates_content(request)) {
-        curl_off_t bytes = request->body != DETOUR_BODY_NONE ? walk->source.bytes : 0;
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     http_version(walk->walker->options.protocol, content));
+    upload_expect(walk, content && find_field(request, "expect") != NULL);
+    if (content || anticipates_content(request)) {
+        curl_off_t bytes = content ? walk->source.bytes : 0;
         curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
         curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, bytes);
         walk->body_whole = bytes == 0;
@@ -167,20 +188,6 @@ bool request_set(struct walk *walk)
 }
 
 /* ---- what does not change ---- */
-
-static long http_version(enum walk_protocol protocol)
-{
-    switch (protocol) {
-    case walk_protocol_1_1:
-        return CURL_HTTP_VERSION_1_1;
-    case walk_protocol_2:
-        return CURL_HTTP_VERSION_2_0;
-    case walk_protocol_2_prior:
-        return CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-    default:
-        return CURL_HTTP_VERSION_2TLS;
-    }
-}
 
 /* CURLOPT_WRITEFUNCTION. */
 static size_t take_content(char *bytes, size_t size, size_t count, void *context)
@@ -256,7 +263,6 @@ bool request_set_common(struct walk *walk)
     /* With 0, libcurl does not repeat a request after 417 by itself either. */
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(options->protocol));
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->insecure ? 0L : 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->insecure ? 0L : 2L);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, walk->walker->connect_to);

@@ -41,13 +41,32 @@ static size_t take_file(struct walk *walk, char *out, size_t room)
     return (size_t)n;
 }
 
-/* CURLOPT_READFUNCTION: it is called only when content may leave, so not while Expect waits. */
+/* Over HTTP/1.1 libcurl has waited before it asks for content. */
+static bool awaits_100(const struct walk *walk)
+{
+    return walk->expects && walk->interim_count == 0 && walk->state != head_final &&
+           ev_time() - walk->connected < expect_wait_ms / 1000.0;
+}
+
+static size_t wait_for_100(struct walk *walk)
+{
+    if (!ev_is_active(&walk->expect)) {
+        ev_timer_set(&walk->expect, expect_wait_ms / 1000.0, 0);
+        ev_timer_start(walk->walker->loop, &walk->expect);
+    }
+    return CURL_READFUNC_PAUSE;
+}
+
+/* CURLOPT_READFUNCTION */
 static size_t take(char *out, size_t size, size_t count, void *context)
 {
     struct walk *walk = context;
     size_t room = size * count;
     if (walk->stopped) {
         return CURL_READFUNC_PAUSE;
+    }
+    if (awaits_100(walk)) {
+        return wait_for_100(walk);
     }
     walk->body_begun = true;
     size_t len = walk->source.fd < 0 ? take_memory(walk, out, room) : take_file(walk, out, room);
@@ -71,20 +90,60 @@ static int seek(void *context, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static void on_pipe(struct ev_loop *loop, ev_io *pipe, int events)
+static void go_on(struct walk *walk)
 {
-    struct walk *walk = pipe->data;
-    ev_io_stop(loop, pipe);
     if (walk->sending && !walk->stopped) {
         curl_easy_pause(walk->easy, CURLPAUSE_CONT);
     }
     loop_turn(walk->walker);
 }
 
+static void on_pipe(struct ev_loop *loop, ev_io *pipe, int events)
+{
+    ev_io_stop(loop, pipe);
+    go_on(pipe->data);
+}
+
+/* Behind a final head libcurl has stopped sending, and only waits for the pause to end. */
+static void on_expect(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct walk *walk = timer->data;
+    walk->expects = false;
+    go_on(walk);
+}
+
+/* Not within libcurl's call. */
+void upload_heard(struct walk *walk)
+{
+    if (ev_is_active(&walk->expect)) {
+        ev_timer_stop(walk->walker->loop, &walk->expect);
+        ev_timer_set(&walk->expect, 0, 0);
+        ev_timer_start(walk->walker->loop, &walk->expect);
+    }
+}
+
+/* CURLOPT_PREREQFUNCTION */
+static int note_connected(void *context, char *address, char *own_address, int port, int own_port)
+{
+    struct walk *walk = context;
+    walk->connected = ev_time();
+    return CURL_PREREQFUNC_OK;
+}
+
+void upload_expect(struct walk *walk, bool expects)
+{
+    walk->expects = expects;
+    walk->connected = 0;
+    curl_easy_setopt(walk->easy, CURLOPT_PREREQFUNCTION, expects ? note_connected : NULL);
+    curl_easy_setopt(walk->easy, CURLOPT_PREREQDATA, walk);
+}
+
 void upload_set_callbacks(struct walk *walk)
 {
     ev_io_init(&walk->pipe, on_pipe, -1, EV_READ);
     walk->pipe.data = walk;
+    ev_timer_init(&walk->expect, on_expect, 0, 0);
+    walk->expect.data = walk;
     curl_easy_setopt(walk->easy, CURLOPT_READFUNCTION, take);
     curl_easy_setopt(walk->easy, CURLOPT_READDATA, walk);
     curl_easy_setopt(walk->easy, CURLOPT_SEEKFUNCTION, seek);

@@ -35,6 +35,7 @@ static void leave_all(struct walk *walk)
     ev_timer_stop(walker->loop, &walk->timeout);
     ev_timer_stop(walker->loop, &walk->pause);
     ev_io_stop(walker->loop, &walk->pipe);
+    ev_timer_stop(walker->loop, &walk->expect);
 }
 
 static void unlink_walk(struct walk *walk)
@@ -221,6 +222,7 @@ void walk_done(struct walk *walk, CURLcode code)
     tell_hop(walk, failure, reason);
     walk_release(walk);
     ev_io_stop(walk->walker->loop, &walk->pipe);
+    ev_timer_stop(walk->walker->loop, &walk->expect);
     turns_leave(walk);
     if (failure != walk_failure_none) {
         end_by_failure(walk, failure, reason);
