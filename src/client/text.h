@@ -6,9 +6,10 @@
 
 #include "base/span.h"
 
+/* Where there is no text, its length means nothing. */
 static inline struct span span_of_text(struct detour_text text)
 {
-    return span_of(text.ptr, text.len);
+    return span_of(text.ptr, text.ptr != NULL ? text.len : 0);
 }
 
 static inline struct detour_text text_of_span(struct span bytes)

@@ -192,6 +192,42 @@ static void an_answer_must_be_awaited(void **state)
     detour_chain_free(&chain);
 }
 
+/* A caller may leave a length behind when it takes a text away. */
+static void a_text_that_is_none_has_no_length(void **state)
+{
+    const struct detour_text none = {.ptr = NULL, .len = 1000};
+    const struct detour_field unnamed = {.name = none, .value = none};
+    const struct detour_field empty = {.name = detour_text_of("X"), .value = none};
+    const struct detour_verdict *verdict;
+    struct detour_chain *chain;
+    struct detour_url *url;
+    struct detour_request request = {.size = sizeof(request), .method = none, .url = none};
+    struct detour_answer answer = {
+        .size = sizeof(answer), .status = 302, .fields = &unnamed, .field_count = 1};
+    char text[100];
+    assert_int_equal(detour_url_new(none, NULL, &url), DETOUR_ERROR_USAGE);
+    assert_int_equal(detour_chain_new(NULL, &chain), DETOUR_OK);
+    assert_int_equal(detour_chain_begin(chain, &request, &verdict), DETOUR_OK);
+    assert_int_equal(verdict->reason, DETOUR_REASON_METHOD_INVALID);
+    request.method = detour_text_of("GET");
+    assert_int_equal(detour_chain_begin(chain, &request, &verdict), DETOUR_OK);
+    assert_int_equal(verdict->reason, DETOUR_REASON_URL_INVALID);
+    request.url = detour_text_of("http://a.test/");
+    request.fields = &unnamed;
+    request.field_count = 1;
+    assert_int_equal(detour_chain_begin(chain, &request, &verdict), DETOUR_OK);
+    assert_int_equal(verdict->reason, DETOUR_REASON_FIELD_INVALID);
+    request.fields = &empty;
+    assert_int_equal(detour_chain_begin(chain, &request, &verdict), DETOUR_OK);
+    assert_int_equal(verdict->next->request->fields[0].value.len, 0);
+    assert_int_equal(detour_chain_answer(chain, &answer, &verdict), DETOUR_OK);
+    assert_int_equal(verdict->reason, DETOUR_REASON_NO_LOCATION);
+    const struct detour_note note = {
+        .kind = DETOUR_NOTE_ORIGIN_CHANGED, .subject = none, .detail = none};
+    assert_true(detour_note_write(&note, text, sizeof(text)) < sizeof(text));
+    detour_chain_free(&chain);
+}
+
 /* ---- names ---- */
 
 typedef const char *name_fn(int value);
@@ -427,6 +463,7 @@ int main(void)
         cmocka_unit_test(options_have_their_ranges),
         cmocka_unit_test(no_redirect_may_be_one_too_many),
         cmocka_unit_test(an_answer_must_be_awaited),
+        cmocka_unit_test(a_text_that_is_none_has_no_length),
         cmocka_unit_test(every_value_has_a_name_of_its_own),
         cmocka_unit_test(notes_are_written_safely),
         cmocka_unit_test(known_fields_find_themselves),
