@@ -43,7 +43,7 @@ static const char config[] =
     "  - {name: rest, hosts: '*', default: {to: 'https://d10.example/x{+path}', note: false}}\n"
     "pools:\n"
     "  p: {servers: [{url: 'https://s1.example/m', weight: 2}, 'https://s2.example:8443'],\n"
-    "      fallback: {to: 'https://s3.example/f{+path}'}}\n"
+    "      link: true, json: true, fallback: {to: 'https://s3.example/f{+path}'}}\n"
     "  h: {balance: hash, hash: {cookie: id}, servers: ['https://s4.example', "
     "'https://s5.example'],\n"
     "      fallback: {page: 'https://s6.example/'}}\n"
@@ -146,6 +146,16 @@ static bool is_local(struct span location)
     return location.ptr[0] == '/' && (location.len == 1 || location.ptr[1] != '/');
 }
 
+static bool leads_to_declared(struct span location)
+{
+    for (size_t i = 0; i < sizeof(declared) / sizeof(declared[0]); i++) {
+        if (leads_to(location, span_cstr(declared[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_declared(const struct decision *decision)
 {
     if (decision->reason == REASON_WAIT_OVER) {
@@ -154,10 +164,8 @@ static bool is_declared(const struct decision *decision)
     if (span_starts(decision->location, SPAN("/"))) {
         return is_local(decision->location) && span_starts(decision->location, SPAN(WAIT_PAGE));
     }
-    for (size_t i = 0; i < sizeof(declared) / sizeof(declared[0]); i++) {
-        if (leads_to(decision->location, span_cstr(declared[i]))) {
-            return true;
-        }
+    if (leads_to_declared(decision->location)) {
+        return true;
     }
     struct span site =
         snapshot_text(context.snapshot, snapshot_site(context.snapshot, decision->site)->name);
@@ -179,6 +187,11 @@ static void check_decision(const struct decision *decision)
     bool permanent = decision->status == 301 || decision->status == 308;
     assert(!permanent || decision->max_age_s >= 0);
     assert(decision->retry_after_s < 0 || decision->location.len == 0);
+    assert(!decision->json || decision->location.len > 0);
+    for (uint32_t i = 0; i < decision->alternative_count; i++) {
+        assert(leads_to_declared(context.alternatives.at[i].url));
+        assert(!span_eq(context.alternatives.at[i].url, decision->location));
+    }
 }
 
 /* A field line: a name, ": ", and nothing that could end it or hide in it. */
@@ -216,6 +229,22 @@ static size_t check_head(struct span out, struct span location)
     return at;
 }
 
+/* Strings of JSON that hold nothing to be escaped, and between them what stands there anyway. */
+static void check_told(struct span body, struct span location)
+{
+    size_t url = strlen("{\"url\":\"");
+    bool inside = false;
+    assert(span_starts(body, SPAN("{\"url\":\"")) && span_ends(body, SPAN("]}\n")));
+    assert(span_starts(span_from(body, url), location) && body.ptr[url + location.len] == '"');
+    for (size_t i = 0; i < body.len; i++) {
+        uint8_t c = body.ptr[i];
+        inside = inside != (c == '"');
+        assert(inside ? c > ' ' && c < 0x7f && c != '\\'
+                      : memchr("{}[]:,\"\n0123456789", c, 18) != NULL);
+    }
+    assert(!inside);
+}
+
 static void answer(const struct decision *decision)
 {
     static uint8_t memory[1 << 18];
@@ -226,11 +255,15 @@ static void answer(const struct decision *decision)
                                    .version_minor = head.request.version_minor,
                                    .head = is_head};
     answer_from_decision(&context, &head.request, decision, &scratch, &response);
-    assert(span_eq(response.location, decision->location));
+    struct span location = decision->json ? (struct span){0} : decision->location;
+    assert(span_eq(response.location, location));
+    if (decision->json) {
+        check_told(response.body, decision->location);
+    }
     assert((response.content_type.len > 0) == (response.body.len > 0));
     h1_encode(&response, &encoding, &out);
     assert(!out.full);
-    size_t head_len = check_head(buffer_span(&out), decision->location);
+    size_t head_len = check_head(buffer_span(&out), location);
     assert(out.len - head_len == (is_head || decision->status == 204 ? 0 : response.body.len));
 }
 
