@@ -22,19 +22,33 @@ static void make_ready(struct exists *exists, struct server *server)
     if (server->ready || server->waiting == 0 || server->running >= at_once_of(server)) {
         return;
     }
+    struct ready *list = server->silent ? &exists->ready_silent : &exists->ready;
     server->ready = true;
     server->next = NULL;
-    *(exists->ready_last != NULL ? &exists->ready_last->next : &exists->ready_first) = server;
-    exists->ready_last = server;
+    *(list->last != NULL ? &list->last->next : &list->first) = server;
+    list->last = server;
 }
 
-static struct server *take_ready(struct exists *exists)
+static struct server *take_first(struct ready *list)
 {
-    struct server *server = exists->ready_first;
-    exists->ready_first = server->next;
-    exists->ready_last = exists->ready_first != NULL ? exists->ready_last : NULL;
+    struct server *server = list->first;
+    list->first = server->next;
+    list->last = list->first != NULL ? list->last : NULL;
     server->ready = false;
     return server;
+}
+
+/* Whose turn it is; NULL: there is nobody, or no room. */
+static struct server *take_ready(struct exists *exists)
+{
+    if (exists->running >= exists_at_once_max) {
+        return NULL;
+    }
+    if (exists->ready.first != NULL) {
+        return take_first(&exists->ready);
+    }
+    bool room = exists->running_silent < exists_at_once_silent_max;
+    return room && exists->ready_silent.first != NULL ? take_first(&exists->ready_silent) : NULL;
 }
 
 void inquiry_wait(struct inquiry *inquiry)
@@ -112,6 +126,8 @@ static void stop_running(struct inquiry *inquiry)
     struct exists *exists = inquiry->exists;
     inquiry->asked->running--;
     exists->running--;
+    exists->running_silent -= inquiry->of_silent;
+    inquiry->of_silent = false;
     make_ready(exists, inquiry->asked);
 }
 
@@ -151,6 +167,8 @@ static void begin_one(struct exists *exists, struct server *server)
     } else if (!is_down(exists, server) && inquiry_send(inquiry)) {
         server->running++;
         exists->running++;
+        inquiry->of_silent = server->silent;
+        exists->running_silent += server->silent;
     } else {
         conclude(inquiry, FACT_TRIED);
     }
@@ -159,8 +177,9 @@ static void begin_one(struct exists *exists, struct server *server)
 
 static void pump(struct exists *exists)
 {
-    while (exists->ready_first != NULL && exists->running < exists_at_once_max) {
-        begin_one(exists, take_ready(exists));
+    struct server *server;
+    while ((server = take_ready(exists)) != NULL) {
+        begin_one(exists, server);
     }
 }
 
@@ -221,6 +240,13 @@ static struct inquiry *inquiry_new(struct exists *exists, struct server *server,
     return inquiry;
 }
 
+static bool has_room(const struct exists *exists, const struct server *server)
+{
+    size_t room = exists_waiting_max - exists->waiting;
+    return exists->waiting < exists_waiting_max && server->waiting <= room / 8 &&
+           server->waiting < exists_waiting_of_server_max;
+}
+
 void exists_ask(struct exists *exists, uint64_t server_key, struct span path)
 {
     struct server *server = find_server(exists, server_key);
@@ -232,8 +258,7 @@ void exists_ask(struct exists *exists, uint64_t server_key, struct span path)
     }
     const struct server *asked = server->original != NULL ? server->original : server;
     struct inquiry *inquiry = NULL;
-    if (exists->waiting < exists_waiting_max && server->waiting < exists_waiting_of_server_max &&
-        asked->waiting < exists_waiting_of_server_max) {
+    if (has_room(exists, server) && (asked == server || has_room(exists, asked))) {
         inquiry = inquiry_new(exists, server, key, path_hash, path);
     }
     if (inquiry == NULL) {
@@ -317,8 +342,9 @@ static void drop_all(struct exists *exists)
     arena_init(&exists->arena, 0);
     exists->servers = NULL;
     exists->server_count = 0;
-    exists->ready_first = NULL;
-    exists->ready_last = NULL;
+    exists->ready = (struct ready){0};
+    exists->ready_silent = (struct ready){0};
+    exists->running_silent = 0;
     exists->waiting = 0;
     exists->running = 0;
     exists->fingerprint = 0;

@@ -6,10 +6,11 @@
  * server is left alone about this path for some seconds; a yes that still holds goes on. All
  * else is no.
  *
- * Memory is bounded: questions wait in a list of each server, and in all there are so many;
- * whatever comes beyond that is dropped and counted, and asked again by a worker if a client still
- * wants it. Servers take turns. One that does not answer is asked one question at a time until it
- * does, so that those that hang cannot take all the room.
+ * Memory is bounded: so many questions wait, and those of one server take no more than an eighth of
+ * what room there is left, so that there is some left for whoever comes. What finds none is dropped
+ * and counted, and asked again by a worker if a client still wants it. Servers take turns. One
+ * that does not answer is asked one question at a time until it does, and all of these together
+ * have half of the questions on their way.
  *
  * See doc/internals/existence.md. */
 #pragma once
@@ -23,6 +24,7 @@
 
 enum {
     exists_at_once_max = 128,         /* questions on their way */
+    exists_at_once_silent_max = 64,   /* … to servers that did not answer last time */
     exists_at_once_of_server_max = 4, /* … to one server */
     exists_waiting_max = 4096,
     exists_waiting_of_server_max = 256,

@@ -25,6 +25,7 @@ struct inquiry {
     struct inquiry *next;        /* that waits for the same server */
     struct inquiry *chain;       /* of the same bucket */
     struct fetch_request *fetch; /* NULL: it waits */
+    bool of_silent;              /* it is counted in running_silent */
     struct span path;
     uint8_t bytes[];
 };
@@ -39,7 +40,7 @@ struct server {
     uint32_t waiting;
     uint32_t running;
     bool silent; /* the last one was not answered */
-    bool ready;  /* it stands in the list of those that can be asked */
+    bool ready;  /* it stands in one of the lists of those that can be asked */
     struct server *next;
 };
 
@@ -52,6 +53,12 @@ struct original {
     bool absent;
 };
 
+/* Of servers, by their next. */
+struct ready {
+    struct server *first;
+    struct server *last;
+};
+
 struct exists {
     struct exists_setting setting;
     struct fetch *fetch;
@@ -59,10 +66,11 @@ struct exists {
     uint64_t fingerprint;   /* of the targets */
     struct server *servers; /* by key */
     size_t server_count;
-    struct server *ready_first;
-    struct server *ready_last;
+    struct ready ready;        /* those that can be asked */
+    struct ready ready_silent; /* … and did not answer last time */
     size_t waiting;
     size_t running;
+    size_t running_silent;
     struct inquiry *buckets[exists_buckets];
     struct exists_counts *counts; /* servers_max, by slot */
     bool *known;                  /* likewise: it has counts */
