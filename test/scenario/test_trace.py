@@ -232,6 +232,20 @@ def test_an_answer_that_is_followed_by_a_reset_counts(says, folder, said):
     assert trace.way == ["PUT a", "GET b"] and trace.exit == 0, trace.verdict
 
 
+@pytest.mark.parametrize("status", [200, 413, 503])
+def test_so_does_one_that_is_delivered(says, folder, status):
+    (folder / "big").write_bytes(bytes(4_000_000))
+
+    def reset(request, sock):
+        sock.recv(1000)
+        sock.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % status)
+        time.sleep(0.1)
+        return None
+
+    trace = Trace("-H", "Expect:", "-T", folder / "big", says({"/a": reset}, early=["/a"]).url("/a"))
+    assert trace.verdict["outcome"] == "delivered" and trace.verdict["status"] == status, trace.verdict
+
+
 # Heads that mean harm
 
 
