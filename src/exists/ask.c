@@ -73,14 +73,18 @@ static void on_answer(void *context, const struct fetch_answer *answer)
     uint32_t now_s = exists_now_s(inquiry->exists, clock_monotonic_ns());
     enum fact fact = judge(answer);
     inquiry->fetch = NULL;
-    asked->silent = answer->error != NULL;
+    if (answer->error == NULL) {
+        asked->silent = false;
+    } else if (!asked->silent) {
+        server_fell_silent(inquiry->exists, asked);
+    }
     keep_original(inquiry, fact, answer, now_s);
     if (asked == inquiry->about) {
         inquiry_end(inquiry, fact == FACT_YES ? compare(inquiry, answer, now_s) : fact);
-    } else if (fact == FACT_TRIED) {
-        inquiry_end(inquiry, fact);
-    } else {
+    } else if (fact == FACT_YES) {
         inquiry_move(inquiry);
+    } else {
+        inquiry_end(inquiry, fact); /* there is nothing to compare it with */
     }
 }
 

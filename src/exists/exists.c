@@ -138,6 +138,16 @@ static void conclude(struct inquiry *inquiry, enum fact fact)
     forget(inquiry);
 }
 
+void server_fell_silent(struct exists *exists, struct server *server)
+{
+    server->silent = true;
+    while (server->waiting > exists_waiting_of_silent_max) {
+        struct inquiry *inquiry = take_waiting(exists, server);
+        exists->counts[inquiry->about->target.slot].dropped++;
+        forget(inquiry);
+    }
+}
+
 void inquiry_end(struct inquiry *inquiry, enum fact fact)
 {
     struct exists *exists = inquiry->exists;
@@ -158,10 +168,18 @@ void inquiry_move(struct inquiry *inquiry)
 /* The next question of a server whose turn it is. */
 static void begin_one(struct exists *exists, struct server *server)
 {
+    if (server->waiting == 0 || server->running >= at_once_of(server)) {
+        return; /* it has fallen silent since it was made ready */
+    }
     struct inquiry *inquiry = take_waiting(exists, server);
     uint32_t now_s = exists_now_s(exists, clock_monotonic_ns());
-    bool first = server != inquiry->about;
-    if (first && original_find(exists, facts_key(inquiry->path_hash, server->target.key), now_s)) {
+    const struct original *original =
+        server != inquiry->about
+            ? original_find(exists, facts_key(inquiry->path_hash, server->target.key), now_s)
+            : NULL;
+    if (original != NULL && original->absent) {
+        conclude(inquiry, FACT_NO);
+    } else if (original != NULL) { /* it was asked for another's sake meanwhile */
         inquiry->asked = inquiry->about;
         inquiry_wait(inquiry);
     } else if (!is_down(exists, server) && inquiry_send(inquiry)) {
@@ -242,9 +260,12 @@ static struct inquiry *inquiry_new(struct exists *exists, struct server *server,
 
 static bool has_room(const struct exists *exists, const struct server *server)
 {
-    size_t room = exists_waiting_max - exists->waiting;
-    return exists->waiting < exists_waiting_max && server->waiting <= room / 8 &&
-           server->waiting < exists_waiting_of_server_max;
+    size_t used = exists->waiting < exists_waiting_max ? exists->waiting : exists_waiting_max;
+    size_t share = (exists_waiting_max - used) / 8;
+    size_t most = server->silent ? exists_waiting_of_silent_max : exists_waiting_of_server_max;
+    bool at_once = server->waiting == 0 && server->running < at_once_of(server) &&
+                   exists->running < exists_at_once_max;
+    return at_once || (server->waiting < most && server->waiting < share);
 }
 
 void exists_ask(struct exists *exists, uint64_t server_key, struct span path)

@@ -7,10 +7,10 @@
  * else is no.
  *
  * Memory is bounded: so many questions wait, and those of one server take no more than an eighth of
- * what room there is left, so that there is some left for whoever comes. What finds none is dropped
- * and counted, and asked again by a worker if a client still wants it. Servers take turns. One
- * that does not answer is asked one question at a time until it does, and all of these together
- * have half of the questions on their way.
+ * what room there is left. What finds none is dropped and counted, and asked again by a worker if a
+ * client still wants it. Servers take turns. Of one that does not answer but a few questions wait,
+ * it is asked one at a time until it does, and all of these together have half of the questions
+ * on their way: so those that hang leave room for the others.
  *
  * See doc/internals/existence.md. */
 #pragma once
@@ -28,6 +28,7 @@ enum {
     exists_at_once_of_server_max = 4, /* … to one server */
     exists_waiting_max = 4096,
     exists_waiting_of_server_max = 256,
+    exists_waiting_of_silent_max = 4,
     exists_timeout_ms = 5000,
     exists_connect_timeout_ms = 2000,
     exists_tried_s = 5,           /* so long a server is left alone that said nothing */

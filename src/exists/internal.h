@@ -92,6 +92,9 @@ void inquiry_move(struct inquiry *inquiry);
 /* It is answered: it is gone, and the fact is written. */
 void inquiry_end(struct inquiry *inquiry, enum fact fact);
 
+/* It has not answered: of what waits for it only the newest few are kept. */
+void server_fell_silent(struct exists *exists, struct server *server);
+
 /* ask.c */
 
 /* Asks `asked`. False: that is impossible now. */
