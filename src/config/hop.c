@@ -177,13 +177,48 @@ static bool site_of_host(struct walk *walk, struct span host, uint32_t *out)
     return false;
 }
 
+static bool is_ours(struct walk *walk, const struct url *url, uint32_t *site_out)
+{
+    return url->host.len > 0 && port_is_ours(walk->load->model, url->port) &&
+           site_of_host(walk, url->host, site_out);
+}
+
+static void find_own(struct load *load, const struct model_pool *pool, struct own_servers *out)
+{
+    struct arena arena;
+    struct walk walk = {.load = load, .arena = &arena};
+    size_t room = pool->server_count < own_servers_max ? pool->server_count : own_servers_max;
+    out->items = load_alloc(load, room + 1, sizeof(*out->items));
+    arena_init(&arena, 0);
+    for (uint32_t i = 0; out->items != NULL && i < pool->server_count && out->count < room; i++) {
+        struct url url;
+        uint32_t site;
+        if (url_parse(pool->servers[i].url, NULL, &arena, &url) == ERR_NONE &&
+            is_ours(&walk, &url, &site)) {
+            out->items[out->count++] = i;
+        }
+    }
+    arena_fini(&arena);
+}
+
+const struct own_servers *hop_own_servers(struct load *load, uint32_t pool)
+{
+    if (load->own == NULL) {
+        load->own = load_alloc(load, load->pool_count, sizeof(*load->own));
+        for (size_t i = 0; load->own != NULL && i < load->pool_count; i++) {
+            find_own(load, &load->pools[i], &load->own[i]);
+        }
+    }
+    return load->own != NULL ? &load->own[pool] : NULL;
+}
+
 bool hop_arrive(struct search *search, struct walk *walk, struct span location, struct hop *out)
 {
     struct url url;
     struct path path;
     *out = (struct hop){0};
-    if (url_parse(location, NULL, walk->arena, &url) != ERR_NONE || url.host.len == 0 ||
-        !port_is_ours(walk->load->model, url.port) || !site_of_host(walk, url.host, &out->site)) {
+    if (url_parse(location, NULL, walk->arena, &url) != ERR_NONE ||
+        !is_ours(walk, &url, &out->site)) {
         return false;
     }
     if (path_normalise(url.path, search->path_scratch, &path) != ERR_NONE) {
@@ -234,10 +269,10 @@ static struct template_value value_of(const struct hop *hop, const struct found 
 }
 
 static bool expand_hop(struct search *search, const struct hop *hop, const struct found *found,
-                       struct span *out)
+                       const struct model_action *action, struct span *out)
 {
     struct template_value values[template_vars_max];
-    const struct template *t = hop->rule->action.to;
+    const struct template *t = action->to;
     uint32_t authority = location_authority_vars(t);
     for (size_t i = 0; i < template_var_count(t); i++) {
         struct span name = template_var_name(t, i);
@@ -257,25 +292,51 @@ static bool expand_hop(struct search *search, const struct hop *hop, const struc
     return true;
 }
 
-bool hop_location(struct search *search, const struct walk *walk, const struct hop *hop,
-                  const struct found *found, size_t server, struct span *out)
+static bool is_redirect(const struct model_action *action)
 {
-    const struct model_action *action = &hop->rule->action;
-    if (action->kind == ACTION_TO || action->kind == ACTION_PAGE) {
-        return expand_hop(search, hop, found, out);
+    return action->kind == ACTION_TO || action->kind == ACTION_PAGE;
+}
+
+/* What the rule matched literally: what `path: strip` takes away. */
+static size_t literal_bytes(const struct model_rule *rule)
+{
+    struct span text;
+    size_t bytes = rule->path == NULL ? rule->prefix.len : 0;
+    for (size_t i = 0;
+         rule->path != NULL && pattern_segment(rule->path, i, &text) == SEGMENT_LITERAL; i++) {
+        bytes += 1 + text.len;
     }
-    if (action->kind != ACTION_POOL || action->pool_strip) {
-        return false;
-    }
-    const struct model_pool *pool = &walk->load->pools[action->pool];
-    if (server >= pool->server_count) {
-        return false;
-    }
+    return bytes;
+}
+
+static bool to_server(struct search *search, const struct hop *hop, const struct model_server *to,
+                      bool strip, struct span *out)
+{
     struct buffer text = buffer_over(search->location, sizeof(search->location));
-    if (location_append(pool->servers[server].url, hop->path, (struct span){0}, &text) !=
-        LOCATION_OK) {
+    size_t from = strip ? literal_bytes(hop->rule) : 0;
+    struct span path = from < hop->path.len ? span_from(hop->path, from) : (struct span){0};
+    if (location_append(to->url, path, (struct span){0}, &text) != LOCATION_OK) {
         return false;
     }
     *out = buffer_span(&text);
     return true;
+}
+
+bool hop_location(struct search *search, const struct walk *walk, const struct hop *hop,
+                  const struct found *found, size_t server, struct span *out)
+{
+    static const struct found nothing;
+    const struct model_action *action = &hop->rule->action;
+    if (is_redirect(action)) {
+        return expand_hop(search, hop, found, action, out);
+    }
+    if (action->kind != ACTION_POOL) {
+        return false;
+    }
+    const struct model_pool *pool = &walk->load->pools[action->pool];
+    if (server < pool->server_count) {
+        return to_server(search, hop, &pool->servers[server], pool->strip, out);
+    }
+    return server == pool->server_count && is_redirect(&pool->fallback) &&
+           expand_hop(search, hop, &nothing, &pool->fallback, out);
 }

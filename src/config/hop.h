@@ -22,6 +22,7 @@ struct walk {
     struct arena *arena;               /* of this walk */
     const struct model_detour *detour; /* where it began, or NULL */
     int64_t from_ns, until_ns;         /* while all detours on the way are open */
+    size_t server;                     /* of its first rule's pool, that it goes by */
     struct hop hops[hops_max + 1];
     size_t count;
 };
@@ -32,6 +33,7 @@ struct search {
     struct path_scratch *path_scratch;
     struct chains routes; /* of all sites, counted through */
     struct chains detours;
+    bool any_rule;          /* a cycle is reported by whichever rule it was found from */
     uint32_t *first_routes; /* of each site */
     uint8_t location[location_bytes_max];
 };
@@ -57,7 +59,17 @@ bool hop_sample_host(struct search *search, struct walk *walk, const struct mode
                      const struct model_site *site, struct span path, struct found *found,
                      struct span *out);
 
-/* Where the rule of a hop sends it; server: which one of a pool's. Valid until the next call. */
+/* Servers of a pool that are hosts of this file: these alone can lead back. */
+struct own_servers {
+    uint32_t *items; /* their indexes in the model */
+    size_t count;
+};
+enum { own_servers_max = 100 }; /* of a pool, that are looked at */
+/* NULL: no memory, which is noted. */
+const struct own_servers *hop_own_servers(struct load *load, uint32_t pool);
+
+/* Where the rule of a hop sends it; server: which one of a pool's, and its fallback behind the last
+ * of them. Valid until the next call. */
 bool hop_location(struct search *search, const struct walk *walk, const struct hop *hop,
                   const struct found *found, size_t server, struct span *out);
 

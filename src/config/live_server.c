@@ -178,4 +178,5 @@ void apply_servers(struct load *load, struct model_overrides *overrides)
     report_others(&staff);
     load->pools = staff.pools;
     load->model->pools = staff.pools;
+    load->own = NULL;
 }

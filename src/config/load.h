@@ -45,8 +45,9 @@ struct load {
     struct place clients_place; /* of the first look at client addresses; line 0: none */
 
     struct path_scratch *path_scratch;
-    uint8_t *location;     /* room for location_bytes_max */
-    struct search *search; /* of loop.c */
+    uint8_t *location;       /* room for location_bytes_max */
+    struct search *search;   /* of loop.c */
+    struct own_servers *own; /* of hop.c: for each of the pools; NULL: not looked at yet */
     struct zones zones;
     uint32_t suggestions_left;
     bool no_memory;

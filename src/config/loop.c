@@ -9,7 +9,6 @@
 
 enum {
     walk_bytes_max = 1 << 20,
-    servers_tried_max = 100,
     steps_max = 3000000, /* comparisons of one search: bounds the time at about a second */
 };
 
@@ -115,10 +114,34 @@ static size_t cycle_start(const struct walk *walk)
 
 enum { hops_shown_max = 4 };
 
+/* One of run time stands in no line: what is said of it begins with its name. */
+static void say_server(const struct walk *walk, struct buffer *who, struct buffer *by)
+{
+    const struct model_action *action = &walk->hops[0].rule->action;
+    if (action->kind != ACTION_POOL) {
+        return;
+    }
+    const struct model_pool *pool = &walk->load->pools[action->pool];
+    if (walk->server == pool->server_count) {
+        buffer_printf(by, " by the fallback of the pool `%.*s`", SHOW(pool->name));
+        return;
+    }
+    const struct model_server *server = &pool->servers[walk->server];
+    buffer_printf(by, " by the server `%.*s` of the pool `%.*s`", SHOW(server->name),
+                  SHOW(pool->name));
+    if (server->live) {
+        buffer_printf(who, "server %.*s of run time: ", SHOW(server->identity));
+    }
+}
+
 static void report_loop(struct walk *walk)
 {
     char text[1024];
+    char who_text[512];
+    char by_text[512];
     struct buffer hops = buffer_over(text, sizeof(text));
+    struct buffer who = buffer_over(who_text, sizeof(who_text));
+    struct buffer by = buffer_over(by_text, sizeof(by_text));
     for (size_t i = 0; i < walk->count && i < hops_shown_max; i++) {
         const struct hop *hop = &walk->hops[i];
         buffer_printf(&hops, "%s%.*s%.*s", i > 0 ? " -> " : "", SHOW(hop->host), SHOW(hop->path));
@@ -126,12 +149,14 @@ static void report_loop(struct walk *walk)
     if (walk->count > hops_shown_max) {
         buffer_put(&hops, SPAN(" -> and so on"));
     }
+    say_server(walk, &who, &by);
     const struct model_rule *rule = walk->hops[0].rule;
     problems_error(
         walk->load->problems, rule->action.place,
-        "`%.*s` leads back to itself: %.*s; point elsewhere, or narrow what matches (from "
+        "%.*s`%.*s` leads back to itself%.*s: %.*s; point elsewhere, or narrow what matches (from "
         "http to https it is `https_redirect: true` of the site)",
-        SPAN_ARG(rule->identity), (int)hops.len, text);
+        (int)who.len, who_text, SPAN_ARG(rule->identity), (int)by.len, by_text, (int)hops.len,
+        text);
 }
 
 /* Each cycle is reported once: by the rule that stands first in the file. */
@@ -147,13 +172,24 @@ static bool begins_first(const struct walk *walk)
     return true;
 }
 
-static void follow(struct search *search, struct walk *walk, struct found found, size_t server)
+/* The server by which a walk goes on; SIZE_MAX: there is none that does not leave this file. */
+static size_t next_server(const struct walk *walk, const struct hop *hop)
+{
+    const struct model_action *action = &hop->rule->action;
+    if (hop == &walk->hops[0] || action->kind != ACTION_POOL) {
+        return walk->server;
+    }
+    const struct own_servers *own = hop_own_servers(walk->load, action->pool);
+    return own != NULL && own->count > 0 ? own->items[0] : SIZE_MAX;
+}
+
+static void follow(struct search *search, struct walk *walk, struct found found)
 {
     while (walk->count <= hops_max) {
         struct span location;
         struct hop next;
         const struct hop *last = &walk->hops[walk->count - 1];
-        if (!hop_location(search, walk, last, &found, walk->count == 1 ? server : 0, &location) ||
+        if (!hop_location(search, walk, last, &found, next_server(walk, last), &location) ||
             !hop_arrive(search, walk, location, &next)) {
             return;
         }
@@ -164,7 +200,7 @@ static void follow(struct search *search, struct walk *walk, struct found found,
         walk->hops[walk->count++] = next;
         size_t start = cycle_start(walk);
         if (start != SIZE_MAX && walk->hops[start].rule == walk->hops[0].rule &&
-            begins_first(walk)) {
+            (search->any_rule || begins_first(walk))) {
             report_loop(walk);
         }
         if (start != SIZE_MAX) {
@@ -184,7 +220,7 @@ static bool is_reached(struct search *search, struct walk *walk, const struct mo
 }
 
 /* Whether a sample for the walk's first rule is sent to a host of this file. */
-static bool first_hop(struct search *search, struct walk *walk, size_t server, struct found *found,
+static bool first_hop(struct search *search, struct walk *walk, struct found *found,
                       struct hop *next)
 {
     struct hop *hop = &walk->hops[0];
@@ -192,7 +228,7 @@ static bool first_hop(struct search *search, struct walk *walk, size_t server, s
     struct span location;
     return hop_sample_path(walk, hop->rule, &hop->path) &&
            hop_sample_host(search, walk, hop->rule, site, hop->path, found, &hop->host) &&
-           hop_location(search, walk, hop, found, server, &location) &&
+           hop_location(search, walk, hop, found, walk->server, &location) &&
            hop_arrive(search, walk, location, next);
 }
 
@@ -203,13 +239,14 @@ static void try_rule(struct search *search, const struct model_rule *rule, uint3
     struct arena arena;
     struct found found;
     arena_init(&arena, walk_bytes_max);
-    struct walk walk = {.load = load, .arena = &arena, .detour = detour, .count = 1};
+    struct walk walk = {
+        .load = load, .arena = &arena, .detour = detour, .server = server, .count = 1};
     walk.from_ns = detour != NULL ? full_from(detour) : INT64_MIN;
     walk.until_ns = detour != NULL ? full_until(detour) : TIME_NEVER;
     walk.hops[0] = (struct hop){.rule = rule, .site = site};
     struct hop next;
-    if (first_hop(search, &walk, server, &found, &next) && is_reached(search, &walk, detour)) {
-        follow(search, &walk, found, server);
+    if (first_hop(search, &walk, &found, &next) && is_reached(search, &walk, detour)) {
+        follow(search, &walk, found);
     }
     arena_fini(&arena);
 }
@@ -229,12 +266,13 @@ static void check_rule(struct search *search, const struct model_rule *rule, uin
         return;
     }
     size_t errors = search->load->problems->error_count;
-    const struct model_pool *pool = &search->load->pools[action->pool];
-    for (size_t i = 0; i < pool->server_count && i < servers_tried_max; i++) {
-        try_rule(search, rule, site, detour, i);
-        if (search->load->problems->error_count != errors) {
-            return;
-        }
+    const struct own_servers *own = hop_own_servers(search->load, action->pool);
+    for (size_t i = 0;
+         own != NULL && i < own->count && search->load->problems->error_count == errors; i++) {
+        try_rule(search, rule, site, detour, own->items[i]);
+    }
+    if (search->load->problems->error_count == errors) {
+        try_rule(search, rule, site, detour, search->load->pools[action->pool].server_count);
     }
 }
 
@@ -252,24 +290,34 @@ static struct search *begin_search(struct load *load)
     return load->search;
 }
 
+static bool leads_here(struct search *search, const struct model_detour *detour, size_t server)
+{
+    struct found found;
+    struct hop next;
+    struct arena arena;
+    arena_init(&arena, walk_bytes_max);
+    struct walk walk = {.load = search->load, .arena = &arena, .server = server, .count = 1};
+    walk.hops[0] = (struct hop){.rule = &detour->rule, .site = detour->site};
+    bool here = first_hop(search, &walk, &found, &next);
+    arena_fini(&arena);
+    return here;
+}
+
 bool detour_leads_here(struct load *load, const struct model_detour *detour)
 {
     const struct model_action *action = &detour->rule.action;
     struct search *search = begin_search(load);
-    size_t servers = action->kind == ACTION_POOL ? load->pools[action->pool].server_count : 1;
-    bool redirects =
-        action->kind == ACTION_TO || action->kind == ACTION_PAGE || action->kind == ACTION_POOL;
-    bool here = false;
-    for (size_t i = 0; search != NULL && redirects && i < servers && i < servers_tried_max && !here;
-         i++) {
-        struct found found;
-        struct hop next;
-        struct arena arena;
-        arena_init(&arena, walk_bytes_max);
-        struct walk walk = {.load = load, .arena = &arena, .count = 1};
-        walk.hops[0] = (struct hop){.rule = &detour->rule, .site = detour->site};
-        here = first_hop(search, &walk, i, &found, &next);
-        arena_fini(&arena);
+    if (search == NULL ||
+        (action->kind != ACTION_TO && action->kind != ACTION_PAGE && action->kind != ACTION_POOL)) {
+        return false;
+    }
+    if (action->kind != ACTION_POOL) {
+        return leads_here(search, detour, 0);
+    }
+    const struct own_servers *own = hop_own_servers(load, action->pool);
+    bool here = leads_here(search, detour, load->pools[action->pool].server_count);
+    for (size_t i = 0; own != NULL && i < own->count && !here; i++) {
+        here = leads_here(search, detour, own->items[i]);
     }
     return here;
 }
@@ -308,27 +356,68 @@ static bool chain_detours(struct search *search)
     return good;
 }
 
-static bool any_leads_here(const struct model *model)
+/* Whether run time says of its servers, too: then what was found of the file is not all. */
+static bool is_restaffed(const struct load *load, const struct model_rule *rule)
 {
+    if (rule->action.kind != ACTION_POOL) {
+        return false;
+    }
+    const struct model_pool *pool = &load->pools[rule->action.pool];
     size_t i = 0;
-    while (i < model->detour_count && !model->detours[i].leads_here) {
+    while (i < pool->server_count && !pool->servers[i].live) {
         i++;
     }
-    return i < model->detour_count;
+    return i < pool->server_count;
+}
+
+static bool may_lead_here(const struct load *load, const struct model_detour *detour)
+{
+    return detour->leads_here || is_restaffed(load, &detour->rule);
+}
+
+static bool any_leads_here(const struct load *load)
+{
+    size_t i = 0;
+    while (i < load->model->detour_count && !may_lead_here(load, &load->model->detours[i])) {
+        i++;
+    }
+    return i < load->model->detour_count;
 }
 
 void check_loops_of_detours(struct load *load)
 {
     struct search *search = begin_search(load);
-    if (search == NULL || !any_leads_here(load->model) || !chain_detours(search)) {
+    if (search == NULL || !any_leads_here(load) || !chain_detours(search)) {
         return;
     }
     for (size_t i = 0; i < load->model->detour_count; i++) {
         const struct model_detour *detour = &load->model->detours[i];
-        if (detour->leads_here) {
+        if (may_lead_here(load, detour)) {
             check_rule(search, &detour->rule, detour->site, detour);
         }
     }
+}
+
+void check_loops_of_servers(struct load *load)
+{
+    struct search *search = begin_search(load);
+    size_t errors = load->problems->error_count;
+    if (search == NULL) {
+        return;
+    }
+    search->any_rule = true;
+    for (uint32_t i = 0; i < load->site_count; i++) {
+        const struct model_site *site = &load->sites[i];
+        for (size_t k = 0; k < site->route_count && load->problems->error_count == errors; k++) {
+            if (is_restaffed(load, &site->routes[k])) {
+                check_rule(search, &site->routes[k], i, NULL);
+            }
+        }
+        if (site->fallback.kind == RULE_DEFAULT && is_restaffed(load, &site->fallback)) {
+            check_rule(search, &site->fallback, i, NULL);
+        }
+    }
+    search->any_rule = false;
 }
 
 void check_loops_of_routes(struct load *load)

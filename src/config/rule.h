@@ -167,6 +167,8 @@ void validate_detours(struct load *load);
 void check_shadows(struct load *load, const struct model_site *site);
 void check_loops_of_routes(struct load *load);
 void check_loops_of_detours(struct load *load);
+/* Of the routes whose pools have servers of run time. */
+void check_loops_of_servers(struct load *load);
 bool detour_leads_here(struct load *load, const struct model_detour *detour);
 
 /* top.c: all of the file but its detours, whose list is *detours_out; NULL: it has none. */

@@ -72,4 +72,5 @@ void validate_detours(struct load *load)
     warn_of_clients(load);
     check_cors_of_detours(load);
     check_loops_of_detours(load);
+    check_loops_of_servers(load);
 }

@@ -25,6 +25,13 @@ static bool same_stanza(const struct model_override *override, uint64_t stanza_n
     return override->stanza == stanza_now;
 }
 
+static bool always(const struct model_override *override, uint64_t stanza_now)
+{
+    (void) override;
+    (void)stanza_now;
+    return true;
+}
+
 struct fixture {
     struct arena arena;
     struct problems problems;
@@ -250,12 +257,70 @@ static void servers_of_run_time(void **state)
     }
 }
 
+/* A server that leads back here is no server, whenever it is named. */
+static void servers_that_lead_back(void **state)
+{
+    (void)state;
+#define OWN                                                                                        \
+    "listen: http://127.0.0.1:8307\nsites:\n"                                                      \
+    "  - {name: one, hosts: [one.example], routes: [{path: '/a/*', pool: p},\n"                    \
+    "     {path: '/b/*', to: 'https://two.example{+path}'}], default: {respond: {status: 404}}}\n" \
+    "  - {name: two, hosts: [two.example], routes: [{name: r, path: '/b/*', pool: s}],\n"          \
+    "     default: {respond: {status: 404}}}\n"                                                    \
+    "pools:\n  p: {health: off, servers: [https://a.example]}\n"                                   \
+    "  q: {health: off, servers: [https://a.example]}\n"                                           \
+    "  s: {health: off, servers: [https://a.example]}\n"
+#define DETOUR "detours:\n  - {name: d, site: two, path: '/d/*', pool: q, until: off, reason: r}\n"
+    static const struct {
+        const char *name;
+        const char *text;
+        const char *key;
+        const char *url;
+        const char *error; /* NULL: it is a server */
+    } rows[] = {
+        {"elsewhere", OWN DETOUR, "/p/x", "https://x.example", NULL},
+        {"another port", OWN DETOUR, "/p/x", "http://one.example:81", NULL},
+        {"a path that is answered", OWN DETOUR, "/p/x", "https://two.example/x", NULL},
+        {"itself", OWN DETOUR, "/p/x", "http://one.example:8307",
+         "server p/x of run time: `one/routes/#1` leads back to itself by the server `x` of"},
+        {"instead of the file's", OWN DETOUR, "/p/a.example", "https://one.example",
+         "server p/a.example of run time: `one/routes/#1` leads back"},
+        {"round by another site", OWN DETOUR, "/s/x", "https://one.example",
+         "server s/x of run time: `two/routes/r` leads back to itself by the server `x` of"},
+        {"a detour's", OWN DETOUR, "/q/x", "https://two.example",
+         "server q/x of run time: `two/detours/d` leads back to itself by the server `x` of"},
+        {"without the detour", OWN, "/q/x", "https://two.example", NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char json[256];
+        struct fixture f = {.overrides = {.count = 1}};
+        print_message("%s\n", rows[i].name);
+        snprintf(json, sizeof(json), "{\"name\":\"%s\",\"url\":\"%s\"}", rows[i].key + 3,
+                 rows[i].url);
+        f.items[0] =
+            (struct model_override){.key = span_cstr(rows[i].key), .json = span_cstr(json)};
+        f.overrides.items = f.items;
+        f.overrides.stands = always;
+        arena_init(&f.arena, 0);
+        problems_init(&f.problems, &f.arena, "t.yaml");
+        const struct model *model =
+            model_load_live(span_cstr(rows[i].text), &f.overrides, NOW, &f.problems);
+        const char *first = f.problems.count > 0 ? f.problems.items[0].text : "";
+        if ((model != NULL) != (rows[i].error == NULL) ||
+            (rows[i].error != NULL && strncmp(first, rows[i].error, strlen(rows[i].error)) != 0)) {
+            fail_msg("%s", first);
+        }
+        arena_fini(&f.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overrides_and_stanzas),  cmocka_unit_test(stanzas_are_compared_by_meaning),
         cmocka_unit_test(the_only_site_is_meant), cmocka_unit_test(a_broken_override_is_an_error),
         cmocka_unit_test(json_is_what_was_read),  cmocka_unit_test(servers_of_run_time),
+        cmocka_unit_test(servers_that_lead_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
