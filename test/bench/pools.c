@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What choosing a server costs.
  *
- *   pools BALANCE SERVERS DOWN CHOICES     prints nanoseconds of CPU for a choice
+ *   pools BALANCE SERVERS DOWN CHOICES NAMED     prints nanoseconds of CPU for a choice
  *
  * BALANCE: weighted, even, hash, hash-even, nearest, or nearest-cold from ever new places. DOWN:
- * how many of a hundred servers are. */
+ * how many of a hundred servers are. NAMED: so many alternatives are named too. */
 #include "compile/compile.h"
 #include "pool/pool.h"
 
@@ -22,6 +22,7 @@ enum {
 static struct server_live live[servers_max_here];
 static uint32_t given;
 static unsigned down;
+static unsigned named;
 
 static int64_t cpu_ns(void)
 {
@@ -108,7 +109,12 @@ static double measure(struct pools *pools, const struct geo_place *where, unsign
     for (uint64_t i = 0; i < choices; i++) {
         client.key = random_of(i);
         client.place = &where[client.key % from];
-        sum += pool_choose(pools, 0, &client);
+        uint32_t chosen = pool_choose(pools, 0, &client);
+        uint32_t others[snap_alternatives_max];
+        sum += chosen;
+        if (named > 0) {
+            sum += pool_alternatives(pools, 0, &client, chosen, named, others);
+        }
     }
     int64_t took = cpu_ns() - began;
     return sum == 1 ? 0 : (double)took / (double)choices;
@@ -116,14 +122,16 @@ static double measure(struct pools *pools, const struct geo_place *where, unsign
 
 int main(int argc, char **argv)
 {
-    if (argc != 5 || atoi(argv[2]) < 1 || atoi(argv[2]) > servers_max_here) {
-        fprintf(stderr, "usage: pools BALANCE SERVERS DOWN CHOICES\n");
+    if (argc != 6 || atoi(argv[2]) < 1 || atoi(argv[2]) > servers_max_here || atoi(argv[5]) < 0 ||
+        atoi(argv[5]) > snap_alternatives_max) {
+        fprintf(stderr, "usage: pools BALANCE SERVERS DOWN CHOICES NAMED\n");
         return 2;
     }
     static _Atomic uint64_t epoch;
     struct pools *pools;
     uint64_t choices = strtoull(argv[4], NULL, 10);
     down = (unsigned)atoi(argv[3]);
+    named = (unsigned)atoi(argv[5]);
     struct snapshot *snapshot = compile(span_cstr(argv[1]), (unsigned)atoi(argv[2]));
     unsigned from = span_ends(span_cstr(argv[1]), SPAN("cold")) ? places : usual_places;
     struct geo_place *where = make_places();

@@ -55,8 +55,8 @@ def rates(bench):
                          bench.report.verdict(HALF / rate, 1)]])
 
 
-def choose(binary, kind, servers, down, choices):
-    runs = [float(subprocess.run([str(binary), kind, str(servers), str(down), str(choices)], text=True,
+def choose(binary, kind, servers, down, choices, named=0):
+    runs = [float(subprocess.run([str(binary), kind, str(servers), str(down), str(choices), str(named)], text=True,
                                  check=True, stdout=subprocess.PIPE).stdout) for _ in range(5)]
     return statistics.median(runs)
 
@@ -72,5 +72,9 @@ def pools(bench, build):
                 asked = f"≤ {limit} ns" if limit else ""
                 rows.append([f"{kind}, {servers:,} servers, {down} % down", f"{ns:.0f}", asked,
                              bench.report.verdict(ns, limit) if limit else ""])
+    for kind in ("weighted", "hash", "nearest"):
+        for servers in SIZES:
+            ns = choose(binary, kind, servers, 0, choices // 10, named=4)
+            rows.append([f"{kind}, {servers:,} servers, and four alternatives named", f"{ns:.0f}", "", ""])
     bench.report.table("Choosing a server", ["pool", "CPU ns", "asked", "reached"], rows)
     rates(bench)
