@@ -4,6 +4,7 @@
 
 #include "cli/show.h"
 #include "cli/walk_options.h"
+#include "uri/escape.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,8 +88,7 @@ struct trace {
     struct trace_text text;
     json_t *hops;
     json_t *hop;
-    uint32_t permanent;
-    uint32_t temporary;
+    struct trace_way way;
     int status;
 };
 
@@ -125,22 +125,14 @@ static bool read_command_line(int argc, char **argv, struct given *g, int *statu
 
 /* ---- fields ---- */
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
 static const char *decoded(struct arena *arena, struct detour_text text)
 {
-    char *out = show_need(arena_alloc(arena, text.len + 1));
+    struct span bytes = span_of(text.ptr, text.len);
+    char *out = show_need(arena_alloc(arena, bytes.len + 1));
     size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        bool escape = text.ptr[i] == '%' && i + 2 < text.len && hex_digit(text.ptr[i + 1]) >= 0 &&
-                      hex_digit(text.ptr[i + 2]) >= 0;
-        out[len++] = escape ? (char)(hex_digit(text.ptr[i + 1]) * 16 + hex_digit(text.ptr[i + 2]))
-                            : text.ptr[i];
+    for (size_t i = 0; i < bytes.len; i++) {
+        bool escape = escape_at(bytes, i);
+        out[len++] = (char)(escape ? escape_value(bytes, i) : bytes.ptr[i]);
         i += escape ? 2 : 0;
     }
     return out;
@@ -209,9 +201,7 @@ static void on_sending(void *context, const struct detour_next *next)
 static void on_hop(void *context, const struct walk_hop *hop)
 {
     struct trace *trace = context;
-    const char *class = trace_class(hop->head.status);
-    trace->permanent += strcmp(class, "permanent") == 0;
-    trace->temporary += strcmp(class, "temporary") == 0;
+    trace_way_add(&trace->way, hop->head.status);
     if (trace->given.json) {
         trace_json_hop(trace->hop, hop);
     } else {
@@ -249,9 +239,9 @@ static int exit_of(const struct walk_end *end)
 static void print_json(struct trace *trace, const struct walk_end *end)
 {
     bool rfc = trace->policy.mode == DETOUR_MODE_RFC;
-    json_t *object = show_need(json_pack(
-        "{s:s, s:O, s:o, s:i}", "mode", rfc ? "rfc" : "browser", "hops", trace->hops, "verdict",
-        trace_json_end(end, trace->permanent, trace->temporary), "exit", exit_of(end)));
+    json_t *object = show_need(json_pack("{s:s, s:O, s:o, s:i}", "mode", rfc ? "rfc" : "browser",
+                                         "hops", trace->hops, "verdict",
+                                         trace_json_end(end, &trace->way), "exit", exit_of(end)));
     /* In ASCII: a terminal obeys control characters beyond it, too. */
     json_dumpf(object, trace->text.out,
                JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7));
@@ -265,7 +255,7 @@ static void on_done(void *context, const struct walk_end *end)
     if (trace->given.json) {
         print_json(trace, end);
     } else {
-        trace_text_end(&trace->text, end);
+        trace_text_end(&trace->text, end, &trace->way);
     }
     trace->status = trace->output_failed ? exit_could_not_run : exit_of(end);
     ev_break(trace->loop, EVBREAK_ALL);

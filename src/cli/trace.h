@@ -42,12 +42,25 @@ int trace_body_read(const struct trace_data *data, struct arena *arena, struct t
  * reason has been printed. */
 int trace_cookie_files(const char *from, const char *to, struct arena *arena);
 
+/* ---- trace_words.c: what both forms say ---- */
+
 /* Whether the value of a request's field is nobody's business. */
 bool trace_is_secret(const struct detour_field *field);
 /* "permanent", "temporary", "success", "client-error", "server-error", "other". */
 const char *trace_class(uint16_t status);
-/* What the redirects of a chain are together: "permanent", "temporary", "mixed", "none". */
-const char *trace_way(const struct walk_end *end, uint32_t permanent, uint32_t temporary);
+/* "HTTP/1.1", for what walk_head.http is. */
+const char *trace_version(uint8_t http);
+
+/* How many redirects of a chain there were of each class. */
+struct trace_way {
+    uint32_t permanent;
+    uint32_t temporary;
+};
+
+/* status 0: no answer. */
+void trace_way_add(struct trace_way *way, uint16_t status);
+/* What they are together: "permanent", "temporary", "mixed", "none". */
+const char *trace_way_name(const struct trace_way *way);
 
 /* ---- trace_text.c: for people ---- */
 
@@ -57,18 +70,17 @@ struct trace_text {
     bool lines; /* the terminal can draw them */
     bool verbose;
     uint32_t hops;
-    uint32_t permanent;
-    uint32_t temporary;
 };
 
 void trace_text_init(struct trace_text *text, FILE *out, bool verbose);
 void trace_text_sending(struct trace_text *text, const struct detour_next *next);
 void trace_text_hop(struct trace_text *text, const struct walk_hop *hop);
-void trace_text_end(struct trace_text *text, const struct walk_end *end);
+void trace_text_end(struct trace_text *text, const struct walk_end *end,
+                    const struct trace_way *way);
 
 /* ---- trace_json.c: for programs; NULL where memory is exhausted ---- */
 
 json_t *trace_json_request(const struct detour_next *next);
 /* Adds the answer to what trace_json_request gave. */
 void trace_json_hop(json_t *object, const struct walk_hop *hop);
-json_t *trace_json_end(const struct walk_end *end, uint32_t permanent, uint32_t temporary);
+json_t *trace_json_end(const struct walk_end *end, const struct trace_way *way);

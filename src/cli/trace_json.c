@@ -2,9 +2,6 @@
 /* A trace as JSON: what it says is what detour-trace(1) describes, and does not change. */
 #include "cli/json.h"
 #include "cli/trace.h"
-#include "http/status.h"
-
-#include <strings.h>
 
 static json_t *text_or_null(struct detour_text text)
 {
@@ -19,46 +16,6 @@ static json_t *cstring_or_null(const char *text)
 static json_t *milliseconds(int64_t us)
 {
     return json_real((double)us / 1000);
-}
-
-bool trace_is_secret(const struct detour_field *field)
-{
-    static const char *const names[] = {"authorization", "cookie", "proxy-authorization"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        if (field->name.len == strlen(names[i]) &&
-            strncasecmp(field->name.ptr, names[i], field->name.len) == 0) {
-            return true;
-        }
-    }
-    return (field->flags & DETOUR_FIELD_SENSITIVE) != 0;
-}
-
-const char *trace_class(uint16_t status)
-{
-    if (status == 301 || status == 308) {
-        return "permanent";
-    }
-    if (status_redirects(status)) {
-        return "temporary";
-    }
-    switch (status / 100) {
-    case 2:
-        return "success";
-    case 4:
-        return "client-error";
-    case 5:
-        return "server-error";
-    default:
-        return "other";
-    }
-}
-
-const char *trace_way(const struct walk_end *end, uint32_t permanent, uint32_t temporary)
-{
-    if (permanent + temporary == 0) {
-        return "none";
-    }
-    return permanent == 0 ? "temporary" : temporary == 0 ? "permanent" : "mixed";
 }
 
 /* A list of [name, value]: names may repeat, and their order counts. */
@@ -136,13 +93,6 @@ static json_t *times_json(const struct walk_times *times)
                      milliseconds(times->content_us), "total", milliseconds(times->total_us));
 }
 
-static json_t *version_json(uint8_t http)
-{
-    static const char *const names[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"};
-    size_t at = http == 10 ? 0 : http == 11 ? 1 : http == 20 ? 2 : 3;
-    return http != 0 ? json_string(names[at]) : json_null();
-}
-
 static json_t *failure_json(enum walk_failure failure, const char *text)
 {
     if (failure == walk_failure_none) {
@@ -156,7 +106,7 @@ static json_t *failure_json(enum walk_failure failure, const char *text)
 static void add_verdict(json_t *object, const struct detour_verdict *verdict)
 {
     const struct detour_text none = {0};
-    bool refused = verdict != NULL && verdict->reason != DETOUR_REASON_NONE;
+    bool reason = verdict != NULL && verdict->reason != DETOUR_REASON_NONE;
     const struct detour_url *resolved = verdict != NULL ? verdict->resolved : NULL;
     json_object_set_new(object, "location",
                         text_or_null(verdict != NULL ? verdict->location : none));
@@ -165,7 +115,7 @@ static void add_verdict(json_t *object, const struct detour_verdict *verdict)
                         verdict != NULL ? json_string(detour_action_name(verdict->action))
                                         : json_null());
     json_object_set_new(object, "reason",
-                        refused ? json_string(detour_reason_name(verdict->reason)) : json_null());
+                        reason ? json_string(detour_reason_name(verdict->reason)) : json_null());
     json_object_set_new(object, "cache", cache_json(verdict));
     json_object_set_new(object, "notes", notes_json(verdict));
 }
@@ -178,7 +128,8 @@ void trace_json_hop(json_t *object, const struct walk_hop *hop)
     json_object_set_new(object, "status", answered ? json_integer(head->status) : json_null());
     json_object_set_new(object, "class",
                         answered ? json_string(trace_class(head->status)) : json_null());
-    json_object_set_new(object, "protocol", version_json(head->http));
+    json_object_set_new(object, "protocol",
+                        head->http != 0 ? json_string(trace_version(head->http)) : json_null());
     json_object_set_new(object, "address", cstring_or_null(hop->address));
     json_object_set_new(object, "port", hop->port != 0 ? json_integer(hop->port) : json_null());
     json_object_set_new(object, "reused", json_boolean(hop->reused));
@@ -191,7 +142,7 @@ void trace_json_hop(json_t *object, const struct walk_hop *hop)
     json_object_set_new(object, "failure", failure_json(hop->failure, hop->reason));
 }
 
-json_t *trace_json_end(const struct walk_end *end, uint32_t permanent, uint32_t temporary)
+json_t *trace_json_end(const struct walk_end *end, const struct trace_way *way)
 {
     static const char *const outcomes[] = {"delivered", "refused", "failed"};
     bool reason = end->reason != DETOUR_REASON_NONE;
@@ -202,5 +153,5 @@ json_t *trace_json_end(const struct walk_end *end, uint32_t permanent, uint32_t 
                      failure_json(end->failure, end->text), "status",
                      end->status != 0 ? json_integer(end->status) : json_null(), "url",
                      text_or_null(end->url), "redirects", (int)end->redirects, "way",
-                     trace_way(end, permanent, temporary), "total_ms", milliseconds(end->total_us));
+                     trace_way_name(way), "total_ms", milliseconds(end->total_us));
 }

@@ -110,7 +110,6 @@ static void print_status(const struct trace_text *text, const struct walk_head *
 
 static void print_answer(const struct trace_text *text, const struct walk_hop *hop)
 {
-    static const char *const versions[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"};
     const struct walk_head *head = &hop->head;
     const char *class = class_text(head->status);
     begin_line(text);
@@ -122,8 +121,7 @@ static void print_answer(const struct trace_text *text, const struct walk_hop *h
         fputs(", remembered: nothing was sent\n", text->out);
         return;
     }
-    size_t version = head->http == 10 ? 0 : head->http == 11 ? 1 : head->http == 20 ? 2 : 3;
-    fprintf(text->out, "; %s", versions[version]);
+    fprintf(text->out, "; %s", trace_version(head->http));
     if (hop->address[0] != 0) {
         bool v6 = strchr(hop->address, ':') != NULL;
         fprintf(text->out, " from %s%s%s:%u%s", v6 ? "[" : "", hop->address, v6 ? "]" : "",
@@ -236,8 +234,6 @@ static void print_cache(const struct trace_text *text, const struct detour_verdi
 void trace_text_hop(struct trace_text *text, const struct walk_hop *hop)
 {
     bool answered = hop->head.status != 0;
-    text->permanent += answered && strcmp(trace_class(hop->head.status), "permanent") == 0;
-    text->temporary += answered && strcmp(trace_class(hop->head.status), "temporary") == 0;
     print_interim(text, hop);
     if (answered) {
         print_answer(text, hop);
@@ -255,18 +251,20 @@ void trace_text_hop(struct trace_text *text, const struct walk_hop *hop)
     }
 }
 
-static void print_way(const struct trace_text *text, const struct walk_end *end)
+static void print_way(const struct trace_text *text, const struct walk_end *end,
+                      const struct trace_way *way)
 {
     const char *plural = end->redirects == 1 ? "" : "s";
     fprintf(text->out, "%s after %u redirect%s", end->outcome == walk_delivered ? "" : ";",
             end->redirects, plural);
     if (end->redirects > 0) {
-        fprintf(text->out, " (%s)", trace_way(end, text->permanent, text->temporary));
+        fprintf(text->out, " (%s)", trace_way_name(way));
     }
     fprintf(text->out, " in %.1f ms\n", (double)end->total_us / 1000);
 }
 
-void trace_text_end(struct trace_text *text, const struct walk_end *end)
+void trace_text_end(struct trace_text *text, const struct walk_end *end,
+                    const struct trace_way *way)
 {
     const struct walk_head last = {.status = end->status};
     fputs(text->lines ? "   └ " : "   = ", text->out);
@@ -284,7 +282,7 @@ void trace_text_end(struct trace_text *text, const struct walk_end *end)
         fputs(paint(text, RESET), text->out);
         break;
     }
-    print_way(text, end);
+    print_way(text, end, way);
     if (end->outcome == walk_delivered && end->reason != DETOUR_REASON_NONE) {
         fprintf(text->out, "     not followed: %s\n", detour_reason_text(end->reason));
     }
