@@ -107,6 +107,19 @@ class Says:
         self.listener.close()
 
 
+def servers(kind):
+    """For a fixture: says(answers, …) starts one of that kind; they are closed at the end."""
+    started = []
+
+    def start(answers, **kwargs):
+        started.append(kind(answers, **kwargs))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
 def ok(body=b"ok", more=b""):
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s" % (len(body), more, body)
 

@@ -9,6 +9,7 @@ import pytest
 
 pytest.register_assert_rewrite("detourlib")
 
+import clientlib  # noqa: E402
 import detourlib  # noqa: E402: its asserts are rewritten only when that was asked for before
 from detourlib import BINARY, Detour, Target  # noqa: E402
 
@@ -49,6 +50,12 @@ def folder():
     path = new_folder()
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def says():
+    """says({path: bytes}) starts a server for commands that are clients; see clientlib."""
+    yield from clientlib.servers(clientlib.Says)
 
 
 @pytest.fixture

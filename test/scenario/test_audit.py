@@ -18,7 +18,7 @@ import threading
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from clientlib import Says, client, ok, to
+from clientlib import client, ok, to
 from detourlib import BINARY, FOREVER, environment, free_port, wait_until
 from originlib import NGINX, Nginx
 
@@ -204,19 +204,6 @@ class Page(html.parser.HTMLParser):
 
 
 # One thing at a time
-
-
-@pytest.fixture
-def says():
-    started = []
-
-    def start(answers, **kwargs):
-        started.append(Says(answers, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
 
 
 def test_allowed_pairs(says):

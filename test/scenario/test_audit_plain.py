@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from clientlib import Says, client, ok, to
+from clientlib import Says, client, ok, servers, to
 from detourlib import FOREVER
 
 SLOPPY = {
@@ -45,15 +45,7 @@ class Counts(Says):
 
 @pytest.fixture
 def says():
-    started = []
-
-    def start(answers, **kwargs):
-        started.append(Counts(answers, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
+    yield from servers(Counts)
 
 
 def audit(*args, rows):

@@ -18,19 +18,6 @@ from detourlib import BINARY, FOREVER, environment
 CREDENTIALS = ["-u", "me:secret", "-b", "a=1", "-H", "Authorization2: x"]
 
 
-@pytest.fixture
-def says():
-    started = []
-
-    def start(answers, **kwargs):
-        started.append(Says(answers, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
-
-
 # What went wrong in other clients
 
 

@@ -48,9 +48,9 @@ sites:
 """
 
 
-def test_content_goes_over_http_1_unless_told(detour, folder, upload):
+def test_content_goes_over_http_1_unless_told(detour, folder, upload, says):
     make_certificate(folder)
-    far = Says({})
+    far = says({})
     server = detour(CONFIG, FILES=folder, TLS_PORT=free_port(), FAR=far.port)
     url = f"https://127.0.0.1:{server.values['TLS_PORT']}/a"
     for protocol, args in [("HTTP/2", []), ("HTTP/2", ["-X", "DELETE"]), ("HTTP/1.1", ["-T", upload]),
@@ -58,7 +58,6 @@ def test_content_goes_over_http_1_unless_told(detour, folder, upload):
         trace = Trace("-k", *args, url, data=b"x" * SIZE if args == ["-T", "-"] else None)
         assert (trace.exit, trace.hops[0]["protocol"]) == (0, protocol), trace.whole
         assert trace.hops[0]["sent_bytes"] == 0 and len(far.seen[-1].body) == (SIZE if "-T" in args else 0)
-    far.close()
 
 
 class Http2:
