@@ -17,9 +17,9 @@ CONFIG = """
 listen:
   - "http://127.0.0.1:$PORT"
   - "https://127.0.0.1:$TLS_PORT"
-  - {address: "http://127.0.0.1:$ASKED", answer: decision, original: X-Forwarded-Uri}
-  - {address: "http://127.0.0.1:$STATUS", answer: decision, original: X-Original-URL, detour_status: 401}
-tls: {certificates: [{cert: $CERT/cert.pem, key: $CERT/key.pem}]}
+  - {address: "http://127.0.0.1:$FORWARDED", answer: decision, original: X-Forwarded-Uri}
+  - {address: "http://127.0.0.1:$URL", answer: decision, original: X-Original-URL, detour_status: 401}
+tls: {certificates: [{cert: $FILES/cert.pem, key: $FILES/key.pem}]}
 trusted_proxies: [127.0.0.2/32]
 forwarded_header: X-Forwarded-For
 sites:
@@ -34,8 +34,8 @@ pools:
   mirrors:
     link: true
     json: true
-    health: $HEALTH
-    servers: [$FIRST, $SECOND, $THIRD]
+    health: {$HEALTH}
+    servers: [$SERVERS]
   both:
     link: true
     json: true
@@ -49,8 +49,8 @@ pools:
     link: {max: 8}
     balance: {hash: path}
     health: off
-    servers: [$KEYED]
-"""
+    servers: [KEYED]
+""".replace("KEYED", ", ".join(f"https://k{i}.example.net" for i in range(12)))
 SIZE = 100 << 20
 WIRES = [HTTP1, TLS, HTTP2, HTTP2_CLEAR]
 
@@ -83,12 +83,14 @@ def own_farm(folder):
     yield from three(folder)
 
 
-def start(detour, certificate, servers, health="off", **more):
-    stanzas = {n: f'{{name: {n.lower()}, url: "{s.url}", priority: {i + 1}}}'
-               for i, (n, s) in enumerate(zip(("FIRST", "SECOND", "THIRD"), servers))}
-    keyed = ", ".join(f'{{name: k{i}, url: "https://k{i}.example.net"}}' for i in range(12))
-    return detour(CONFIG, CERT=certificate, TLS_PORT=free_port(), ASKED=free_port(), STATUS=free_port(), KEYED=keyed,
-                  HEALTH=health, **stanzas, **more)
+# Nobody fails while a test looks at something else.
+SELDOM = "path: /healthz, interval: 1h, timeout: 1m"
+
+
+def start(detour, certificate, servers, health=SELDOM, **more):
+    stanzas = [f'{{name: s{i}, url: "{s.url}", priority: {i + 1}}}' for i, s in enumerate(servers)]
+    return detour(CONFIG, FILES=certificate, TLS_PORT=free_port(), FORWARDED=free_port(), URL=free_port(),
+                  SERVERS=", ".join(stanzas), HEALTH=health, **more)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ def test_alternatives_can_be_fetched(server, farm):
 
 
 def test_whoever_fails_is_no_alternative(detour, certificate, own_farm):
-    server = start(detour, certificate, own_farm.servers, "{path: /healthz, interval: 100ms, timeout: 100ms, fall: 1, rise: 1}")
+    server = start(detour, certificate, own_farm.servers, "path: /healthz, interval: 100ms, timeout: 100ms, fall: 1, rise: 1")
 
     def named(*names):
         r = server.get("/files/x")
@@ -271,10 +273,10 @@ def ask_decision(server, listener, *fields):
 def test_a_proxy_that_asks_is_given_the_redirect(server, farm):
     """A 200 would let the request pass."""
     url = f"{farm.servers[0].url}/files/x"
-    r = ask_decision(server, "ASKED", "X-Forwarded-Method: PUT", "X-Forwarded-Proto: http", "X-Forwarded-Host: a.example",
+    r = ask_decision(server, "FORWARDED", "X-Forwarded-Method: PUT", "X-Forwarded-Proto: http", "X-Forwarded-Host: a.example",
                      "X-Forwarded-Uri: /files/x", "Accept: application/json")
     assert (r.status, r.location) == (307, url)
-    r = ask_decision(server, "STATUS", "X-Original-Method: GET", "X-Original-URL: http://a.example/files/x",
+    r = ask_decision(server, "URL", "X-Original-Method: GET", "X-Original-URL: http://a.example/files/x",
                      "Accept: application/json")
     assert (r.status, r["Detour-Status"], r.location) == (401, "307", url)
     assert len(r.all("Link")) == 2
