@@ -47,7 +47,10 @@ static const char config[] =
     "  h: {balance: hash, hash: {cookie: id}, servers: ['https://s4.example', "
     "'https://s5.example'],\n"
     "      fallback: {page: 'https://s6.example/'}}\n"
-    "  s: {path: strip, servers: ['https://s7.example/a/b']}\n"
+    "  s: {path: strip, avoid: {param: t, carry: true}, fallback: {to: "
+    "'https://s9.example/?a#b'},\n"
+    "      servers: [{name: one, url: 'https://s7.example/a/b'},\n"
+    "                {name: 't&w%o', url: 'https://s10.example', priority: 2}]}\n"
     "pages: {up: {title: t}, bots: {in_place: true}}\n"
     "detours:\n"
     "  - {name: wait, site: shop, path_prefix: /w, page: up, until: '2026-11-18T12:00:00Z',\n"
@@ -62,10 +65,11 @@ static const char *const declared[] = {
     "https://d4.example",      "https://d5.example:81", "http://d6.example",   "https://d7.example",
     "https://d8.example",      "https://d9.example",    "https://d10.example", "https://s1.example",
     "https://s2.example:8443", "https://s3.example",    "https://s4.example",  "https://s5.example",
-    "https://s6.example",      "https://s7.example",    "https://s8.example"};
+    "https://s6.example",      "https://s7.example",    "https://s8.example",  "https://s9.example",
+    "https://s10.example"};
 
 static const uint16_t statuses[] = {200, 204, 301, 302, 307, 308, 400,
-                                    404, 405, 410, 414, 421, 503};
+                                    404, 405, 410, 414, 421, 503, 508};
 
 static const struct ticket_key key; /* of zeros, so that a seed can have a good ticket */
 static struct decide_context context;
@@ -175,8 +179,42 @@ static bool is_declared(const struct decision *decision)
                                                       SPAN(".shop.example"), SPAN(":444"));
 }
 
+/* Of the members that are simple: what stands between commas, without quotes. */
+static bool is_named(struct span list, struct span host)
+{
+    while (list.len > 0) {
+        size_t end = span_find(list, 0, ',');
+        if (span_eq_ci(span_trim(span_slice(list, 0, end)), host)) {
+            return true;
+        }
+        list = span_from(list, end < list.len ? end + 1 : end);
+    }
+    return false;
+}
+
+/* Nobody is sent to a host that the client says it cannot reach. */
+static void check_avoided(const struct decision *decision)
+{
+    if (decision->server == SNAP_NONE) {
+        return;
+    }
+    const struct snap_server *server = snapshot_server(context.snapshot, decision->server);
+    struct span host = snapshot_text(context.snapshot, server->authority);
+    host = span_from(host, strlen("https://"));
+    host = span_slice(host, 0, span_find(host, 0, ':'));
+    for (size_t i = 0; i < head.request.field_count; i++) {
+        struct span value = head.request.fields[i].value;
+        if (span_eq_ci(head.request.fields[i].name, SPAN("detour-avoid")) &&
+            span_find(value, 0, '"') == value.len) {
+            assert(!is_named(value, host));
+        }
+    }
+}
+
 static void check_decision(const struct decision *decision)
 {
+    check_avoided(decision);
+    assert((decision->status == 508) == (decision->reason == REASON_LOOP));
     bool known = false;
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
         known = known || statuses[i] == decision->status;
