@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cli/command.h"
+#include "config/names.h"
 #include "decide/answer.h"
 #include "decide/decide.h"
 #include "http/h1/parse.h"
@@ -60,6 +61,10 @@ struct explanation {
     struct server_live *live; /* with `live`: what is known of servers, by slot; NULL: all are up */
     uint32_t live_count;
     struct json_t *pools; /* … as the server that runs tells them */
+    struct names known;   /* servers of these by their identities, to indexes of: */
+    struct json_t **views;
+    struct names filed; /* … and those of the model, to indexes of: */
+    const struct model_server **file_servers;
     struct explain_run run;
     bool detoured;             /* a detour has answered: */
     struct explain_run bare;   /* the same without any detour */

@@ -18,28 +18,72 @@ static uint32_t rule_slot(void *context, struct span identity)
     return 0;
 }
 
-static json_t *health_of(json_t *pools, struct span identity)
+/* There may be tens of thousands, and each is asked for. */
+static bool index_views(struct explanation *e)
 {
+    struct arena *arena = &e->configuration->arena;
+    size_t count = 0;
     size_t i;
     size_t k;
     json_t *pool;
     json_t *server;
-    json_array_foreach(pools, i, pool)
+    uint32_t old;
+    json_array_foreach(e->pools, i, pool)
     {
-        struct span name = span_cstr(json_string_value(json_object_get(pool, "name")));
-        if (!span_starts(identity, name) || identity.len <= name.len ||
-            identity.ptr[name.len] != '/') {
-            continue;
-        }
-        struct span own = span_from(identity, name.len + 1);
+        count += json_array_size(json_object_get(pool, "servers"));
+    }
+    e->known.arena = arena;
+    e->views = arena_array(arena, count + 1, sizeof(*e->views));
+    uint32_t next = 0;
+    json_array_foreach(e->pools, i, pool)
+    {
+        const char *name = json_string_value(json_object_get(pool, "name"));
         json_array_foreach(json_object_get(pool, "servers"), k, server)
         {
-            if (span_eq(own, span_cstr(json_string_value(json_object_get(server, "name"))))) {
-                return server;
+            const char *own = json_string_value(json_object_get(server, "name"));
+            const char *identity = name != NULL && own != NULL && e->views != NULL
+                                       ? arena_printf(arena, "%s/%s", name, own)
+                                       : NULL;
+            if (identity == NULL) {
+                return false;
+            }
+            e->views[next] = server;
+            if (names_add(&e->known, span_cstr(identity), next++, &old) == ERR_MEMORY) {
+                return false;
             }
         }
     }
-    return NULL;
+    return true;
+}
+
+static const json_t *view_of(const struct explanation *e, struct span identity)
+{
+    uint32_t index;
+    return names_find(&e->known, identity, &index) ? e->views[index] : NULL;
+}
+
+static bool index_file(struct explanation *e)
+{
+    const struct model *model = e->configuration->model;
+    struct arena *arena = &e->configuration->arena;
+    size_t count = 0;
+    uint32_t next = 0;
+    uint32_t old;
+    for (size_t i = 0; i < model->pool_count; i++) {
+        count += model->pools[i].server_count;
+    }
+    e->filed.arena = arena;
+    e->file_servers = arena_array(arena, count + 1, sizeof(*e->file_servers));
+    for (size_t i = 0; i < model->pool_count && e->file_servers != NULL; i++) {
+        for (size_t k = 0; k < model->pools[i].server_count; k++) {
+            e->file_servers[next] = &model->pools[i].servers[k];
+            if (names_add(&e->filed, e->file_servers[next]->identity, next, &old) == ERR_MEMORY) {
+                return false;
+            }
+            next++;
+        }
+    }
+    return e->file_servers != NULL;
 }
 
 static enum server_state state_named(const char *text)
@@ -59,7 +103,7 @@ static enum server_state state_named(const char *text)
 /* Where the operator has taken it out, with the reason that was given. */
 static struct span lost_because(const struct explanation *e, struct span identity, struct span text)
 {
-    const json_t *server = health_of(e->pools, identity);
+    const json_t *server = view_of(e, identity);
     const json_t *wanted = json_object_get(server, "operator");
     const char *wants = json_string_value(json_object_get(wanted, "wants"));
     const char *why = json_string_value(json_object_get(wanted, "why"));
@@ -128,19 +172,14 @@ static uint64_t word_of_live(const json_t *server)
 /* As control begins with it; a drain of the file is taken as over. */
 static uint64_t word_of_file(const struct explanation *e, struct span identity)
 {
-    const struct model *model = e->configuration->model;
-    for (size_t i = 0; i < model->pool_count; i++) {
-        for (size_t k = 0; k < model->pools[i].server_count; k++) {
-            const struct model_server *server = &model->pools[i].servers[k];
-            if (!span_eq(server->identity, identity)) {
-                continue;
-            }
-            return server->wish == WISH_MAINT   ? server_live_word(SERVER_MAINT, 0)
-                   : server->wish == WISH_DRAIN ? server_live_word(SERVER_DRAIN, 0)
-                                                : server_live_word(SERVER_UP, server->share_ppm);
-        }
+    uint32_t index;
+    if (!names_find(&e->filed, identity, &index)) {
+        return server_live_word(SERVER_UP, server_weight_ppm_full);
     }
-    return server_live_word(SERVER_UP, server_weight_ppm_full);
+    const struct model_server *server = e->file_servers[index];
+    return server->wish == WISH_MAINT   ? server_live_word(SERVER_MAINT, 0)
+           : server->wish == WISH_DRAIN ? server_live_word(SERVER_DRAIN, 0)
+                                        : server_live_word(SERVER_UP, server->share_ppm);
 }
 
 /* Whether the file itself takes a server out, or gives it less. */
@@ -165,7 +204,7 @@ static uint32_t server_slot(void *context, struct span identity)
         return 0;
     }
     uint32_t slot = e->live_count++;
-    json_t *server = health_of(e->pools, identity);
+    const json_t *server = view_of(e, identity);
     atomic_store(&e->live[slot].word,
                  server != NULL ? word_of_live(server) : word_of_file(e, identity));
     return slot;
@@ -182,8 +221,25 @@ struct compile_slots explain_slots(struct explanation *e)
     if (e->live == NULL && file_has_wishes(e->configuration->model)) {
         e->live = calloc(servers_max, sizeof(*e->live));
     }
+    if (e->live != NULL && !index_file(e)) {
+        free(e->live);
+        e->live = NULL;
+    }
     return (struct compile_slots){
         .rule = rule_slot, .server = server_slot, .point = server_point, .context = e};
+}
+
+/* The file is the server's, which may be elsewhere: without it nobody is placed. */
+static void read_live_places(struct explanation *e)
+{
+    struct problems *problems = &e->configuration->problems;
+    const struct problems before = *problems;
+    problems->file = e->options.path != NULL ? e->options.path : problems->file;
+    if (!places_read(e->configuration, &e->places, &e->places_len)) {
+        complain("explain", "%s; so nobody knows here where clients are",
+                 problems->items[problems->count - 1].text);
+    }
+    *problems = before;
 }
 
 int explain_live_health(struct explanation *e)
@@ -200,10 +256,14 @@ int explain_live_health(struct explanation *e)
         json_t *whole = json_loadb(reply.text, reply.len, 0, NULL);
         e->pools = json_incref(json_object_get(whole, "pools"));
         json_decref(whole);
-        e->live = calloc(servers_max, sizeof(*e->live));
+        e->live = json_is_array(e->pools) && index_views(e) ? calloc(servers_max, sizeof(*e->live))
+                                                            : NULL;
     }
     admin_reply_fini(&reply);
     admin_client_close(&client);
+    if (status == exit_ok && e->configuration->model != NULL) {
+        read_live_places(e);
+    }
     return status == exit_ok && (e->pools == NULL || e->live == NULL)
                ? complain("explain", "cannot read the state of the servers")
                : status;

@@ -121,6 +121,18 @@ def test_a_file_for_each_family(detour, folder):
     assert chosen(server, "10.1.2.3") == "berlin.example"
 
 
+def test_explain_of_the_server_that_runs(detour, folder):
+    file = folder / "places.mmdb"
+    write(file, PLACES)
+    server = detour(NEAR + 'admin: {listen: "unix:$DIR/admin.sock"}\n', PLACES=file)
+    ask = ("explain", "--live", "-c", str(server.file), "--from", "10.3.0.1", "http://a.example/x")
+    done = run(*ask)
+    assert "10.3.9.9" in done.stdout and "another one is nearer" in done.stdout and not done.stderr, done
+    file.unlink()
+    done = run(*ask)
+    assert done.returncode == 0 and "No such file or directory; so nobody knows here" in done.stderr, done
+
+
 @pytest.mark.parametrize("broken", [None, b"nothing of the kind"])
 def test_control_dies_while_the_database_is_broken(detour, folder, broken):
     """Clients go on being placed, and servers where `at` says so."""
