@@ -44,7 +44,7 @@ void questions_free(struct questions **questions)
 
 static bool spend(struct questions *questions, uint64_t server, uint32_t now_s)
 {
-    struct budget *budget = &questions->budgets[facts_key(0, server) % budgets_max];
+    struct budget *budget = &questions->budgets[(facts_key(0, server) >> 32) % budgets_max];
     if (budget->second != now_s) {
         *budget = (struct budget){.second = now_s};
     }

@@ -61,6 +61,26 @@ def choose(binary, kind, servers, down, choices, named=0):
     return statistics.median(runs)
 
 
+def decide(binary, who, servers, decisions):
+    """1,000 paths: what is known of them stays in the cache, as what is popular does."""
+    runs = [float(subprocess.run([str(binary), who, str(servers), "1000", str(decisions)], text=True, check=True,
+                                 stdout=subprocess.PIPE).stdout) for _ in range(5)]
+    return statistics.median(runs)
+
+
+def existence(bench, build):
+    binary = pathlib.Path(build) / "test" / "bench" / "exists"
+    decisions = 100_000 if bench.quick else 400_000
+    rows = []
+    for servers in (10, 100):
+        free = decide(binary, "free", servers, decisions)
+        for who, text in {"all": "all have it", "one": "one has it", "nobody": "nobody is known to"}.items():
+            ns = decide(binary, who, servers, decisions)
+            rows.append([f"{servers} servers, {text}", f"{free:.0f}", f"{ns:.0f}", f"{ns - free:.0f}"])
+    bench.report.table("A decision with `require: exists`",
+                       ["pool", "without, CPU ns", "with, CPU ns", "more"], rows)
+
+
 def pools(bench, build):
     binary = pathlib.Path(build) / "test" / "bench" / "pools"
     choices = 200_000 if bench.quick else 1_000_000
@@ -77,4 +97,5 @@ def pools(bench, build):
             ns = choose(binary, kind, servers, 0, choices // 10, named=4)
             rows.append([f"{kind}, {servers:,} servers, and four alternatives named", f"{ns:.0f}", "", ""])
     bench.report.table("Choosing a server", ["pool", "CPU ns", "asked", "reached"], rows)
+    existence(bench, build)
     rates(bench)
