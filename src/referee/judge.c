@@ -69,6 +69,8 @@ static void method_kept(const struct evidence *e, const struct sighting *s, stru
     const char *name = s->method_name;
     if (status == 303 && s->method != METHOD_GET && s->method != METHOD_HEAD) {
         find(out, VERDICT_WRONG, "%s stayed %s", name, name);
+    } else if (s->content_wrong) {
+        find(out, VERDICT_WRONG, "%s stayed %s, with other content", name, name);
     } else if (!content_whole(e, s)) {
         find(out, VERDICT_WRONG, "%s stayed %s, with %llu bytes of content instead of %u", name,
              name, (unsigned long long)s->content_bytes, e->test->content_bytes);
