@@ -7,7 +7,8 @@ static const char *const pool_keys[POOL_KEYS] = {
     [POOL_STICKY] = "sticky",   [POOL_HASH] = "hash",         [POOL_SERVERS] = "servers",
     [POOL_PATH] = "path",       [POOL_HEALTH] = "health",     [POOL_PANIC] = "panic_threshold",
     [POOL_DRAIN] = "drain",     [POOL_FALLBACK] = "fallback", [POOL_SIGN] = "sign",
-    [POOL_AVOID] = "avoid",     [POOL_REQUIRE] = "require",     [POOL_LINK] = "link",         [POOL_JSON] = "json",
+    [POOL_AVOID] = "avoid",     [POOL_REQUIRE] = "require",   [POOL_LINK] = "link",
+    [POOL_JSON] = "json",
 };
 
 bool read_number(struct load *load, const struct node *node, uint64_t min, uint64_t max,
