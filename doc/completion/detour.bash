@@ -10,6 +10,14 @@ _detour_argument()
         grep -oE -m 1 -- "(^|[ [])$3(, --[a-z-]+)? ([A-Z][A-Z:=2]*|[a-z]+(\\|[a-z]+)+)" | sed 's/.* //'
 }
 
+# mirrors/eu1, of each pool.
+_detour_servers()
+{
+    "$1" pools --json 2>/dev/null |
+        sed -n -e '/^      "name": "\(.*\)",$/{s//\1/;h;}' \
+            -e '/^          "name": "\(.*\)",$/{s//\1/;G;s/\(.*\)\n\(.*\)/\2\/\1/p;}'
+}
+
 _detour()
 {
     local program=$1 cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words=
@@ -33,7 +41,15 @@ _detour()
         off | extend | link | history)
             words=$("$program" list --all --json 2>/dev/null |
                 sed -n 's/^      "name": "\(.*\)",$/\1/p') ;;
-        server) words='add remove' ;;
+        drain | ready | weight) words=$(_detour_servers "$program") ;;
+        pools) words=$(_detour_servers "$program" | sed 's,/.*,,' | sort -u) ;;
+        server)
+            case $COMP_CWORD,${COMP_WORDS[2]} in
+            2,*) words='add remove' ;;
+            *,add) words=$(_detour_servers "$program" | sed 's,/.*,,' | sort -u) ;;
+            *,remove) words=$(_detour_servers "$program") ;;
+            esac
+            ;;
         token) words='add remove list' ;;
         uri) words='match expand resolve' ;;
         help) words=$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z]*\) .*/\1/p') ;;

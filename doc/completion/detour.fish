@@ -34,6 +34,23 @@ function __detour_names
     detour list --all --json 2>/dev/null | string replace -rf '^      "name": "(.*)",$' '$1'
 end
 
+# mirrors/eu1, of each pool.
+function __detour_servers
+    set -l pool
+    detour pools --json 2>/dev/null | string match -r '^      (?:    )?"name": ".*",$' | while read -l --delimiter \n line
+        set -l name (string replace -r '.*"name": "(.*)",$' '$1' -- $line)
+        if string match -rq '^          "' -- $line
+            echo $pool/$name
+        else
+            set pool $name
+        end
+    end
+end
+
+function __detour_pools
+    __detour_servers | string replace -r '/.*' '' | sort -u
+end
+
 function __detour_words
     set -l argument (__detour_argument)
     if test -n "$argument"
@@ -47,8 +64,19 @@ function __detour_words
     switch (__detour_command)
         case off extend link history
             __detour_names
+        case drain ready weight
+            __detour_servers
+        case pools
+            __detour_pools
         case server
-            printf '%s\n' add remove
+            switch (commandline -opc)[3]
+                case add
+                    __detour_pools
+                case remove
+                    __detour_servers
+                case '*'
+                    printf '%s\n' add remove
+            end
         case token
             printf '%s\n' add remove list
         case uri

@@ -163,3 +163,19 @@ def test_names_of_detours(offered, folder):
         assert offered("extend", "--owner", "ca") == []  # somebody's own name
     finally:
         fake.close()
+
+
+def test_names_of_servers(offered, folder):
+    fake = FakeAdmin(folder / "admin.sock")
+    try:
+        fake.answers["GET /v1/pools"] = {"pools": [
+            {"name": pool, "panic": False, "servers": [
+                {"name": name, "url": "https://x.example", "operator": {"name": "no", "why": "r"}} for name in names]}
+            for pool, names in {"mirrors": ["eu1", "us1"], "keyed": ["eu1"]}.items()]}
+        for words in (["drain"], ["ready"], ["weight"], ["server", "remove"]):
+            assert offered(*words, "") == ["keyed/eu1", "mirrors/eu1", "mirrors/us1"], words
+        assert offered("drain", "mirrors/u") == ["mirrors/us1"]
+        assert offered("pools", "") == offered("server", "add", "") == ["keyed", "mirrors"]
+        assert offered("server", "") == ["add", "remove"]
+    finally:
+        fake.close()
