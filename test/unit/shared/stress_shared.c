@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The shared pages under two threads that stand for two processes: a ring whose consumer
  * sleeps and is rung for, counters that are read while they are written, servers that flap
- * while they are read. Meant for the thread sanitizer, and checks what it reads besides.
+ * while they are read, facts that take each other's place. Meant for the thread sanitizer, and
+ * checks what it reads besides.
  *
  * Both threads use one mapping, since the sanitizer knows memory by its address. */
 #include "shared/counters.h"
+#include "shared/facts.h"
 #include "shared/ring.h"
 #include "shared/servers.h"
 
@@ -190,11 +192,76 @@ static void stress_servers(void)
     close(fd);
 }
 
+/* More keys of one set than it has room for. What is known of a key, and until when, follows from
+ * the key, so that a torn word is seen. */
+enum { facts_keys = 20, facts_writes = 400000 };
+
+static uint64_t fact_key(uint64_t number)
+{
+    return number << 40 | 77;
+}
+
+static uint32_t fact_life(uint64_t number)
+{
+    return 1000 + (uint32_t)number * 17;
+}
+
+static void *write_facts(void *context)
+{
+    struct facts *facts = context;
+    for (uint64_t i = 0; i < facts_writes; i++) {
+        uint64_t number = i * 7 % facts_keys;
+        facts_set(facts, fact_key(number), number % 2 == 0 ? FACT_YES : FACT_NO, 5,
+                  fact_life(number));
+    }
+    atomic_store_explicit(&facts_written, true, memory_order_relaxed);
+    return NULL;
+}
+
+static atomic_bool facts_written;
+
+static uint64_t read_facts(const struct facts *facts)
+{
+    uint64_t found = 0;
+    for (uint64_t number = 0; number < facts_keys; number++) {
+        uint32_t left_s;
+        enum fact fact = facts_find(facts, fact_key(number), 5, &left_s);
+        if (fact != FACT_UNKNOWN) {
+            assert(left_s == fact_life(number));
+            assert(fact == (number % 2 == 0 ? FACT_YES : FACT_NO));
+            found++;
+        }
+    }
+    return found;
+}
+
+static void stress_facts(void)
+{
+    int fd;
+    pthread_t thread;
+    struct facts *facts;
+    enum err err = facts_create(&fd);
+    assert(err == ERR_NONE);
+    err = facts_open(fd, true, &facts);
+    assert(err == ERR_NONE);
+    pthread_create(&thread, NULL, write_facts, facts);
+    while (!atomic_load_explicit(&facts_written, memory_order_relaxed)) {
+        uint64_t found = read_facts(facts);
+        assert(found <= facts_keys);
+    }
+    pthread_join(thread, NULL);
+    uint64_t left = read_facts(facts);
+    assert(left == facts_ways);
+    facts_close(&facts);
+    close(fd);
+}
+
 int main(void)
 {
     stress_ring();
     stress_counters();
     stress_servers();
-    puts("ring, counters, servers: clean");
+    stress_facts();
+    puts("ring, counters, servers, facts: clean");
     return 0;
 }
