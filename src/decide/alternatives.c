@@ -58,7 +58,8 @@ void name_alternatives(const struct pooled *pooled, uint32_t chosen)
     uint32_t max = wanted(asked, snapshot_pool(asked->snapshot, pool));
     uint32_t servers[decide_alternatives_max];
     struct decide_alternatives *out = &context->alternatives;
-    struct buffer text = buffer_over(out->text, sizeof(out->text));
+    struct buffer text = buffer_over(
+        out->text, asked->decision->json ? decide_alternatives_bytes_max : decide_links_bytes_max);
     uint32_t named = 0;
     if (max == 0 || asked->decision->location.len == 0) {
         return;

@@ -49,7 +49,8 @@ enum {
     decide_alternatives_max = snap_alternatives_max,
     decide_alternatives_told = 4, /* where the pool does not say how many */
     decide_alternatives_bytes_max = 8192,
-    alternative_priority = 2, /* of the first of them: the Location itself is 1 */
+    decide_links_bytes_max = 2048, /* of that in fields: proxies have 4 KiB for a whole head */
+    alternative_priority = 2,      /* of the first of them: the Location itself is 1 */
 };
 
 /* Where else a client of a pool could go. Of no meaning but for decision->alternative_count. */
