@@ -47,7 +47,7 @@ MAY_INCLUDE = {
     "fetch": ["base"],
     "events": ["base", "tls", "schedule", "fetch"],
     "health": ["base", "shared", "fetch"],
-    "exists": ["base", "uri", "tls", "signing", "shared", "fetch"],
+    "exists": ["base", "uri", "signing", "shared", "fetch"],
     "control": [
         "base", "uri", "http", "net", "tls", "sandbox", "shared", "schedule", "geo", "config",
         "snapshot", "compile", "serve", "admin", "fetch", "events", "health", "exists", "store",

@@ -206,6 +206,8 @@ static uint32_t fact_life(uint64_t number)
     return 1000 + (uint32_t)number * 17;
 }
 
+static atomic_bool facts_written;
+
 static void *write_facts(void *context)
 {
     struct facts *facts = context;
@@ -217,8 +219,6 @@ static void *write_facts(void *context)
     atomic_store_explicit(&facts_written, true, memory_order_relaxed);
     return NULL;
 }
-
-static atomic_bool facts_written;
 
 static uint64_t read_facts(const struct facts *facts)
 {
