@@ -66,7 +66,7 @@ static enum err session_new(struct sessions *sessions, struct span key, struct s
     return ERR_NONE;
 }
 
-enum err session_get(struct sessions *sessions, struct span key, struct session **out)
+enum err session_for(struct sessions *sessions, struct span key, struct session **out)
 {
     struct session *found = session_find(sessions, key);
     enum err err = found == NULL ? session_new(sessions, key, &found) : ERR_NONE;

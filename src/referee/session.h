@@ -31,7 +31,7 @@ bool session_key_valid(struct span key);
 /* NULL: there is none. */
 struct session *session_find(struct sessions *sessions, struct span key);
 /* Finds or makes it. ERR_MEMORY; ERR_LIMIT: all others are busy. */
-enum err session_get(struct sessions *sessions, struct span key, struct session **out);
+enum err session_for(struct sessions *sessions, struct span key, struct session **out);
 void sessions_fini(struct sessions *sessions);
 
 /* Text of a client, for people: what is no visible ASCII becomes '?'. */

@@ -308,7 +308,7 @@ void referee_visit(struct referee *referee, const struct serve_request *in,
     }
     visit->referee = referee;
     visit->head = in->request->method == METHOD_HEAD;
-    if (session_get(&referee->sessions, key, &visit->session) != ERR_NONE) {
+    if (session_for(&referee->sessions, key, &visit->session) != ERR_NONE) {
         referee_answer(response, 503, SPAN("too many clients at once\n"));
         free(visit);
         return;
