@@ -73,15 +73,16 @@ enum pool_lost {
     POOL_DRAINS,
     POOL_MAINTAINED,
     POOL_NO_WEIGHT,
-    POOL_SCHEME,  /* it does not serve clients that came over this scheme */
-    POOL_FAMILY,  /* … or from this family of addresses */
-    POOL_AREA,    /* … or from this country or continent */
-    POOL_AVOIDED, /* the client cannot reach it */
-    POOL_LOWER,   /* those of a better priority suffice */
-    POOL_FARTHER, /* others are nearer */
-    POOL_HELD,    /* a cookie holds the client to another */
-    POOL_KEY,     /* the client's key is another's */
-    POOL_TURN,    /* it is another's turn */
+    POOL_SCHEME,   /* it does not serve clients that came over this scheme */
+    POOL_FAMILY,   /* … or from this family of addresses */
+    POOL_AREA,     /* … or from this country or continent */
+    POOL_AVOIDED,  /* the client cannot reach it */
+    POOL_LOWER,    /* those of a better priority suffice */
+    POOL_FARTHER,  /* others are nearer */
+    POOL_UNPLACED, /* nobody knows where it is, and of others it is known */
+    POOL_HELD,     /* a cookie holds the client to another */
+    POOL_KEY,      /* the client's key is another's */
+    POOL_TURN,     /* it is another's turn */
 };
 /* After pool_choose. server: an index into the snapshot's servers, of this pool. *km_out: how far
  * it is from the client; negative: not known. */

@@ -68,7 +68,8 @@ static enum pool_lost by_balance(const struct pools *pools, const struct pool_st
     }
     if (state->pool->balance == SNAP_NEAREST) {
         double reach = reach_km(pools, state, view, client, end);
-        return reach >= 0 && (km < 0 || km > reach) ? POOL_FARTHER : POOL_TURN;
+        bool by_turn = reach < 0 || (km >= 0 && km <= reach);
+        return by_turn ? POOL_TURN : km < 0 ? POOL_UNPLACED : POOL_FARTHER;
     }
     return POOL_TURN;
 }
@@ -125,6 +126,7 @@ struct span pool_lost_text(enum pool_lost lost)
         [POOL_AVOIDED] = "the client says that it cannot reach it",
         [POOL_LOWER] = "there are enough of a better priority",
         [POOL_FARTHER] = "another one is nearer",
+        [POOL_UNPLACED] = "nobody knows where it is",
         [POOL_HELD] = "a cookie holds the client to another one",
         [POOL_KEY] = "the client's key is another one's",
         [POOL_TURN] = "it is another one's turn",

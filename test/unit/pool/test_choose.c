@@ -425,6 +425,67 @@ static void each_loser_has_a_reason(void **state)
     fixture_free(&f);
 }
 
+static enum pool_lost why(struct fixture *f, uint32_t pool, const struct pool_client *client,
+                          uint32_t server)
+{
+    double km;
+    uint32_t first = snapshot_pool(f->snapshot, pool)->first_server;
+    uint32_t chosen = pool_choose(f->pools, pool, client);
+    return pool_why_not(f->pools, pool, client, chosen, first + server, &km);
+}
+
+static void each_balance_has_its_reason(void **state)
+{
+    static const uint8_t address[16] = {[10] = 0xff, [11] = 0xff, [12] = 192};
+    const struct geo_place berlin = {.latitude = 52.5F,
+                                     .longitude = 13.4F,
+                                     .country = {'D', 'E'},
+                                     .continent = {'E', 'U'},
+                                     .located = 1};
+    struct fixture *f = fixture();
+    struct pool_client client = {.address = address};
+    uint32_t first = snapshot_pool(f->snapshot, 3)->first_server;
+    uint32_t by_key = pool_choose(f->pools, 3, &client) - first;
+    assert_int_equal(why(f, 3, &client, by_key), POOL_WON);
+    assert_int_equal(why(f, 3, &client, 1 - by_key), POOL_KEY);
+    fixture_set(f, "hash/a", SERVER_UP, 0);
+    assert_int_equal(why(f, 3, &client, 0), POOL_NO_WEIGHT);
+    uint8_t held[pool_held_bytes];
+    pool_held_text(snapshot_server(f->snapshot, snapshot_pool(f->snapshot, 4)->first_server), held);
+    client.held = span_of(held, sizeof(held));
+    assert_int_equal(why(f, 4, &client, 0), POOL_WON);
+    assert_int_equal(why(f, 4, &client, 1), POOL_HELD);
+    assert_int_equal(why(f, 4, &client, 2), POOL_NO_WEIGHT);
+    client.held = (struct span){0};
+    client.place = &berlin;
+    assert_int_equal(why(f, 5, &client, 0), POOL_WON);
+    assert_int_equal(why(f, 5, &client, 1), POOL_FARTHER);
+    assert_int_equal(why(f, 5, &client, 3), POOL_AREA);
+    assert_int_equal(why(f, 5, &client, 4), POOL_AREA);
+    fixture_set(f, "near/berlin", SERVER_DOWN, server_weight_ppm_full);
+    assert_int_equal(why(f, 5, &client, 0), POOL_DOWN);
+    assert_int_equal(why(f, 5, &client, 1), POOL_WON);
+    fixture_free(&f);
+}
+
+/* Of a server whose place is not known nobody can say that another one is nearer. */
+static void a_server_without_a_place_says_so(void **state)
+{
+    static const uint8_t address[16] = {[10] = 0xff, [11] = 0xff, [12] = 192};
+    const struct geo_place berlin = {.latitude = 52.5F, .longitude = 13.4F, .located = 1};
+    struct fixture *f = fixture_new("geo: {file: places.mmdb}\n"
+                                    "sites: [{hosts: shop.example, routes: [{path: /, pool: p}]}]\n"
+                                    "pools:\n  p:\n    balance: nearest\n    servers:\n"
+                                    "      - {name: a, url: 'https://a.example', at: [1, 1]}\n"
+                                    "      - {name: b, url: 'https://b.example'}\n");
+    struct pool_client client = {.address = address, .place = &berlin};
+    assert_int_equal(why(f, 0, &client, 0), POOL_WON);
+    assert_int_equal(why(f, 0, &client, 1), POOL_UNPLACED);
+    fixture_set(f, "p/a", SERVER_DOWN, server_weight_ppm_full);
+    assert_int_equal(why(f, 0, &client, 1), POOL_WON);
+    fixture_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +501,8 @@ int main(void)
         cmocka_unit_test(the_next_nearest_takes_over),
         cmocka_unit_test(whom_a_client_avoids_it_does_not_get),
         cmocka_unit_test(each_loser_has_a_reason),
+        cmocka_unit_test(each_balance_has_its_reason),
+        cmocka_unit_test(a_server_without_a_place_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
