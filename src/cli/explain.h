@@ -110,6 +110,8 @@ const struct explain_server *explain_servers(const struct explanation *explanati
 /* The pool whose signed ticket goes with the Location when it is sent; NULL: none does. Here it is
  * not made: only the server knows the key. */
 const struct snap_pool *explain_ticket(const struct explanation *explanation);
+/* Whether the pool sends a request like this only to servers that have what it asks for. */
+bool explain_existence(const struct explanation *explanation);
 /* How a snapshot is compiled so that servers have their places and states. */
 struct compile_slots explain_slots(struct explanation *explanation);
 /* Where the health of the server that runs is to be looked up: e->live. exit_ok, or the reason

@@ -169,13 +169,15 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
     }
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-        "s:o, s:o, s:o}",
+        "s:o, s:o, s:o, s:o}",
         "request", json_request(e), "site", json_text_or_null(site), "decision",
         json_text(reason_text(e->run.decision.reason)), "status",
         json_status(&e->run.decision, e->response.status), "origin",
         json_origin(e, &e->run.decision), "location", json_text_or_null(e->run.decision.location),
-        "told", json_told(e), "ticket", json_ticket(e), "rule", json_text_or_null(winner->identity),
-        "line", winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
+        "told", json_told(e), "ticket", json_ticket(e), "existence",
+        explain_existence(e) ? json_string("assumed") : json_null(), "rule",
+        json_text_or_null(winner->identity), "line",
+        winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
         json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "window",
         json_text_or_null(winner->window), "link", json_text_or_null(winner->link), "server",
         json_text_or_null(server), "servers", json_servers(e), "max_age",

@@ -162,6 +162,13 @@ const struct snap_pool *explain_ticket(const struct explanation *e)
     return pool->sign_param.len > 0 ? pool : NULL;
 }
 
+bool explain_existence(const struct explanation *e)
+{
+    enum method method = e->request.head.request.method;
+    return e->run.trace.pooled && (method == METHOD_GET || method == METHOD_HEAD) &&
+           snapshot_pool(e->snapshot, e->run.trace.pool)->exists != 0;
+}
+
 static uint64_t word_of_live(const json_t *server)
 {
     enum server_state state = state_named(json_string_value(json_object_get(server, "state")));

@@ -210,6 +210,9 @@ static void print_servers(const struct explanation *e)
         }
         putchar('\n');
     }
+    if (explain_existence(e)) {
+        puts("\nthe pool requires that a server has this; each of them is taken to have it");
+    }
 }
 
 int explain_print_text(const struct explanation *e)

@@ -2,6 +2,8 @@
 """`require: exists`: nobody is sent to a server that is not known to have what is asked for. The
 servers are real nginx instances."""
 
+import hmac
+import json
 import os
 import signal
 import socket
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from adminapi import Admin, kill_control
-from detourlib import FOREVER, wait_until
+from detourlib import FOREVER, run, wait_until
 from healthlib import Farm
 
 CONFIG = """
@@ -377,3 +379,46 @@ def test_a_flood_of_paths(mirrors, detour):
 
 def resident(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_ticket_goes_along(mirrors, detour, folder):
+    """Of servers that serve nobody without one, with the key of now."""
+    strange = Strange(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n")
+    key = folder / "tickets.key"
+    key.write_text("k" * 40 + "\n")
+    key.chmod(0o600)
+    server = mirrors.begin(detour, servers=f'{{name: s, url: "{strange.url}"}}',
+                           more=f"    sign: {{key_file: {key}, ttl: 1m, param: t}}")
+    wait_until(lambda: server.get("/x").status == 307)
+    target = strange.heads[0].split(" ")[1]
+    expiry, _, code = target.removeprefix("/x?t=").partition("-")
+    text = "\n".join(["GET", strange.url.partition("//")[2], "/x", expiry])
+    assert code == hmac.new(b"k" * 40, text.encode(), "sha256").hexdigest()
+    strange.close()
+
+
+def test_explain_says_what_it_does_not_know(mirrors, detour):
+    server = mirrors.begin(detour)
+    for method, said in (("GET", True), ("POST", False)):
+        out = run("explain", "-c", server.file, "-X", method, "http://a.example/x")
+        assert ("requires that a server has this" in out.stdout) == said
+    out = run("explain", "--json", "-c", server.file, "http://a.example/x")
+    assert json.loads(out.stdout)["existence"] == "assumed"
+
+
+def test_a_reload(mirrors, detour):
+    """What is known of a server goes on, and is not believed of another one of its name."""
+    mirrors.put("x", 0, 1)
+    server = mirrors.begin(detour, "{exists: {found: 60s, missing: 60s}}",
+                           servers=f'{{name: s, url: "{mirrors.servers[0].url}"}}')
+    mirrors.settled(0)
+    text = server.file.read_text()
+    server.file.write_text(text.replace("found: 60s", "found: 50s"))
+    server.reload()
+    wait_until(lambda: "generation 2 is in use" in server.stderr())
+    assert mirrors.where() == 0 and mirrors.counts()["s"]["yes"] == 1
+    server.file.write_text(text.replace(mirrors.servers[0].url, mirrors.servers[1].url))
+    server.reload()
+    wait_until(lambda: "generation 3 is in use" in server.stderr())
+    assert mirrors.where() == 503
+    mirrors.settled(1)
