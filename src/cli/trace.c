@@ -292,6 +292,15 @@ static int read_options(struct trace *trace)
     return walk_options_read(command, &given->walk, &trace->policy, options);
 }
 
+static const char *encoded(struct arena *arena, const char *text)
+{
+    size_t cap = 3 * strlen(text) + 1;
+    struct buffer out = buffer_over(show_need(arena_alloc(arena, cap)), cap);
+    escape_put(&out, span_cstr(text), ESCAPE_UNRESERVED, PERCENT_ENCODE);
+    buffer_byte(&out, 0);
+    return (const char *)out.ptr;
+}
+
 /* The URL with the name of an uploaded file where it ends in a slash, as curl has it. */
 static const char *url_to_ask(struct trace *trace)
 {
@@ -303,7 +312,8 @@ static const char *url_to_ask(struct trace *trace)
         return url;
     }
     const char *slash = strrchr(file, '/');
-    return show_printf(&trace->arena, "%s%s", url, slash != NULL ? slash + 1 : file);
+    return show_printf(&trace->arena, "%s%s", url,
+                       encoded(&trace->arena, slash != NULL ? slash + 1 : file));
 }
 
 static int open_files(struct trace *trace)

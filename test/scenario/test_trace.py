@@ -426,10 +426,11 @@ def test_forms(says, folder):
 
 
 def test_the_name_of_an_uploaded_file(says, folder):
-    (folder / "f.txt").write_text("content")
     server = says({})
-    Trace("-T", folder / "f.txt", server.url("/dir/"))
-    assert server.seen[0].target == "/dir/f.txt" and server.seen[0].method == "PUT"
+    for name, written in [("f.txt", "f.txt"), ("50% of #1?.txt", "50%25%20of%20%231%3F.txt")]:
+        (folder / name).write_text("content")
+        Trace("-T", folder / name, server.url("/dir/"))
+        assert server.seen[-1].target == f"/dir/{written}" and server.seen[-1].method == "PUT"
 
 
 def test_retry_after_in_rfc_mode_is_waited_for_but_not_for_long(says):
