@@ -8,7 +8,6 @@ static const char *const sign_keys[SIGN_KEYS] = {"key_file", "ttl", "param"};
 enum {
     sign_ttl_min_ms = 1000,
     sign_ttl_max_ms = 7 * 24 * 3600 * 1000,
-    sign_param_bytes_max = 64,
     sign_path_bytes_max = 4000,
 };
 
@@ -26,24 +25,6 @@ static bool read_key_file(struct load *load, const struct node *node, const stru
         return read_refuse(load, node, "the path of a file with the key");
     }
     return read_string(load, node, &out->key_file);
-}
-
-/* What stays as it is in a query, however it is written and read. */
-static bool read_param(struct load *load, const struct node *node, struct span *out)
-{
-    bool good =
-        node->kind == NODE_SCALAR && node->text.len > 0 && node->text.len <= sign_param_bytes_max;
-    for (size_t i = 0; good && i < node->text.len; i++) {
-        uint8_t c = node->text.ptr[i];
-        good = ascii_is_alpha(c) || ascii_is_digit(c) || memchr("-._~", c, 4) != NULL;
-    }
-    if (!good) {
-        return read_refuse(load, node,
-                           "the name of a query parameter, at most 64 letters, digits, '-', '.', "
-                           "'_' and '~'");
-    }
-    *out = load_copy(load, node->text);
-    return true;
 }
 
 static bool read_ttl(struct load *load, const struct node *node, uint32_t *out)
@@ -69,7 +50,7 @@ bool read_sign(struct load *load, const struct node *node, struct model_pool *po
     }
     bool good = read_key_file(load, at[SIGN_KEY_FILE], node, &sign);
     good = (at[SIGN_TTL] == NULL || read_ttl(load, at[SIGN_TTL], &sign.ttl_s)) && good;
-    good = (at[SIGN_PARAM] == NULL || read_param(load, at[SIGN_PARAM], &sign.param)) && good;
+    good = (at[SIGN_PARAM] == NULL || read_parameter(load, at[SIGN_PARAM], &sign.param)) && good;
     if (good && span_eq_ci(sign.param, pool->avoid_param)) {
         problems_error(load->problems, sign.place,
                        "`sign` and `avoid` cannot use the same parameter `%.*s`; give one of them "

@@ -21,7 +21,6 @@ bool sign_url(const struct asked *asked, const struct snap_pool *pool, uint16_t 
         return true;
     }
     asked->decision->expires_s = ticket.expires_s;
-    asked->decision->expires_s = ticket.expires_s;
     return signing_add(&ticket, from, url);
 }
 
