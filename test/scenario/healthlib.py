@@ -55,6 +55,8 @@ http {
 class Server:
     """One nginx on 127.0.0.N."""
 
+    config = NGINX_CONFIG
+
     def __init__(self, folder, address, port, tls=None):
         self.folder, self.address, self.port, self.tls = folder, address, port, tls
         self.process = None
@@ -63,7 +65,7 @@ class Server:
         (folder / "www" / "agent").write_text("up 100%\n")
         (folder / "www" / "files").mkdir()
         more = f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else ""
-        text = NGINX_CONFIG
+        text = self.config
         for name, value in {"DIR": folder, "ADDRESS": address, "PORT": port, "SSL": "ssl" if tls else "",
                             "TLS": more}.items():
             text = text.replace(f"${name}", str(value))
