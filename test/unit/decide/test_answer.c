@@ -81,7 +81,7 @@ static const struct row rows[] = {
      .ask = {.line = "GET /pool"},
      .status = 307,
      .cache_control = "private, max-age=60",
-     .vary = "Origin",
+     .vary = "Origin, Detour-Avoid",
      .by = "shop/routes/pool",
      .type = "text/html; charset=utf-8"},
     {.name = "302",

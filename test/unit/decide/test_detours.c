@@ -439,7 +439,7 @@ static void freshness_is_what_was_said(void **state)
         {.ask = {.line = "GET /303"}, .max_age = 60},
         {.ask = {.line = "GET /307"}, .max_age = -1},
         {.ask = {.line = "GET /410"}, .max_age = 60},
-        {.ask = {.line = "GET /pool"}, .max_age = 60, .private = true},
+        {.ask = {.line = "GET /pool"}, .max_age = 60, .private = true, .vary = VARY_AVOID},
         {.ask = {.line = "GET /cookie", .fields = "Cookie: a=b\r\n"},
          .max_age = 60,
          .vary = VARY_COOKIE},
