@@ -178,5 +178,6 @@ void apply_servers(struct load *load, struct model_overrides *overrides)
     report_others(&staff);
     load->pools = staff.pools;
     load->model->pools = staff.pools;
+    check_server_count(load, (struct place){0});
     load->own = NULL;
 }

@@ -130,5 +130,5 @@ bool read_pools(struct load *load, const struct node *node)
         load->no_memory = load->no_memory || err == ERR_MEMORY;
         load->pool_count++;
     }
-    return good;
+    return check_server_count(load, node->place) && good;
 }

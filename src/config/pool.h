@@ -26,7 +26,9 @@ enum pool_key {
 
 enum { pool_drain_ms = 300000, sign_ttl_default_s = 300 };
 enum { link_default = 4 };
-enum { servers_of_pool_max = 65536, weight_max = 1000000, priority_max = 100 };
+/* servers_of_pool_max: of all pools together, too. Their states stand in shared/servers.h, with
+ * those of origins. */
+enum { servers_of_pool_max = 65000, weight_max = 1000000, priority_max = 100 };
 
 /* server.c: the list `servers`. */
 bool read_servers(struct load *load, const struct node *node, struct model_pool *pool);
@@ -41,6 +43,9 @@ bool check_servers(struct load *load, struct place place, const struct model_poo
 bool read_wish(struct load *load, const struct node *state, const struct node *since,
                const struct node *share, struct model_server *out);
 bool read_drain(struct load *load, const struct node *node, struct model_pool *pool);
+
+/* server.c: there are not more than all of them may be. */
+bool check_server_count(struct load *load, struct place place);
 
 /* live_server.c: what run time says of servers; load->model and load->pools have it afterwards. */
 void apply_servers(struct load *load, struct model_overrides *overrides);

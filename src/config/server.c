@@ -227,6 +227,21 @@ bool check_servers(struct load *load, struct place place, const struct model_poo
     return good && weights > 0;
 }
 
+bool check_server_count(struct load *load, struct place place)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < load->pool_count; i++) {
+        count += load->pools[i].server_count;
+    }
+    if (count > servers_of_pool_max) {
+        problems_error(load->problems, place,
+                       "the pools have %zu servers in all, and states are kept of %u; take some "
+                       "away",
+                       count, (unsigned)servers_of_pool_max);
+    }
+    return count <= servers_of_pool_max;
+}
+
 bool read_servers(struct load *load, const struct node *node, struct model_pool *pool)
 {
     bool good = true;
@@ -238,7 +253,7 @@ bool read_servers(struct load *load, const struct node *node, struct model_pool 
         return false;
     }
     if (list_count(node) > servers_of_pool_max) {
-        return read_refuse(load, node, "a list of at most 65536 servers");
+        return read_refuse(load, node, "a list of at most 65000 servers");
     }
     struct model_server *servers = load_alloc(load, list_count(node), sizeof(*servers));
     if (servers == NULL) {

@@ -291,9 +291,34 @@ static void test_no_memory_is_an_error(void **state)
     arena_fini(&text);
 }
 
+/* Each has its state in the shared pages, and no pool takes more than there are. */
+static void servers_of_all_pools_are_counted(void **state)
+{
+    enum { many = 32501, line = 64 };
+    static char text[2 * many * line];
+    struct arena arena;
+    struct problems problems;
+    struct buffer out = buffer_over(text, sizeof(text) - 1);
+    (void)state;
+    buffer_printf(&out, "sites: []\npools:\n");
+    for (int pool = 0; pool < 2; pool++) {
+        buffer_printf(&out, "  p%d:\n    health: off\n    servers:\n", pool);
+        for (int i = 0; i < many; i++) {
+            buffer_printf(&out, "      - http://s%d.example\n", i);
+        }
+    }
+    assert_false(out.full);
+    arena_init(&arena, 0);
+    problems_init(&problems, &arena, "t.yaml");
+    assert_null(model_load(buffer_span(&out), NOW, &problems));
+    assert_non_null(strstr(problems.items[0].text, "65002 servers in all"));
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(servers_of_all_pools_are_counted),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_the_design_file),
         cmocka_unit_test(test_the_design_file_pools_and_detours),
