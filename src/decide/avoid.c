@@ -93,7 +93,8 @@ static void listen_to(const struct pooled *pooled, struct said *said)
 
 /* ---- who is meant ---- */
 
-uint64_t *avoid_begin(struct pooled *pooled)
+/* Its bits, all 0 to begin with. */
+static uint64_t *avoid_begin(struct pooled *pooled)
 {
     uint64_t *avoid = pooled->asked->context->avoid;
     if (pooled->client.avoid == NULL) {

@@ -65,7 +65,8 @@ struct decide_alternatives {
 };
 
 enum { decide_asks_max = 4 };
-enum { decide_avoid_words_max = 65536 / 64 }; /* pool_avoid_words of the largest pool */
+/* pool_avoid_words of the largest pool. */
+enum { decide_avoid_words_max = snap_pool_servers_max / 64 };
 
 /* What is known of which server has what, and what ought to be asked. */
 struct decide_exists {
@@ -237,6 +238,7 @@ struct decide_trace {
     bool pooled;      /* a server of `pool` was to be chosen, for this client: */
     uint32_t pool;
     struct pool_client pool_client;
+    struct span pool_path; /* that is appended to its URL */
 };
 
 /* now_ns: wall clock. */

@@ -127,8 +127,6 @@ void apply_pool(struct asked *asked, const struct matched *matched,
 /* Whom the client says that it cannot reach goes into pooled->client. False: it has been
  * everywhere, and is refused. */
 bool avoid_heed(struct pooled *pooled);
-/* The bits of client->avoid, all 0 to begin with: for who wants to set some of its own. */
-uint64_t *avoid_begin(struct pooled *pooled);
 /* The query without the parameter in which a client says whom it cannot reach. */
 struct span avoid_query(const struct pooled *pooled, struct span query);
 /* Puts the parameter on the Location that begins at `from`, where the pool has it carried: the

@@ -267,7 +267,7 @@ struct snap_called {
 /* What of an object must be as on the first server of a pool. */
 enum { SNAP_SAME_SIZE = 1, SNAP_SAME_DATE = 2 };
 
-enum { snap_alternatives_max = 8 };
+enum { snap_alternatives_max = 8, snap_pool_servers_max = 65536 };
 
 struct snap_pool {
     struct snap_ref name;

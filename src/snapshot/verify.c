@@ -338,6 +338,7 @@ static void check_pool(struct check *check, const struct snap_pool *pool, uint64
     require(check, pool->balance <= SNAP_NEAREST && pool->hash_key <= SNAP_KEY_COOKIE);
     require(check, pool->first_server == first &&
                        first + pool->server_count <= check->snapshot->servers.count);
+    require(check, pool->server_count <= snap_pool_servers_max);
     require(check, pool->link_max <= snap_alternatives_max && pool->json <= 1);
     require(check, pool->min_healthy > 0 && pool->within_ppm >= 1000000);
     require(check, pool->fallback.kind != SNAP_ACTION_POOL);
