@@ -81,6 +81,17 @@ def existence(bench, build):
                        ["pool", "without, CPU ns", "with, CPU ns", "more"], rows)
 
 
+def tickets(bench, build):
+    binary = pathlib.Path(build) / "test" / "bench" / "sign"
+    count = 50_000 if bench.quick else 300_000
+    rows = []
+    for path in (20, 100, 1000):
+        runs = [float(subprocess.run([str(binary), str(path), str(count)], text=True, check=True,
+                                     stdout=subprocess.PIPE).stdout) for _ in range(5)]
+        rows.append([f"a path of {path:,} bytes", f"{statistics.median(runs):.0f}"])
+    bench.report.table("A signed ticket on a URL (`sign`)", ["URL", "CPU ns"], rows)
+
+
 def pools(bench, build):
     binary = pathlib.Path(build) / "test" / "bench" / "pools"
     choices = 200_000 if bench.quick else 1_000_000
@@ -98,4 +109,5 @@ def pools(bench, build):
             rows.append([f"{kind}, {servers:,} servers, and four alternatives named", f"{ns:.0f}", "", ""])
     bench.report.table("Choosing a server", ["pool", "CPU ns", "asked", "reached"], rows)
     existence(bench, build)
+    tickets(bench, build)
     rates(bench)
