@@ -18,6 +18,7 @@
  *   GET    /v1/changes, /v1/changes/{number}   the history, newest first: ?below=N&limit=N
  *   POST   /v1/changes/{number}/revert
  *   GET    /v1/sites, /v1/pools, /v1/status
+ *   POST   /v1/pools/{pool}/existence          {"path": "/x"}: which server is known to have it
  *   GET    /v1/pools/{pool}/servers/{server}   one; ETag
  *   PUT    /v1/pools/{pool}/servers/{server}   the server as in the file, as JSON
  *   PATCH  /v1/pools/{pool}/servers/{server}   {"state": "drain"}, {"share": "20%"}: what changes
@@ -53,6 +54,7 @@ enum admin_operation {
     ADMIN_REVERT_CHANGE,
     ADMIN_LIST_SITES,
     ADMIN_LIST_POOLS,
+    ADMIN_GET_EXISTENCE,
     ADMIN_STATUS,
     ADMIN_EXPORT,
     ADMIN_DIFF,

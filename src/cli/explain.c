@@ -284,17 +284,38 @@ static void run_without(struct explanation *e)
     *site = kept;
 }
 
+/* Who has it can be asked once it is known which pool answers; then all of it runs anew. */
+static int run_with_existence(struct explanation *e, const struct regex_set *regexes,
+                              struct facts **facts_out)
+{
+    int status = explain_live_existence(e, facts_out);
+    if (status == exit_ok && *facts_out != NULL) {
+        pools_free(&e->run.context.pools);
+        e->run = (struct explain_run){0};
+        if (!run_init(e, regexes, &e->run)) {
+            return complain("explain", "%s", err_text(ERR_MEMORY));
+        }
+        e->run.context.exists.facts = *facts_out;
+        run(e, &e->run);
+    }
+    return status;
+}
+
 static int decide_and_print(struct explanation *e)
 {
     struct regex_set *regexes = NULL;
+    struct facts *facts = NULL;
     enum err err = make_ready(e, &regexes);
     int status;
     if (err == ERR_NONE) {
         run(e, &e->run);
+        status = run_with_existence(e, regexes, &facts);
         run_without(e);
         answer_from_decision(&e->run.context, &e->request.head.request, &e->run.decision,
                              &e->scratch, &e->response);
-        status = e->options.json ? explain_print_json(e) : explain_print_text(e);
+        if (status == exit_ok) {
+            status = e->options.json ? explain_print_json(e) : explain_print_text(e);
+        }
     } else {
         status = complain("explain", "cannot compile %s: %s",
                           e->options.live ? "what is in force" : e->options.path, err_text(err));
@@ -303,6 +324,7 @@ static int decide_and_print(struct explanation *e)
     pools_free(&e->bare.context.pools);
     pools_free(&e->routed.context.pools);
     regex_set_free(&regexes);
+    facts_close(&facts);
     return status;
 }
 

@@ -81,6 +81,14 @@ static json_t *json_ticket(const struct explanation *e)
                                     "ttl_s", (int)pool->sign_ttl_s);
 }
 
+static json_t *json_existence(const struct explanation *e)
+{
+    if (!explain_existence(e)) {
+        return json_null();
+    }
+    return json_string(e->run.context.exists.facts == NULL ? "assumed" : "known");
+}
+
 static json_t *json_servers(const struct explanation *e)
 {
     size_t count;
@@ -174,8 +182,7 @@ static json_t *json_explanation(const struct explanation *e, const struct explai
         json_text(reason_text(e->run.decision.reason)), "status",
         json_status(&e->run.decision, e->response.status), "origin",
         json_origin(e, &e->run.decision), "location", json_text_or_null(e->run.decision.location),
-        "told", json_told(e), "ticket", json_ticket(e), "existence",
-        explain_existence(e) ? json_string("assumed") : json_null(), "rule",
+        "told", json_told(e), "ticket", json_ticket(e), "existence", json_existence(e), "rule",
         json_text_or_null(winner->identity), "line",
         winner->line != 0 ? json_integer(winner->line) : json_null(), "source",
         json_text_or_null(winner->source), "reason", json_text_or_null(winner->reason), "window",

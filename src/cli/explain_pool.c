@@ -145,7 +145,9 @@ const struct explain_server *explain_servers(const struct explanation *e, size_t
                                            e->run.decision.server, index, &row->km);
         row->identity = snapshot_text(e->snapshot, server->identity);
         row->line = server->line;
-        row->why = lost_because(e, row->identity, pool_lost_text(lost));
+        row->why = lost_because(e, row->identity,
+                                lost == POOL_AVOIDED ? explain_lacks(e, index, pool_lost_text(lost))
+                                                     : pool_lost_text(lost));
         row->chosen = lost == POOL_WON;
         row->alternative = named_as(e, index);
     }
@@ -160,13 +162,6 @@ const struct snap_pool *explain_ticket(const struct explanation *e)
     }
     const struct snap_pool *pool = snapshot_pool(e->snapshot, e->run.trace.pool);
     return pool->sign_param.len > 0 ? pool : NULL;
-}
-
-bool explain_existence(const struct explanation *e)
-{
-    enum method method = e->request.head.request.method;
-    return e->run.trace.pooled && (method == METHOD_GET || method == METHOD_HEAD) &&
-           snapshot_pool(e->snapshot, e->run.trace.pool)->exists != 0;
 }
 
 static uint64_t word_of_live(const json_t *server)

@@ -210,7 +210,7 @@ static void print_servers(const struct explanation *e)
         }
         putchar('\n');
     }
-    if (explain_existence(e)) {
+    if (explain_existence(e) && e->run.context.exists.facts == NULL) {
         puts("\nthe pool requires that a server has this; each of them is taken to have it");
     }
 }

@@ -146,6 +146,7 @@ static void note_choice(const struct pooled *pooled)
         trace->pooled = true;
         trace->pool = pooled->action->pool;
         trace->pool_client = pooled->client;
+        trace->pool_path = pool_path(pooled);
     }
 }
 

@@ -437,6 +437,18 @@ void exists_free(struct exists **exists)
     free(freed);
 }
 
+enum fact exists_known(const struct exists *exists, uint64_t server, struct span path,
+                       uint32_t *left_s)
+{
+    *left_s = 0;
+    if (exists == NULL) {
+        return FACT_UNKNOWN;
+    }
+    const struct facts *facts = exists->setting.facts;
+    uint32_t now_s = exists_now_s(exists, clock_monotonic_ns());
+    return facts_find(facts, facts_key(facts_path(facts, path), server), now_s, left_s);
+}
+
 bool exists_look(const struct exists *exists, uint32_t slot, struct exists_counts *out)
 {
     if (exists == NULL || !exists->known[slot]) {

@@ -90,6 +90,10 @@ enum err exists_set(struct exists *exists, const struct exists_target *targets, 
  * that is known already, is being asked, or nobody has this key. */
 void exists_ask(struct exists *exists, uint64_t server, struct span path);
 
+/* What is known now, and for how long still. exists: NULL is allowed. */
+enum fact exists_known(const struct exists *exists, uint64_t server, struct span path,
+                       uint32_t *left_s);
+
 /* False: nobody is asked of what has this slot. NULL is allowed for exists. */
 bool exists_look(const struct exists *exists, uint32_t slot, struct exists_counts *out);
 /* Facts that had to go while they still held. */

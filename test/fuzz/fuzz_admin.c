@@ -54,7 +54,7 @@ static void check_call(const struct admin_call *call)
     assert(call->operation == ADMIN_READY || call->actor.token.len == 1);
     assert(!is_write(call->operation) || (call->actor.may_write && !read));
     assert(read || is_write(call->operation) || call->operation == ADMIN_DIFF ||
-           call->operation == ADMIN_LINK_DETOUR);
+           call->operation == ADMIN_LINK_DETOUR || call->operation == ADMIN_GET_EXISTENCE);
     check_text(call->site, request_target_bytes_max);
     check_text(call->name, request_target_bytes_max);
     assert(span_find(call->site, 0, '/') == call->site.len && !span_eq(call->name, SPAN("..")));
@@ -62,7 +62,8 @@ static void check_call(const struct admin_call *call)
     check_text(call->why, why_bytes_max);
     assert((call->content != NULL) ==
            (call->operation == ADMIN_PUT_DETOUR || call->operation == ADMIN_EXTEND_DETOUR ||
-            call->operation == ADMIN_PUT_TOKEN || call->operation == ADMIN_LINK_DETOUR));
+            call->operation == ADMIN_PUT_TOKEN || call->operation == ADMIN_LINK_DETOUR ||
+            call->operation == ADMIN_GET_EXISTENCE));
     assert(call->content == NULL || json_is_object(call->content));
     assert((call->text.len > 0) == (call->operation == ADMIN_DIFF));
     assert((call->number > 0) ==

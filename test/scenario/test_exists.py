@@ -422,3 +422,24 @@ def test_a_reload(mirrors, detour):
     wait_until(lambda: "generation 3 is in use" in server.stderr())
     assert mirrors.where() == 503
     mirrors.settled(1)
+
+
+def test_explain_live_says_who_has_it(mirrors, detour):
+    mirrors.put("x", 1)
+    server = mirrors.begin(detour, "{exists: {found: 60s, missing: 60s}}")
+    mirrors.settled(1)
+    wait_until(lambda: sum(c["no"] for c in mirrors.counts().values()) == 2)
+    out = run("explain", "--live", "-c", server.file, "http://a.example/x")
+    assert out.returncode == 0, out.stderr
+    assert f"Location: {mirrors.servers[1].url}/x" in out.stdout
+    assert out.stdout.count("it does not have this") == 2 and "taken to have" not in out.stdout
+    told = json.loads(run("explain", "--live", "--json", "-c", server.file, "http://a.example/y").stdout)
+    assert told["existence"] == "known" and told["status"] == 503
+    assert {s["reason"] for s in told["servers"]} == {"it is not known whether it has this"}
+    admin = Admin(server)
+    assert admin.good("POST", "/v1/pools/mirrors/existence", {"path": "/x"}).json["servers"][1]["known"] == "yes"
+    for status, pool, content in ((404, "other", {"path": "/x"}), (422, "mirrors", {}),
+                                  (422, "mirrors", {"path": "x"}), (422, "mirrors", {"path": "/" + "x" * 2048}),
+                                  (422, "mirrors", {"path": "/x", "more": 1})):
+        admin.bad(status, "POST", f"/v1/pools/{pool}/existence", content)
+    admin.close()

@@ -109,6 +109,7 @@ static void carry_out(struct turn *t)
         [ADMIN_LIST_CHANGES] = api_list_changes,
         [ADMIN_GET_CHANGE] = api_get_change,
         [ADMIN_LIST_POOLS] = api_list_pools,
+        [ADMIN_GET_EXISTENCE] = api_get_existence,
         [ADMIN_GET_SERVER] = api_get_server,
         [ADMIN_STATUS] = api_get_status,
         [ADMIN_READY] = ready,

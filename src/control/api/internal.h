@@ -71,6 +71,7 @@ void api_list_changes(struct turn *t);
 void api_get_change(struct turn *t);
 void api_list_sites(struct turn *t);
 void api_list_pools(struct turn *t);
+void api_get_existence(struct turn *t);
 void api_get_status(struct turn *t);
 void api_export(struct turn *t);
 void api_diff(struct turn *t);

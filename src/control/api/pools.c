@@ -132,3 +132,52 @@ void api_list_pools(struct turn *t)
     }
     turn_give(t, 200, json_pack("{s:o}", "pools", pools));
 }
+
+/* ---- who has what ---- */
+
+static const struct model_pool *find_pool(struct turn *t)
+{
+    const struct model *model = turn_model(t);
+    for (size_t i = 0; i < model->pool_count; i++) {
+        if (span_eq(model->pools[i].name, t->call->pool)) {
+            return &model->pools[i];
+        }
+    }
+    return NULL;
+}
+
+static json_t *known_json(const struct exists *exists, const struct model_pool *pool,
+                          const struct model_server *server, struct span path)
+{
+    static const char *const names[] = {
+        [FACT_UNKNOWN] = "unknown", [FACT_YES] = "yes", [FACT_NO] = "no", [FACT_TRIED] = "unknown"};
+    uint32_t left_s = 0;
+    enum fact fact = exists_known(exists, model_exists_key(pool, server), path, &left_s);
+    return json_pack("{s:o, s:s, s:I}", "name", view_text(server->name), "known", names[fact],
+                     "for", (json_int_t)left_s);
+}
+
+void api_get_existence(struct turn *t)
+{
+    const struct model_pool *pool = find_pool(t);
+    const char *text = json_string_value(json_object_get(t->call->content, "path"));
+    struct api_status status;
+    t->api->core.status(t->api->core.context, &status);
+    if (pool == NULL) {
+        admin_refuse(t->result, 404, "there is no such pool");
+    } else if (!pool->exists.required) {
+        admin_refuse(t->result, 409, "the pool has no `require: exists`");
+    } else if (text == NULL || json_object_size(t->call->content) != 1 ||
+               !question_fits(span_cstr(text))) {
+        admin_refuse(t->result, 422, "say which path, {\"path\": \"/x\"}, of at most 2048 bytes");
+    } else {
+        json_t *servers = json_array();
+        for (size_t i = 0; i < pool->server_count; i++) {
+            json_array_append_new(
+                servers, known_json(status.exists, pool, &pool->servers[i], span_cstr(text)));
+        }
+        turn_give(t, 200,
+                  json_pack("{s:o, s:s, s:o}", "pool", view_text(pool->name), "path", text,
+                            "servers", servers));
+    }
+}

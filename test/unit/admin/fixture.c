@@ -52,6 +52,8 @@ const char *good_body(int operation)
         [ADMIN_REVERT_CHANGE] = "null",
         [ADMIN_LIST_SITES] = "{\"sites\":[{\"name\":\"shop\",\"hosts\":[\"shop.example\"],"
                              "\"routes\":1,\"detours\":0}]}",
+        [ADMIN_GET_EXISTENCE] = "{\"pool\":\"eu\",\"path\":\"/x\",\"servers\":[{\"name\":\"a\","
+                                "\"known\":\"yes\",\"for\":9}]}",
         [ADMIN_LIST_POOLS] = "{\"pools\":[{\"name\":\"eu\",\"panic\":false,\"servers\":[]}]}",
         [ADMIN_STATUS] =
             "{\"version\":\"0\",\"generation\":1,\"workers\":{\"count\":2,\"acknowledged\":true},"

@@ -399,6 +399,7 @@ static void test_the_same_set(void **state)
     struct exists_target one = target(f, 1, f->silent_port);
     assert_int_equal(exists_set(f->exists, &one, 1), ERR_NONE);
     ask_many(f, 1, 0, 3);
+    ask_many(f, 1, 0, 3); /* the same things once more */
     assert_int_equal(exists_set(f->exists, &one, 1), ERR_NONE);
     assert_int_equal(exists_pending(f->exists), 3);
     one.no_s++;
