@@ -43,9 +43,8 @@ static bool fail(struct builder *b, struct place place, const char *text)
     return false;
 }
 
-static struct node *node_new(struct builder *b, const yaml_event_t *event, enum node_kind kind)
+static struct node *node_at(struct builder *b, struct place place, enum node_kind kind)
 {
-    struct place place = place_of(event->start_mark);
     if (++b->node_count > yaml_nodes_max) {
         fail(b, place, "the file has more than 8000000 values; split it");
         return NULL;
@@ -57,6 +56,11 @@ static struct node *node_new(struct builder *b, const yaml_event_t *event, enum 
     }
     *node = (struct node){.kind = kind, .place = place, .lead = NODE_NOT_VERBATIM};
     return node;
+}
+
+static struct node *node_new(struct builder *b, const yaml_event_t *event, enum node_kind kind)
+{
+    return node_at(b, place_of(event->start_mark), kind);
 }
 
 /* Hangs a finished or just opened node where it belongs. */
@@ -335,6 +339,8 @@ const struct node *yaml_read(struct span text, struct arena *arena, struct probl
     if (!good) {
         return NULL;
     }
-    static const struct node nothing = {.kind = NODE_NULL, .place = {1, 1}};
-    return b.root != NULL ? b.root : &nothing;
+    if (b.root == NULL) { /* nothing stands there */
+        b.root = node_at(&b, (struct place){1, 1}, NODE_NULL);
+    }
+    return b.root;
 }
