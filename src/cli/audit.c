@@ -172,6 +172,12 @@ static int read_options(struct audit *audit)
     if (given->json && given->csv) {
         return complain(command, "choose --json or --csv");
     }
+    const char *const reports[] = {given->junit, given->html};
+    for (size_t i = 0; i < 2; i++) {
+        if (reports[i] != NULL && !can_write_file(reports[i])) {
+            return complain(command, "cannot write %s: %s", reports[i], strerror(errno));
+        }
+    }
     if (read_walker(audit) != exit_ok || read_numbers(audit) != exit_ok ||
         read_pairs(audit) != exit_ok) {
         return exit_could_not_run;

@@ -321,7 +321,7 @@ static int open_files(struct trace *trace)
     const struct given *given = &trace->given;
     char why[DETOUR_WHY_BYTES] = "";
     trace->output = -1;
-    if (trace_cookie_files(trace->options.cookie_file, given->jar, &trace->arena) != exit_ok) {
+    if (trace_cookie_files(trace->options.cookie_file, given->jar) != exit_ok) {
         return exit_could_not_run;
     }
     if (given->output != NULL) {

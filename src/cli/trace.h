@@ -40,7 +40,7 @@ int trace_body_read(const struct trace_data *data, struct arena *arena, struct t
 
 /* Whether cookies can be read and written there; NULL: they are not to be. exit_could_not_run: the
  * reason has been printed. */
-int trace_cookie_files(const char *from, const char *to, struct arena *arena);
+int trace_cookie_files(const char *from, const char *to);
 
 /* ---- trace_words.c: what both forms say ---- */
 

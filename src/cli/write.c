@@ -71,6 +71,21 @@ static bool write_beside(const char *path, mode_t mode, struct span text)
     return false;
 }
 
+bool can_write_file(const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+    bool exists = stat(path, &st) == 0;
+    const char *slash = strrchr(path, '/');
+    if (exists && !S_ISREG(st.st_mode)) {
+        errno = EISDIR;
+        return !S_ISDIR(st.st_mode);
+    }
+    int len = slash != NULL ? (int)(slash + 1 - path) : 1;
+    snprintf(folder, sizeof(folder), "%.*s", len, slash != NULL ? path : ".");
+    return (!exists || access(path, W_OK) == 0) && access(folder, W_OK | X_OK) == 0;
+}
+
 int write_whole_file(const char *command, const char *path, struct span text)
 {
     char target[PATH_MAX]; /* a link stays one */

@@ -8,3 +8,6 @@
  * one's permissions. What is no regular file (a device, a pipe) is written to as it is.
  * exit_could_not_run: the reason has been printed, and the old file stands. */
 int write_whole_file(const char *command, const char *path, struct span text);
+/* Whether that can be expected to go well, for who works long before there is something to write.
+ * False: errno says why. */
+bool can_write_file(const char *path);

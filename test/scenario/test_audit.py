@@ -361,6 +361,16 @@ def tls_server(folder, subject):
     return listener
 
 
+@pytest.mark.parametrize("option", ["--junit", "--html"])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(says, folder, option):
+    server = says({})
+    for path in folder / "nowhere" / "report", folder:
+        done = client("audit", option, path, "-", data=server.url("/").encode())
+        assert done.returncode == 2 and done.stderr.startswith(b"detour audit: cannot write ") and not done.stdout
+    assert not server.seen
+    assert client("audit", option, folder / "report", "-", data=server.url("/").encode()).returncode == 0
+
+
 def test_an_empty_list_is_as_expected():
     done = client("audit", "--json", "-", data=b"source,target\n")
     assert done.returncode == 0 and json.loads(done.stdout)["rows"] == []
