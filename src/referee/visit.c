@@ -88,7 +88,7 @@ static void look(const struct referee *referee, const struct serve_request *in,
         .host = span_eq(request->host, SPAN("own.example")),
         .referer = referer.ptr != NULL,
         .referer_unclean = referer.ptr != NULL && is_unclean(referer),
-        .referer_secure = span_starts(referer, SPAN("https:")),
+        .referer_secure = referer.ptr != NULL && span_starts(referer, SPAN("https:")),
         .at_ms = monotonic_ms(),
     };
     for (size_t i = 0; i < request->field_count; i++) {
