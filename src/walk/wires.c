@@ -443,7 +443,6 @@ void wires_opened(struct walk *walk)
     wires->count++;
     ev_io_init(&wire->io, on_wire, fd, EV_READ);
     wire->io.data = wire;
-    walk->reason[0] = 0; /* what was said of other addresses */
     begin(wire, walk);
 }
 
