@@ -112,8 +112,8 @@ const struct explain_server *explain_servers(const struct explanation *explanati
 const struct snap_pool *explain_ticket(const struct explanation *explanation);
 /* Whether the pool sends a request like this only to servers that have what it asks for. */
 bool explain_existence(const struct explanation *explanation);
-/* With `live`, after a run: what is known of who has it; *facts_out NULL: nothing was asked. Gives an
- * exit status. */
+/* With `live`, after a run: what is known of who has it; *facts_out NULL: nothing was asked. Gives
+ * an exit status. */
 int explain_live_existence(struct explanation *explanation, struct facts **facts_out);
 /* Of a server of the pool: what to say instead where the answer avoids it. */
 struct span explain_lacks(const struct explanation *explanation, uint32_t server,

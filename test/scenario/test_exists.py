@@ -21,9 +21,9 @@ admin: {listen: "unix:$DIR/admin.sock"}
 sites: [{name: a, hosts: [a.example], routes: [{name: any, path: "/*", pool: mirrors}]}]
 pools:
   mirrors:
-    health: $HEALTH
+    health: $PROBES
     require: $REQUIRE
-$MORE
+$EXTRA
     fallback: $FALLBACK
     servers: [$SERVERS]
 """
@@ -35,7 +35,7 @@ class Mirrors(Farm):
 
     def begin(self, start, require=REQUIRE, fallback="{status: 503}", health="off", more="", servers=None, **kwargs):
         self.detour = start(CONFIG, SERVERS=servers or self.stanza(), REQUIRE=require, FALLBACK=fallback,
-                            HEALTH=health, MORE=more, **{"workers": 1, **kwargs})
+                            PROBES=health, EXTRA=more, **{"workers": 1, **kwargs})
         return self.detour
 
     def put(self, path, *servers, text="something\n", date=1700000000):

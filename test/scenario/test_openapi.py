@@ -8,8 +8,11 @@ import signal
 
 import jsonschema
 import pytest
-from adminapi import CONFIG, Admin, back, later, with_stanzas
+from adminapi import CONFIG as PLAIN
+from adminapi import Admin, back, later, with_stanzas
 from detourlib import Conn, free_port, request_bytes
+
+CONFIG = PLAIN.replace("  spare:\n", "  spare:\n    require: exists\n")
 
 YAML = {"Content-Type": "text/yaml"}
 NEW = {"If-None-Match": "*"}
@@ -46,7 +49,7 @@ class Witness(Admin):
 
 @pytest.fixture
 def admin(detour):
-    one = Admin(detour(with_stanzas(("filed", "r"), ("other", "r"))))
+    one = Admin(detour(with_stanzas(("filed", "r"), ("other", "r"), config=CONFIG)))
     Witness.document = one.good("GET", "/v1/openapi.json").json
     Witness.seen = set()
     one.close()
@@ -105,6 +108,9 @@ def change_servers(admin):
     admin.good("DELETE", new)
     admin.bad(404, "GET", new)
     admin.bad(404, "GET", "/v1/pools/none/servers/x")
+    admin.good("POST", f"/v1/pools/{pool['name']}/existence", {"path": "/x"})
+    admin.bad(404, "POST", "/v1/pools/none/existence", {"path": "/x"})
+    admin.bad(422, "POST", f"/v1/pools/{pool['name']}/existence", {"path": "x"})
 
 
 def make_links(admin):

@@ -55,6 +55,7 @@ VALUES = {
     "SECRET": "8311", "ORIGIN": "8080", "FAR": "8081", "SCHEME": "https", "PATIENCE": "1s", "MORE": "keep_alive: off", "TAKES": "page: down",
     "HOOK": "https://ops.example/", "SLOW": "https://slow.example/", "LARGE": "large", "LINGERING": "{}", "LONG": "long",
     "HEALTH": "path: /healthz, interval: 200ms, timeout: 150ms, fall: 2, rise: 2", "PANIC": "off", "BALANCE": "weighted", "DRAIN": "5m",
+    "REQUIRE": "exists", "FALLBACK": "all", "PROBES": "off", "EXTRA": "    drain: 5m",
     "KEY": "mirrors.key", "NGINX": "http://nginx.example", "PYTHON": "http://python.example",
 }
 
