@@ -360,6 +360,17 @@ static void the_next_nearest_takes_over(void **state)
     uint8_t *bytes = everybody_at(&berlin, &len);
     struct fixture *f = fixture();
     f->context.geo = geo_verify(span_of(bytes, len));
+    static const struct {
+        const char *fields;
+        const char *server;
+    } avoided[] = {{"Detour-Avoid: berlin\r\n", "near/munich"},
+                   {"Detour-Avoid: m.example, berlin\r\n", "near/york"},
+                   {"Detour-Avoid: munich, york\r\n", "near/berlin"},
+                   {"Detour-Avoid: munich, york, berlin\r\n", ""}};
+    for (size_t i = 0; i < sizeof(avoided) / sizeof(*avoided); i++) {
+        fixture_ask(f, &(struct ask){.line = "GET /near", .fields = avoided[i].fields});
+        fixture_same(avoided[i].fields, "server", fixture_server(f), avoided[i].server);
+    }
     fixture_set(f, "near/berlin", SERVER_DOWN, 0);
     assert_int_equal(share_of(f, &ask, "near/munich", 10), 10);
     fixture_set(f, "near/munich", SERVER_DOWN, 0);
