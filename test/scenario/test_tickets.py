@@ -532,12 +532,13 @@ def test_the_memory_of_others_has_no_key(detour, keys):
 
 
 def memory(pid):
-    """What a process has mapped, by the name of each mapping."""
+    """What a process has written or was given, by the name of each mapping."""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
         for line in maps:
             words = line.split(None, 5)
             begin, end = (int(x, 16) for x in words[0].split("-"))
-            if "r" not in words[1] or end - begin > 1 << 28:
+            kept = "w" in words[1] or "memfd:" in line
+            if "r" not in words[1] or not kept or end - begin > 1 << 26:
                 continue
             with contextlib.suppress(OSError, ValueError, OverflowError):
                 mem.seek(begin)
