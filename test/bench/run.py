@@ -25,12 +25,14 @@ import passing  # noqa: E402
 import policy  # noqa: E402
 import pools  # noqa: E402
 import probes  # noqa: E402
+import promises  # noqa: E402
 import uploads  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ["keepalive64", "pipelined16", "newconn", "h2clear32", "h2tls32", "tlskeepalive64",
          "tlsfull", "tlsresumed", "uploads", "drain1g", "routes10k", "idle9000", "instructions",
-         "detours", "changes", "decision", "origin", "audit", "policy", "pools", "probes"]
+         "detours", "changes", "decision", "origin", "audit", "policy", "pools", "promises",
+         "probes"]
 IDLE_CONNECTIONS = 9_000
 INSTRUCTION_REQUESTS = 4_000
 
@@ -315,6 +317,9 @@ class Bench:
 
     def pools(self):
         pools.pools(self, c.Detour.binary.parent)
+
+    def promises(self):
+        promises.promises(self)
 
     def probes(self):
         probes.probes(self)
