@@ -87,7 +87,7 @@ int explain_live_existence(struct explanation *e, struct facts **facts_out)
 {
     struct admin_where where = {.config = e->options.path, .token_file = e->options.token_file};
     struct admin_client *client;
-    struct admin_reply reply;
+    struct admin_reply reply = {0};
     *facts_out = NULL;
     if (!e->options.live || !explain_existence(e) || !question_fits(e->run.trace.pool_path)) {
         return exit_ok;
@@ -108,9 +108,7 @@ int explain_live_existence(struct explanation *e, struct facts **facts_out)
     if (status == exit_ok && (*facts_out = make_facts()) != NULL) {
         learn(e, reply.json, *facts_out);
     }
-    if (name != NULL && content != NULL) {
-        admin_reply_fini(&reply);
-    }
+    admin_reply_fini(&reply);
     json_decref(content);
     admin_client_close(&client);
     return status;

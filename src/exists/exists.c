@@ -329,9 +329,8 @@ static bool server_init(struct arena *arena, const struct exists_target *from, s
 {
     *out = (struct server){.target = *from};
     struct exists_target *target = &out->target;
-    if (!copy_text(arena, &target->name) || !copy_text(arena, &target->url) ||
-        !copy_text(arena, &target->host) || !copy_text(arena, &target->ca_file) ||
-        !copy_text(arena, &target->sign_param)) {
+    if (!copy_text(arena, &target->url) || !copy_text(arena, &target->host) ||
+        !copy_text(arena, &target->ca_file) || !copy_text(arena, &target->sign_param)) {
         return false;
     }
     out->ca_file = target->ca_file.len > 0 ? (const char *)target->ca_file.ptr : NULL;
@@ -355,8 +354,9 @@ static void drop_all(struct exists *exists)
     for (size_t i = 0; i < exists_buckets; i++) {
         while (exists->buckets[i] != NULL) {
             struct inquiry *inquiry = exists->buckets[i];
+            exists->buckets[i] = inquiry->chain;
             fetch_cancel(&inquiry->fetch);
-            forget(inquiry);
+            free(inquiry);
         }
     }
     arena_fini(&exists->arena);

@@ -42,7 +42,6 @@ struct exists_target {
     bool same_date;
     bool is_original; /* others are compared with it */
     uint32_t slot;    /* of its live state */
-    struct span name; /* "mirrors/eu1" */
     struct span url;  /* without a slash at its end */
     struct span host; /* of it; IPv6 without brackets */
     uint16_t port;
