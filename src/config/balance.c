@@ -130,7 +130,8 @@ bool read_balance(struct load *load, const struct node *const *at, struct model_
 {
     const struct node *balance = at[POOL_BALANCE];
     bool good = balance == NULL || read_balance_word(load, balance, pool);
-    if (good && balance != NULL && pool->balance == BALANCE_NEAREST && load->model->geo_count == 0) {
+    if (good && balance != NULL && pool->balance == BALANCE_NEAREST &&
+        load->model->geo_count == 0) {
         problems_error(load->problems, balance->place,
                        "`nearest` needs to know where clients are; add `geo: {file: "
                        "/var/lib/GeoIP/GeoLite2-City.mmdb}` to the file");
