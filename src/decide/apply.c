@@ -2,7 +2,7 @@
 /* Carries out the action of a rule: the Location, the status, how long it holds. */
 #include "decide/internal.h"
 
-#include "http/field.h"
+#include "http/accept.h"
 
 static struct span path_group(const struct asked *asked, const struct matched *matched,
                               uint32_t group)

@@ -8,7 +8,7 @@
  * ends when nothing shows it any more, whatever the reason. */
 #include "decide/internal.h"
 
-#include "http/field.h"
+#include "http/accept.h"
 
 struct span wait_local_target(struct asked *asked, struct span path)
 {

@@ -38,6 +38,29 @@ static unsigned weight_among(struct span parameters, unsigned other)
     return weight_full;
 }
 
+/* "text/html" of "text/html;level=1;q=0.5", and what follows it. */
+static struct span type_of(struct span range, struct span *parameters_out)
+{
+    size_t end = span_find(range, 0, ';');
+    *parameters_out = span_from(range, end < range.len ? end + 1 : end);
+    return span_trim(span_slice(range, 0, end));
+}
+
+bool accept_names_html(struct span accept)
+{
+    struct span range;
+    struct span parameters;
+    while (field_list_next(&accept, &range)) {
+        struct span type = type_of(range, &parameters);
+        bool html =
+            span_eq_ci(type, SPAN("text/html")) || span_eq_ci(type, SPAN("application/xhtml+xml"));
+        if (html && weight_among(parameters, 0) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What is known of two types so far. */
 struct wish {
     unsigned json;
@@ -56,9 +79,8 @@ static unsigned html_rank(struct span type)
 /* The closest range says it, and of several as close the one that says most. */
 static void hear_range(struct span range, struct wish *wish)
 {
-    size_t end = span_find(range, 0, ';');
-    struct span type = span_trim(span_slice(range, 0, end));
-    struct span parameters = span_from(range, end < range.len ? end + 1 : end);
+    struct span parameters;
+    struct span type = type_of(range, &parameters);
     if (span_eq_ci(type, SPAN("application/json"))) {
         unsigned weight = weight_among(parameters, 0);
         wish->json = weight > wish->json ? weight : wish->json;

@@ -4,6 +4,11 @@
 
 #include "http/request.h"
 
+/* Whether a value of Accept says that a person's browser is asking: it names text/html or
+ * application/xhtml+xml with a weight above 0. A range that holds them among others does not
+ * count. */
+bool accept_names_html(struct span accept);
+
 /* Whether the client asks for JSON: it names application/json, with a weight above 0 that is not
  * below the one it gives HTML, be that by text/html, by a range of types, or not at all. A range
  * that holds JSON among other things names nothing. All lines of the field count as one. A weight

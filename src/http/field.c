@@ -143,42 +143,6 @@ void query_decode(struct span value, struct buffer *out)
     }
 }
 
-/* Whether the weight among a media range's parameters is above 0 (RFC 9110, 12.4.2):
- * "q=0", "q=0.", "q=0.000" are not; neither is what is no number. */
-static bool weight_above_zero(struct span parameters)
-{
-    while (parameters.len > 0) {
-        struct span parameter = span_trim(take(&parameters, ';'));
-        if (parameter.len < 2 || ascii_lower(parameter.ptr[0]) != 'q' || parameter.ptr[1] != '=') {
-            continue;
-        }
-        for (size_t i = 2; i < parameter.len; i++) {
-            if ((uint8_t)(parameter.ptr[i] - '1') < 9) {
-                return true;
-            }
-            if (parameter.ptr[i] != '0' && parameter.ptr[i] != '.') {
-                return false;
-            }
-        }
-        return false;
-    }
-    return true;
-}
-
-bool accept_names_html(struct span accept)
-{
-    struct span range;
-    while (field_list_next(&accept, &range)) {
-        struct span type = span_trim(take(&range, ';'));
-        bool html =
-            span_eq_ci(type, SPAN("text/html")) || span_eq_ci(type, SPAN("application/xhtml+xml"));
-        if (html && weight_above_zero(range)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool field_value_valid(struct span value)
 {
     if (scan_all_usual(value, ' ')) {

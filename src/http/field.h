@@ -28,10 +28,6 @@ struct span query_without(struct span query, struct span name, struct buffer *ou
 /* Appends a name or value with its escapes decoded, and a space for '+'. */
 void query_decode(struct span value, struct buffer *out);
 
-/* Whether Accept says that a person's browser is asking: it names text/html or
- * application/xhtml+xml with a weight above 0. A wildcard alone does not count. */
-bool accept_names_html(struct span accept);
-
 /* Whether value may stand in a field: no CR, LF, NUL or other control bytes than HTAB
  * (RFC 9110, 5.5). */
 bool field_value_valid(struct span value);

@@ -3,7 +3,7 @@
 #include "worker/pass.h"
 
 #include "base/clock.h"
-#include "http/field.h"
+#include "http/accept.h"
 
 #include <stdlib.h>
 

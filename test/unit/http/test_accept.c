@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who asks for JSON, by Accept and its weights. */
+/* Who asks for JSON, and who is a browser, by Accept and its weights. */
 #include "http/accept.h"
 #include "http/h1/parse.h"
 
@@ -8,6 +8,37 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+
+static void browsers_are_told_by_accept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        bool html;
+    } rows[] = {
+        {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true},
+        {"application/xhtml+xml", true},
+        {"TEXT/HTML ; level=1", true},
+        {"*/*", false},
+        {"text/*", false},
+        {"application/json", false},
+        {"text/html;q=0", false},
+        {"text/html; Q=0.000", false},
+        {"text/html;q=0.001", true},
+        {"text/html;q=1", true},
+        {"text/html;q=", false},
+        {"text/html;q=2", false},
+        {"text/html;q=0, application/xhtml+xml", true},
+        {"text/htmlx", false},
+        {"a=\"text/html\"", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (accept_names_html(span_cstr(rows[i].accept)) != rows[i].html) {
+            fail_msg("%s", rows[i].accept);
+        }
+    }
+}
 
 static bool asks(const char *fields)
 {
@@ -103,6 +134,7 @@ static void all_lines_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(browsers_are_told_by_accept),
         cmocka_unit_test(json_is_asked_for_by_name),
         cmocka_unit_test(all_lines_count),
     };

@@ -155,36 +155,6 @@ static void query_values_are_decoded(void **state)
     }
 }
 
-static void browsers_are_told_by_accept(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *accept;
-        bool html;
-    } rows[] = {
-        {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true},
-        {"application/xhtml+xml", true},
-        {"TEXT/HTML ; level=1", true},
-        {"*/*", false},
-        {"text/*", false},
-        {"application/json", false},
-        {"text/html;q=0", false},
-        {"text/html; Q=0.000", false},
-        {"text/html;q=0.001", true},
-        {"text/html;q=1", true},
-        {"text/html;q=", false},
-        {"text/html;q=0, application/xhtml+xml", true},
-        {"text/htmlx", false},
-        {"a=\"text/html\"", false},
-        {"", false},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (accept_names_html(span_cstr(rows[i].accept)) != rows[i].html) {
-            fail_msg("%s", rows[i].accept);
-        }
-    }
-}
-
 /* Each octet at each place of spans shorter and longer than a machine word. */
 static void values_and_names_are_checked_octet_by_octet(void **state)
 {
@@ -219,7 +189,6 @@ int main(void)
         cmocka_unit_test(query_parameters_are_found),
         cmocka_unit_test(query_parameters_are_taken_out),
         cmocka_unit_test(query_values_are_decoded),
-        cmocka_unit_test(browsers_are_told_by_accept),
         cmocka_unit_test(values_and_names_are_checked_octet_by_octet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
