@@ -27,7 +27,7 @@ enum pool_key {
 enum { pool_drain_ms = 300000, sign_ttl_default_s = 300 };
 enum { link_default = 4 };
 /* servers_of_pool_max: of all pools together, too. Their states stand in shared/servers.h, with
- * those of origins. */
+ * those of origins, and whom a client avoids is held in as many bits (snap_pool_servers_max). */
 enum { servers_of_pool_max = 65000, weight_max = 1000000, priority_max = 100 };
 
 /* server.c: the list `servers`. */
@@ -38,14 +38,13 @@ bool read_server(struct load *load, const struct node *node, const struct model_
 /* Whether all of them can stand beside each other: their names and URLs, and a weight. Reports what
  * cannot; place is the list's. */
 bool check_servers(struct load *load, struct place place, const struct model_pool *pool);
+/* Whether the pools have no more of them in all than there may be; reports it. */
+bool check_server_count(struct load *load, struct place place);
 
 /* wish.c: drained or not, and what share of its weight a server has. NULL: nothing to read. */
 bool read_wish(struct load *load, const struct node *state, const struct node *since,
                const struct node *share, struct model_server *out);
 bool read_drain(struct load *load, const struct node *node, struct model_pool *pool);
-
-/* server.c: there are not more than all of them may be. */
-bool check_server_count(struct load *load, struct place place);
 
 /* live_server.c: what run time says of servers; load->model and load->pools have it afterwards. */
 void apply_servers(struct load *load, struct model_overrides *overrides);

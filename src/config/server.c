@@ -216,12 +216,6 @@ bool check_servers(struct load *load, struct place place, const struct model_poo
         good = server_is_new(load, &pool->servers[i], &names, &urls) && good;
         weights += pool->servers[i].weight;
     }
-    if (pool->server_count > servers_of_pool_max) {
-        problems_error(load->problems, place,
-                       "the pool `%.*s` would have more than 65536 servers; take some out",
-                       SHOW(pool->name));
-        return false;
-    }
     if (good && weights == 0) {
         problems_error(load->problems, place,
                        pool->server_count == 0
