@@ -89,7 +89,7 @@ static_assert((int)model_link_max == (int)snap_alternatives_max, "as many can be
 
 /* ---- by what they are called ---- */
 
-enum { called_texts_max = 4, called_bytes_max = host_bytes_max + 6 };
+enum { called_texts_max = 4 };
 
 struct calls {
     struct snap_called *items; /* room for called_texts_max of each server */
@@ -106,7 +106,7 @@ static void add_call(struct calls *calls, struct span text, uint32_t server)
 static void add_host(struct calls *calls, struct span url, bool alone, uint32_t server)
 {
     uint8_t lower[host_bytes_max];
-    char text[called_bytes_max];
+    uint8_t text[host_port_bytes_max];
     struct host_port host;
     if (url.len == 0 || host_from_reference(url, lower, &host) != ERR_NONE) {
         return;
@@ -183,9 +183,6 @@ static struct snap_pool compile_pool(struct compile *compile, const struct model
         .sign_ttl_s = from->sign.ttl_s,
         .exists = from->exists.required,
         .exists_yes_s = from->exists.yes_s,
-        .exists_no_s = from->exists.no_s,
-        .exists_same = (from->exists.same_size ? SNAP_SAME_SIZE : 0u) |
-                       (from->exists.same_date ? SNAP_SAME_DATE : 0u),
         .fallback = compile_action(compile, &from->fallback, &nobody),
     };
     struct ordered *servers = calloc(from->server_count + 1, sizeof(*servers));

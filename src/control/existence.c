@@ -7,10 +7,13 @@
 #include "control/files/named.h"
 #include "control/probes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { look_questions_max = 512 };
+
+static_assert((int)exists_life_s_max <= (int)fact_life_s_max, "an answer is kept as long");
 
 static const double pause_s = .01;
 
@@ -233,7 +236,6 @@ static bool add_server(struct making *making, const struct model_pool *pool,
         .same_size = exists->same_size,
         .same_date = exists->same_date,
         .is_original = compared && server == first,
-        .name = server->identity,
         .url = server->url,
         .authority = pool->health.host,
         .ca_file = ca_file,

@@ -18,7 +18,6 @@ enum {
     /* Servers that a client is sent to one after the other, since most clients follow 20 redirects:
      * two for each of these, and there is room for the last resort. */
     avoid_carried_max = 8,
-    avoid_call_bytes_max = host_bytes_max + 6, /* ":65535" */
 };
 
 /* What a client says. */
@@ -131,11 +130,11 @@ static void avoid_called(struct pooled *pooled, struct span text)
 }
 
 /* "host:port" of a URL, else as it was said; NULL: it is no host. */
-static struct span call_of(struct span member, uint8_t room[avoid_call_bytes_max])
+static struct span call_of(struct span member, uint8_t room[host_port_bytes_max])
 {
     uint8_t lower[host_bytes_max];
     struct host_port host;
-    struct buffer out = buffer_over(room, avoid_call_bytes_max);
+    struct buffer out = buffer_over(room, host_port_bytes_max);
     if (host_from_reference(member, lower, &host) != ERR_NONE) {
         return (struct span){0};
     }
@@ -145,7 +144,7 @@ static struct span call_of(struct span member, uint8_t room[avoid_call_bytes_max
 
 static void avoid_member(struct pooled *pooled, struct span member)
 {
-    uint8_t room[avoid_call_bytes_max];
+    uint8_t room[host_port_bytes_max];
     if (span_eq(member, SPAN("*"))) {
         avoid_all(pooled);
         return;
@@ -244,9 +243,9 @@ bool avoid_carry(const struct pooled *pooled, uint32_t server, size_t from, stru
 static __attribute__((cold, noinline)) bool names(const struct pooled *pooled, struct span location)
 {
     struct said said;
-    uint8_t room[avoid_call_bytes_max];
+    uint8_t room[host_port_bytes_max];
     uint8_t lower[host_bytes_max];
-    uint8_t own_room[avoid_call_bytes_max];
+    uint8_t own_room[host_port_bytes_max];
     struct span with_port = call_of(location, own_room);
     struct host_port host;
     if (with_port.ptr == NULL || host_from_reference(location, lower, &host) != ERR_NONE) {

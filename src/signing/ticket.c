@@ -4,12 +4,11 @@
 
 #include "tls/mac.h"
 #include "uri/escape.h"
+#include "uri/host.h"
 
 #include <assert.h>
 
 static_assert((int)signing_code_text_bytes == 2 * (int)mac_bytes, "two digits for each byte");
-
-enum { host_bytes_max = 262 }; /* a name of 255 bytes, ':', and a port with a byte to spare */
 
 /* Where the parts of a URL begin; each ends where the next begins. */
 struct parts {
@@ -39,12 +38,13 @@ static struct span without_end(struct span text, struct span end)
 }
 
 /* As clients write it into Host. */
-static struct span host_of(struct span url, struct span authority, uint8_t room[host_bytes_max])
+static struct span host_of(struct span url, struct span authority,
+                           uint8_t room[host_port_bytes_max])
 {
     bool secure = span_starts(url, SPAN("https:"));
     struct span host = without_end(authority, secure ? SPAN(":443") : SPAN(":80"));
     host = without_end(host, SPAN(":"));
-    if (host.len > host_bytes_max) {
+    if (host.len > host_port_bytes_max) {
         return (struct span){0};
     }
     for (size_t i = 0; i < host.len; i++) {
@@ -121,7 +121,7 @@ static void make_code(const struct signing_ticket *ticket, struct span host, str
 
 bool signing_add(const struct signing_ticket *ticket, size_t from, struct buffer *url)
 {
-    uint8_t host_room[host_bytes_max];
+    uint8_t host_room[host_port_bytes_max];
     uint8_t expiry_room[signing_expiry_bytes_max];
     uint8_t code[mac_bytes];
     struct parts parts;

@@ -264,9 +264,6 @@ struct snap_called {
     uint32_t reserved;
 };
 
-/* What of an object must be as on the first server of a pool. */
-enum { SNAP_SAME_SIZE = 1, SNAP_SAME_DATE = 2 };
-
 enum { snap_alternatives_max = 8, snap_pool_servers_max = 65536 };
 
 struct snap_pool {
@@ -292,9 +289,7 @@ struct snap_pool {
     uint64_t sign_key;           /* by which the worker finds the key, which is not in here */
     uint32_t sign_ttl_s;
     uint32_t exists;       /* only to servers that are known to have what is asked for */
-    uint32_t exists_yes_s; /* for how long it is known that one has it … */
-    uint32_t exists_no_s;  /* … and that it has not */
-    uint32_t exists_same;  /* bits SNAP_SAME_x */
+    uint32_t exists_yes_s; /* for how long it is known that one has it */
     uint32_t reserved;
     struct snap_action fallback;
     struct snap_list called; /* struct snap_called, by their hashes */

@@ -334,7 +334,6 @@ static void check_pool(struct check *check, const struct snap_pool *pool, uint64
     check_ref(check, pool->avoid_param);
     check_ref(check, pool->sign_param);
     require(check, pool->avoid_carry == 0 || pool->avoid_param.len > 0);
-    require(check, pool->exists_same <= (SNAP_SAME_SIZE | SNAP_SAME_DATE));
     require(check, pool->balance <= SNAP_NEAREST && pool->hash_key <= SNAP_KEY_COOKIE);
     require(check, pool->first_server == first &&
                        first + pool->server_count <= check->snapshot->servers.count);

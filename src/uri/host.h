@@ -6,7 +6,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { host_bytes_max = 255 };
+enum {
+    host_bytes_max = 255,
+    host_port_bytes_max = host_bytes_max + 6, /* with ":65535" */
+};
 
 /* What a configuration may hold: "Bücher.example", "*.shop.example.com", "[::1]",
  * "192.0.2.1". Gives the lower-case ASCII form (UTS 46 by libidn2), a trailing dot
@@ -31,5 +34,5 @@ enum err host_from_request(struct span text, uint8_t *lower, struct host_port *o
  * counts: its port is then the scheme's own where it names none. */
 enum err host_from_reference(struct span text, uint8_t *lower, struct host_port *out);
 
-/* "host:port", or "host" where there is no port. */
+/* "host:port", or "host" where there is no port: at most host_port_bytes_max. */
 void host_port_put(const struct host_port *host, struct buffer *out);
