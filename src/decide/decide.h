@@ -152,8 +152,8 @@ enum {
     VARY_COOKIE = 1,
     VARY_ACCEPT = 2,
     VARY_ORIGIN = 4,
-    VARY_AVOID = 16,
-    VARY_SAID = 8, /* Vary is said even where nothing says that the answer may be stored */
+    VARY_AVOID = 8,
+    VARY_SAID = 16, /* Vary is said even where nothing says that the answer may be stored */
 };
 enum { decision_vary_rules_max = 4 }; /* more of them: private */
 

@@ -136,6 +136,19 @@ bool avoid_carry(const struct pooled *pooled, uint32_t server, size_t from, stru
 /* Whether the client says that it cannot reach the host of a Location. */
 bool avoid_names(const struct pooled *pooled, struct span location);
 
+/* sign.c */
+
+/* Puts the pool's signed ticket (signing/ticket.h) on the URL that begins at `from` in the buffer,
+ * for the method with which the client will ask there after `status`. Each URL of a server that a
+ * client is given comes by here, last of all that is added to it. Does nothing for a pool that
+ * signs nothing; who decides without keys takes what the client calls a ticket out. False: there
+ * is no room. */
+bool sign_url(const struct asked *asked, const struct snap_pool *pool, uint16_t status, size_t from,
+              struct buffer *url);
+/* The latest max_age of an answer with a ticket: half of its ttl, so that who is given it by a
+ * cache has the other half to use it. -1 stays -1. */
+int64_t sign_max_age_s(const struct snap_pool *pool, int64_t max_age_s);
+
 /* alternatives.c */
 
 /* Whether the client asks to be told where the pool would send it, and the pool tells it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A server of a pool for a request: who asks, which one it is, and its URL as the Location. */
-#include "decide/sign.h"
+#include "decide/internal.h"
 
 #include "http/field.h"
 

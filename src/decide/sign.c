@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A pool's tickets on the URLs that its clients are given. */
-#include "decide/sign.h"
+#include "decide/internal.h"
 
 #include "signing/ticket.h"
 
