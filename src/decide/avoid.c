@@ -53,10 +53,23 @@ static bool says_any(const struct pooled *pooled)
 
 /* ---- what is said ---- */
 
-static void add_list(struct said *said, struct span list)
+/* Of a parameter each comma ends a member: what a Location carries is behind what was sent, and a
+ * quotation mark that nothing closes would hide it. */
+static bool parameter_next(struct span *list, struct span *member)
+{
+    do {
+        size_t end = span_find(*list, 0, ',');
+        *member = span_trim(span_slice(*list, 0, end));
+        *list = span_from(*list, end < list->len ? end + 1 : end);
+    } while (member->len == 0 && list->len > 0);
+    return member->len > 0;
+}
+
+static void add_list(struct said *said, struct span list,
+                     bool (*next)(struct span *list, struct span *member))
 {
     struct span member;
-    while (!said->more && field_list_next(&list, &member)) {
+    while (!said->more && next(&list, &member)) {
         if (member.len >= 2 && member.ptr[0] == '"' && member.ptr[member.len - 1] == '"') {
             member = span_slice(member, 1, member.len - 1);
         }
@@ -79,13 +92,13 @@ static void listen_to(const struct pooled *pooled, struct said *said)
     while (has_param(pooled) && (value = query_take(&rest, param_of(pooled))).ptr != NULL) {
         size_t from = decoded.len;
         query_decode(value, &decoded);
-        add_list(said, span_from(buffer_span(&decoded), from));
+        add_list(said, span_from(buffer_span(&decoded), from), parameter_next);
     }
     said->carried = said->count;
     said->more_carried = said->more;
     for (size_t i = 0; i < request->field_count && request->known.detour_avoid.ptr != NULL; i++) {
         if (span_eq_ci(request->fields[i].name, SPAN("Detour-Avoid"))) {
-            add_list(said, request->fields[i].value);
+            add_list(said, request->fields[i].value, field_list_next);
         }
     }
 }

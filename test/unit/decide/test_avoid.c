@@ -201,6 +201,13 @@ static void a_location_tells_where_its_client_has_been(void **state)
         {"GET /carry/x?tried=a,b.example,*carry", NULL, NULL},
         {"GET /carry/x?tried=%2Acarry", NULL, NULL},
         {"GET /carry/x?tried=*", NULL, NULL},
+        /* A quotation mark hides nothing of what stands behind it. */
+        {"GET /carry/x?tried=%22,a", NULL, "https://b.example:1/carry/x?tried=%22,a,b%3A1%26x"},
+        {"GET /carry/x?tried=%22a%5C,a,b.example", NULL,
+         "https://last.example/carry/x?tried=%22a%5C,a,b.example,*carry#f"},
+        {"GET /carry/x?tried=%22,a,*carry", NULL, NULL},
+        {"GET /carry/x?tried=%22a%22,,+%22x", NULL,
+         "https://b.example:1/carry/x?tried=%22a%22,,+%22x,b%3A1%26x"},
         {"GET /carry/x?tried=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", NULL, NULL},
         {"GET /page/x?tried=a", "Accept: text/html\r\n",
          "https://page.example/?why=none&tried=a,*page"},
