@@ -60,6 +60,10 @@ enum location_result pool_location(const struct pooled *pooled, uint32_t server,
     const struct asked *asked = pooled->asked;
     const struct snap_action *action = pooled->action;
     size_t from = out->len;
+    bool signs = snapshot_pool(asked->snapshot, action->pool)->sign_param.len > 0;
+    if (signs && path_hides_dots(asked->path.norm)) {
+        return LOCATION_ESCAPES; /* its ticket would be good for a path that no rule has seen */
+    }
     struct span url = pool_server_url(asked->snapshot, snapshot_server(asked->snapshot, server),
                                       pooled->client.secure, authority_out);
     struct span query = avoid_query(pooled, kept_query(asked, pooled->matched));

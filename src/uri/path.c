@@ -251,3 +251,34 @@ struct span path_sent(const struct path *path, size_t from, size_t to)
     size_t last = path->map[to - 1];
     return span_slice(path->sent, path->map[from], last + (escape_at(path->sent, last) ? 3 : 1));
 }
+
+/* The length of a slash at this place, plain or escaped; 0: there is none. */
+static size_t any_slash(struct span norm, size_t at)
+{
+    if (norm.ptr[at] == '/') {
+        return 1;
+    }
+    bool escaped = escape_at(norm, at) && is_slash(escape_value(norm, at));
+    return escaped ? 3 : 0;
+}
+
+bool path_hides_dots(struct span norm)
+{
+    size_t segment = 0;
+    if (span_find(norm, 0, '%') == norm.len) {
+        return false;
+    }
+    for (size_t at = 0; at <= norm.len; at++) {
+        size_t slash = at < norm.len ? any_slash(norm, at) : 1;
+        if (slash == 0) {
+            continue;
+        }
+        struct span found = span_slice(norm, segment, at);
+        if (span_eq(found, SPAN(".")) || span_eq(found, SPAN(".."))) {
+            return true;
+        }
+        segment = at + slash;
+        at += slash - 1;
+    }
+    return false;
+}

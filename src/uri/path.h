@@ -42,3 +42,7 @@ enum err path_normalise(struct span sent, struct path_scratch *scratch, struct p
  * slice of whole segments, from a slash or from behind one, never climbs above its
  * beginning, whatever dot segments it holds. */
 struct span path_sent(const struct path *path, size_t from, size_t to);
+
+/* Whether norm, a matched path, has dot segments for who takes "%2F" and "%5C" for slashes, as many
+ * servers do: "/public/..%2Fsecret" is "/secret" to them. */
+bool path_hides_dots(struct span norm);

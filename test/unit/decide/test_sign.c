@@ -158,6 +158,31 @@ static void urls_are_signed(void **state)
     fixture_free(&f);
 }
 
+/* A ticket for "/s/..%2Fx" would be one for "/x" wherever an escaped slash is one. */
+static void no_ticket_for_another_path(void **state)
+{
+    static const struct {
+        const char *line;
+        uint16_t status;
+    } cases[] = {
+        {"GET /s/..%2Fx", 400},     {"GET /s/%2e%2e%5cx", 400}, {"GET /json/a%2f..%2f..%2fx", 400},
+        {"GET /plain/..%2Fx", 307}, {"GET /gone/..%2Fx", 307},  {"GET /s/a%2Fb", 307},
+    };
+    (void)state;
+    struct fixture *f = fixture_new(config);
+    f->context.signing = keys();
+    fixture_set(f, "gone/a", SERVER_MAINT, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct ask ask = {.line = cases[i].line};
+        const struct response *r = fixture_answer(f, &ask);
+        if (r->status != cases[i].status) {
+            fail_msg("%s: %u", ask.line, r->status);
+        }
+        assert_int_equal(r->location.len > 0, r->status == 307);
+    }
+    fixture_free(&f);
+}
+
 static void what_is_told_as_json_is_signed(void **state)
 {
     (void)state;
@@ -212,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_are_signed),
+        cmocka_unit_test(no_ticket_for_another_path),
         cmocka_unit_test(what_is_told_as_json_is_signed),
         cmocka_unit_test(without_keys_there_is_no_ticket),
         cmocka_unit_test(a_ticket_that_does_not_fit_is_414),

@@ -305,12 +305,43 @@ static void bounds(void **state)
     }
 }
 
+/* What another reader of escaped slashes finds. */
+static void hidden_dots(void **state)
+{
+    static const struct {
+        const char *sent;
+        bool hidden;
+    } cases[] = {
+        {"/", false},
+        {"/a/../b", false},
+        {"/a%2Fb", false},
+        {"/a%2f.b%5C..c", false},
+        {"/a%25..%25", false},
+        {"/..%252Fa", false},
+        {"/public/..%2fsecret", true},
+        {"/public/%2e%2E%2fsecret", true},
+        {"/public/x%5c..%5csecret", true},
+        {"/a%2F..", true},
+        {"/a%2F.", true},
+        {"/a%2f./b", true},
+        {"/..%5C", true},
+        {"/a%2F%2F../b", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (path_hides_dots(normalise(cases[i].sent).norm) != cases[i].hidden) {
+            fail_msg("%s", cases[i].sent);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forms),    cmocka_unit_test(identities),
-        cmocka_unit_test(refusals), cmocka_unit_test(each_byte_at_each_place),
-        cmocka_unit_test(slices),   cmocka_unit_test(bounds),
+        cmocka_unit_test(forms),       cmocka_unit_test(identities),
+        cmocka_unit_test(refusals),    cmocka_unit_test(each_byte_at_each_place),
+        cmocka_unit_test(slices),      cmocka_unit_test(bounds),
+        cmocka_unit_test(hidden_dots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
