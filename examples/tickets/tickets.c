@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 enum { code_bytes = 32, code_digits = 64, expiry_digits_max = 18, signed_bytes_max = 16384 };
@@ -39,6 +40,19 @@ static const char *find_ticket(const char *target, const char *param)
         at = strchr(at, '&');
     }
     return found;
+}
+
+/* "%2F" or "%5C", of which many a server makes slashes: the path would be another than the one that
+ * Detour has looked at. */
+static bool has_hidden_slash(const char *target)
+{
+    const char *end = target + strcspn(target, "?");
+    for (const char *at = target; (at = strchr(at, '%')) != NULL && at < end; at++) {
+        if (strncasecmp(at, "%2f", 3) == 0 || strncasecmp(at, "%5c", 3) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* What was signed. 0: it is too long. */
@@ -80,7 +94,7 @@ static bool ticket_good(const char *const *keys, const struct asked *asked, cons
 {
     char text[signed_bytes_max];
     const char *ticket = find_ticket(asked->target, param);
-    if (ticket == NULL) {
+    if (ticket == NULL || has_hidden_slash(asked->target)) {
         return false;
     }
     size_t expiry_len = strspn(ticket, "0123456789");
@@ -106,9 +120,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: tickets KEY_FILE METHOD HOST TARGET\n");
         return 2;
     }
-    for (int i = 0; i < 2 && fgets(lines[i], sizeof(lines[i]), file) != NULL; i++) {
+    for (int i = 0; i < 2 && fgets(lines[i], sizeof(lines[i]), file) != NULL;) {
         lines[i][strcspn(lines[i], "\n")] = '\0';
-        keys[i] = lines[i];
+        if (lines[i][0] != '\0') { /* an empty line is a key that everybody knows */
+            keys[i] = lines[i];
+            i++;
+        }
     }
     fclose(file);
     const struct asked asked = {.method = argv[2], .host = argv[3], .target = argv[4]};

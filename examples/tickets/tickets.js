@@ -26,8 +26,13 @@ function check(r) {
         return 'expired';
     }
     const method = r.method === 'HEAD' ? 'GET' : r.method;
+    const host = (r.headersIn.Host || '').toLowerCase();
     const path = r.variables.request_uri.split('?')[0]; // as it was sent: not $uri
-    const signed = [method, r.headersIn.Host.toLowerCase(), path, parts[1]].join('\n');
+    // nginx takes an escaped slash for one, and the host of a target, "GET http://host/", before Host.
+    if (/%(2f|5c)/i.test(path) || host.replace(/\.?(:[0-9]*)?$/, '') !== r.variables.host) {
+        return 'unclear';
+    }
+    const signed = [method, host, path, parts[1]].join('\n');
     // One key, or two while one follows the other.
     const keys = fs.readFileSync(KEY_FILE, 'utf8').split('\n').filter((line) => line !== '');
     const good = keys.some((key) => same(parts[2], crypto.createHmac('sha256', key).update(signed).digest('hex')));

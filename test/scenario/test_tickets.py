@@ -103,7 +103,7 @@ class Mirror:
         self.folder, self.port = folder, free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}"
-        self.keys = key_file(folder / "server.key", *keys)
+        self.keys = key_file(folder / "server.key", "", *keys)
         for name in ("nginx", "python", "see", "found"):
             (folder / "www" / name).mkdir(parents=True)
             for file in ("disk.img", "a b.img"):
@@ -266,6 +266,9 @@ def test_who_was_not_sent_is_not(mirrors, name):
         "HEAD signed": f"{path}?ticket={ticket(KEYS[0], 'HEAD', mirror.host, path)}",
         "another host signed": f"{path}?ticket={ticket(KEYS[0], 'GET', '127.0.0.1', path)}",
         "a key that is not known": f"{path}?ticket={ticket(KEYS[2], 'GET', mirror.host, path)}",
+        "the key of an empty line": f"{path}?ticket={ticket('', 'GET', mirror.host, path)}",
+        **{f"a path with {slash}": f"{hidden}?ticket={ticket(KEYS[0], 'GET', mirror.host, hidden)}" for slash, hidden in (
+            ("%2f", f"/public/..%2f{path[1:]}"), ("%2F", path.replace("/d", "%2Fd")), ("%5C", f"/public/..%5C{path[1:]}"))},
     }
     for why, target in refused.items():
         assert not mirror.lets_in("GET", target), why
@@ -280,6 +283,7 @@ def test_who_was_not_sent_is_not(mirrors, name):
     assert mirror.lets_in("HEAD", target)
     assert not mirror.lets_in("PUT", target)
     assert not mirror.lets_in("GET", target, host="eu1.example.net")
+    assert not mirror.lets_in("GET", f"http://eu1.example.net{target}"), "the host of the target"
     named = f"{path}?ticket={ticket(KEYS[0], 'GET', 'eu1.example.net', path)}"
     assert mirror.lets_in("GET", named, host="EU1.example.net")
 
@@ -288,11 +292,11 @@ def test_who_was_not_sent_is_not(mirrors, name):
 
 
 def test_the_location(server):
-    r = server.get("/many/x%2Fy?q=1")
+    r = server.get("/many/x%2Cy?q=1")
     expiry = int(re.search(r"n=(\d+)-", r.location)[1])
     assert 110 < expiry - time.time() <= 121
-    urls = {"e": ("https://e.example.net/m/many/x%2Fy", "e.example.net", "/m/many/x%2Fy"),
-            "f": ("http://f.example.net:8080/many/x%2Fy", "f.example.net:8080", "/many/x%2Fy")}
+    urls = {"e": ("https://e.example.net/m/many/x%2Cy", "e.example.net", "/m/many/x%2Cy"),
+            "f": ("http://f.example.net:8080/many/x%2Cy", "f.example.net:8080", "/many/x%2Cy")}
     named = re.findall(r"<([^>]*)>", ", ".join(r.all("Link")))
     assert len(named) == 1
     for location in (r.location, *named):
