@@ -108,15 +108,17 @@ static bool is_silent(const struct wire *wire)
 /* The one that was used last: the others may be closed before anybody needs them. */
 static struct wire *take_idle(struct host *host)
 {
-    while (host->wires.last != NULL) {
-        struct wire *wire = host->wires.last;
+    struct wire *wire = host->wires.last;
+    while (wire != NULL) {
+        struct wire *before = wire->before[of_host];
+        unkeep(wire);
         if (is_silent(wire)) {
-            unkeep(wire);
-            return wire;
+            break;
         }
-        close_idle(wire); /* the host stays, it has a walk */
+        close_wire(wire);
+        wire = before;
     }
-    return NULL;
+    return wire;
 }
 
 /* ---- requests ---- */
@@ -448,23 +450,11 @@ void wires_opened(struct walk *walk)
 
 /* ---- walks ---- */
 
-/* Fields that say how the message is framed, or what becomes of the connection. */
-static bool is_odd_field(const struct detour_field *field)
-{
-    struct span name = span_of(field->name.ptr, field->name.len);
-    return hop_always(name) || span_eq_ci(name, SPAN("Content-Length")) ||
-           span_eq_ci(name, SPAN("Expect"));
-}
-
 bool wires_suit(const struct walk *walk, const struct detour_request *first)
 {
-    bool suits = walk->walker->wires != NULL && walk->listener.brief &&
-                 walk->listener.content == NULL && first->body == DETOUR_BODY_NONE &&
-                 (is_text(first->method, "GET") || is_text(first->method, "HEAD"));
-    for (size_t i = 0; suits && i < first->field_count; i++) {
-        suits = !is_odd_field(&first->fields[i]);
-    }
-    return suits;
+    return walk->walker->wires != NULL && walk->listener.brief && walk->listener.content == NULL &&
+           first->body == DETOUR_BODY_NONE &&
+           (is_text(first->method, "GET") || is_text(first->method, "HEAD"));
 }
 
 bool wires_take(const struct walk *walk)
@@ -512,8 +502,10 @@ void wires_free(struct wires **wires)
     if (*wires == NULL) {
         return;
     }
-    while ((*wires)->idle.first != NULL) {
-        close_idle((*wires)->idle.first);
+    for (struct wire *wire = (*wires)->idle.first; wire != NULL;) {
+        struct wire *next = wire->next[of_all];
+        close_idle(wire);
+        wire = next;
     }
     assert((*wires)->count == 0);
     free(*wires);

@@ -9,9 +9,8 @@
  * next request to that origin.
  *
  * A walk goes this way where nothing but the heads is wanted of it (walk_listener.brief, and no
- * content), by GET or HEAD without content, with no field that concerns the connection; over
- * http:, with HTTP/1.1, without proxy and cookie jar, and with a limit per host, whose turns hold
- * the kept connections. All else is libcurl's.
+ * content), by GET or HEAD without content; over http:, with HTTP/1.1, without proxy and cookie
+ * jar, and with a limit per host, whose turns hold the kept connections. All else is libcurl's.
  *
  * Answers are read strictly (walk/reader.h). One that is not sound is not judged: libcurl asks once
  * more over a connection of its own, and so does all that is asked of this origin from then on. So
