@@ -140,6 +140,8 @@ static bool settle_upload(struct walk *walk, const struct detour_answer *answer)
 
 bool head_judge_whole(struct walk *walk)
 {
+    /* The chain makes the next request in the place of this one. */
+    bool uploads = walk->asked->body != DETOUR_BODY_NONE;
     walk->head.fields = walk->fields;
     struct detour_answer answer = {
         .size = sizeof(answer),
@@ -157,7 +159,7 @@ bool head_judge_whole(struct walk *walk)
         return keep_interim(walk);
     }
     walk->state = head_final;
-    return walk->asked->body == DETOUR_BODY_NONE || settle_upload(walk, &answer);
+    return !uploads || settle_upload(walk, &answer);
 }
 
 static bool take_line(struct walk *walk, struct span line)

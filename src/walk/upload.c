@@ -62,8 +62,8 @@ static size_t take(char *out, size_t size, size_t count, void *context)
 {
     struct walk *walk = context;
     size_t room = size * count;
-    if (walk->stopped) {
-        return CURL_READFUNC_PAUSE;
+    if (walk->stopped) { /* content that is delivered is still read */
+        return walk->verdict->action == DETOUR_DELIVER ? CURL_READFUNC_PAUSE : CURL_READFUNC_ABORT;
     }
     if (awaits_100(walk)) {
         return wait_for_100(walk);
@@ -109,13 +109,20 @@ static void on_expect(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct walk *walk = timer->data;
     walk->expects = false;
-    go_on(walk);
+    if (walk->sending) {
+        curl_easy_pause(walk->easy, CURLPAUSE_CONT);
+    }
+    loop_turn(walk->walker);
 }
 
 /* Not within libcurl's call. */
 void upload_heard(struct walk *walk)
 {
-    if (ev_is_active(&walk->expect)) {
+    bool pipe_waits = walk->stopped && ev_is_active(&walk->pipe);
+    if (pipe_waits) { /* for what nobody wants any more */
+        ev_io_stop(walk->walker->loop, &walk->pipe);
+    }
+    if (pipe_waits || ev_is_active(&walk->expect)) {
         ev_timer_stop(walk->walker->loop, &walk->expect);
         ev_timer_set(&walk->expect, 0, 0);
         ev_timer_start(walk->walker->loop, &walk->expect);

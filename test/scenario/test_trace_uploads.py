@@ -2,15 +2,17 @@
 """`detour trace` with content, against servers that answer before it has come, or let it wait."""
 
 import contextlib
+import os
 import socket
 import threading
+import time
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
 import pytest
-from clientlib import Says, Trace
+from clientlib import Says, Trace, to
 from detourlib import FOREVER, free_port
 from uploadlib import make_certificate
 
@@ -37,6 +39,26 @@ def test_nobody_waits_for_100_for_ever(upload):
     server.close()
     assert trace.exit == 0 and trace.hops[0]["sent_bytes"] == SIZE
     assert server.seen[0].get("Expect") == "100-continue" and len(server.seen[0].body) == SIZE
+
+
+@pytest.mark.parametrize(("status", "said", "outcome"), [(303, b"Connection: close\r\n", "delivered"),
+                                                         (308, b"Connection: close\r\n", "refused"), (308, b"", "refused"),
+                                                         (413, b"Connection: close\r\n", "delivered")])
+def test_an_answer_does_not_wait_for_a_pipe_that_gives_nothing(status, said, outcome):
+    def answer(request, sock):
+        time.sleep(0.1)  # what is there already is sent
+        sock.sendall(to("/b", status, more=said))
+        while sock.recv(65536):
+            pass
+
+    server = Says({"/a": answer}, early=["/a"])
+    pipe, end = os.pipe()
+    os.write(end, b"begun")
+    trace = Trace("-m", FOREVER, "-H", "Expect:", "-T", "-", server.url("/a"), stdin=pipe)
+    os.close(pipe)
+    os.close(end)
+    server.close()
+    assert trace.verdict["outcome"] == outcome and trace.verdict["status"] in (status, 200), trace.verdict
 
 
 CONFIG = """
