@@ -26,7 +26,7 @@ struct configuration {
     struct tls_certificate **certificates; /* loaded, until they are sealed */
     size_t certificate_count;
     struct sign_secrets *secrets;   /* of the model's webhooks, one each; NULL: not read */
-    struct signing_loaded *signing; /* keys of tickets, until they are sealed; NULL: none */
+    struct signing_loaded *signing; /* of signed tickets, until they are sealed; NULL: none */
     struct metrics_rule *rules;
     size_t rule_count;
     bool rules_noted; /* with their slots */

@@ -33,7 +33,7 @@ void control_send_signing(struct control *c, int fd)
     }
     enum err err = signing_map(fd, &c->signing);
     if (err != ERR_NONE) {
-        log_error("cannot keep the keys of tickets: %s", err_why(err));
+        log_error("cannot keep the keys of signed tickets: %s", err_why(err));
     }
     if (fd >= 0) {
         close(fd);

@@ -73,10 +73,10 @@ struct control {
 
     uint64_t generation;
     uint64_t content;                   /* of the snapshot that was published last; 0: none */
-    int secret_fd;                      /* the key of tickets; -1: not made yet */
+    int secret_fd;                      /* the key of wait pages' tickets; -1: not made yet */
     int tls_fd;                         /* what workers make their TLS contexts of; -1: none */
     int tls_next_fd;                    /* the candidate's */
-    int sign_next_fd;                   /* the candidate's keys of tickets; -1: none */
+    int sign_next_fd;                   /* the candidate's keys of signed tickets; -1: none */
     const struct signing_keys *signing; /* those in force; NULL: none */
     struct counters_map *counters;
     struct servers_map *servers;
@@ -106,7 +106,7 @@ void candidate_names(struct control *c, bool enough);
 
 /* The workers have it before the snapshot whose listeners need it. */
 void control_send_tls(struct control *c, int fd);
-/* The keys of tickets come into force with the SNAPSHOT that follows. */
+/* The keys of signed tickets come into force with the SNAPSHOT that follows. */
 void control_send_signing(struct control *c, int fd);
 /* Compiles, and sends what is new, with a generation of its own. text_fd: -1 when the file is the
  * same. */

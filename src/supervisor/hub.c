@@ -346,7 +346,7 @@ static void on_signing(struct supervisor *s, struct message *message)
 {
     forget_signing(s);
     if (message->fd_count > 0 && !is_sealed(message->fds[0])) {
-        log_error("control sent keys of tickets that cannot be used");
+        log_error("control sent keys of signed tickets that cannot be used");
         return;
     }
     s->sign_next_fd = message_take_fd(message, 0);

@@ -263,7 +263,7 @@ void adopt_secret(struct worker *worker, struct message *message)
     struct span secret;
     enum err err = message->fd_count > 0 ? map_sealed(message->fds[0], &secret) : ERR_SYNTAX;
     if (err != ERR_NONE) {
-        log_error("the key of tickets is not used: %s", err_text(err));
+        log_error("the key of wait pages is not used: %s", err_text(err));
         return;
     }
     if (secret.len == sizeof(worker->ticket_key.bytes)) {
@@ -306,7 +306,7 @@ void adopt_signing(struct worker *worker, struct message *message)
             err = ERR_SYNTAX;
         }
         if (err != ERR_NONE) {
-            log_error("the new keys of tickets are not used: %s", err_text(err));
+            log_error("the new keys of signed tickets are not used: %s", err_text(err));
             return;
         }
     }
