@@ -100,6 +100,7 @@ static enum err welcome(struct worker *worker, struct message *message)
     worker->bell_fd = message_take_fd(message, WELCOME_BELL);
     worker->knock_fd = message_take_fd(message, WELCOME_KNOCK);
     worker->decide.exists.facts = worker->facts;
+    worker->decide.exists.now_s = facts_now_s(worker->facts, clock_monotonic_ns());
     counter_set(&worker->counters->connections_active, 0);
     worker->heartbeat.data = worker;
     ev_timer_init(&worker->heartbeat, on_heartbeat, 0., heartbeat_pause_ms / 1000.);
