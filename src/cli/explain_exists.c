@@ -3,6 +3,7 @@
 #include "cli/explain.h"
 
 #include "cli/admin_client.h"
+#include "cli/show.h"
 
 #include <jansson.h>
 #include <unistd.h>
@@ -39,31 +40,37 @@ struct span explain_lacks(const struct explanation *e, uint32_t server, struct s
     return otherwise;
 }
 
-/* The server of the pool with this name; SNAP_NONE. */
-static uint32_t find_server(const struct explanation *e, const struct snap_pool *pool,
-                            const char *name)
+/* What the answer says of a server; NULL: nothing that is of use here. */
+static const char *known_of(const json_t *servers, const struct names *names, struct span name)
 {
-    struct span prefix = snapshot_text(e->snapshot, pool->name);
-    for (uint32_t i = 0; i < pool->server_count && name != NULL; i++) {
-        const struct snap_server *server = snapshot_server(e->snapshot, pool->first_server + i);
-        struct span identity = snapshot_text(e->snapshot, server->identity);
-        if (span_eq(span_from(identity, prefix.len + 1), span_cstr(name))) {
-            return pool->first_server + i;
-        }
+    uint32_t index;
+    if (!names_find(names, name, &index)) {
+        return NULL;
     }
-    return SNAP_NONE;
+    const char *known = json_string_value(json_object_get(json_array_get(servers, index), "known"));
+    return known != NULL && strcmp(known, "unknown") != 0 ? known : NULL;
 }
 
-static void learn(const struct explanation *e, const json_t *answer, struct facts *facts)
+/* There may be tens of thousands of them, in another order than here. */
+static void learn(const struct explanation *e, const json_t *servers, struct facts *facts)
 {
     const struct snap_pool *pool = snapshot_pool(e->snapshot, e->run.trace.pool);
+    size_t prefix = snapshot_text(e->snapshot, pool->name).len + 1;
+    struct names names = {.arena = &e->configuration->arena};
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(answer, "servers"), i, item)
+    uint32_t old;
+    json_array_foreach(servers, i, item)
     {
-        const char *known = json_string_value(json_object_get(item, "known"));
-        uint32_t server = find_server(e, pool, json_string_value(json_object_get(item, "name")));
-        if (server != SNAP_NONE && known != NULL && strcmp(known, "unknown") != 0) {
+        const char *name = json_string_value(json_object_get(item, "name"));
+        names_add(&names, span_cstr(name != NULL ? name : ""), (uint32_t)i, &old);
+    }
+    for (uint32_t k = 0; k < pool->server_count; k++) {
+        uint32_t server = pool->first_server + k;
+        struct span identity =
+            snapshot_text(e->snapshot, snapshot_server(e->snapshot, server)->identity);
+        const char *known = known_of(servers, &names, span_from(identity, prefix));
+        if (known != NULL) {
             facts_set(facts, key_of(e, facts, server),
                       strcmp(known, "yes") == 0 ? FACT_YES : FACT_NO, 0, fact_life_s_max);
         }
@@ -93,20 +100,22 @@ int explain_live_existence(struct explanation *e, struct facts **facts_out)
         return exit_ok;
     }
     const struct snap_pool *pool = snapshot_pool(e->snapshot, e->run.trace.pool);
-    const char *name = arena_printf(&e->configuration->arena, "%.*s",
-                                    SPAN_ARG(snapshot_text(e->snapshot, pool->name)));
     int status = admin_client_open("explain", &where, false, &client);
     if (status != exit_ok) {
         return status;
     }
+    const char *name = show_printf(admin_client_arena(client), "%.*s",
+                                   SPAN_ARG(snapshot_text(e->snapshot, pool->name)));
+    struct span path = e->run.trace.pool_path;
     json_t *content =
-        json_pack("{s:s%}", "path", e->run.trace.pool_path.ptr, e->run.trace.pool_path.len);
+        json_pack("{s:s%}", "path", path.len > 0 ? (const char *)path.ptr : "", path.len);
     const struct admin_question question = {
         .method = "POST", .path = "/v1/pools", .segments = {name, "existence"}, .content = content};
-    status = name != NULL && content != NULL ? admin_ask(client, &question, &reply)
-                                             : complain("explain", "%s", err_text(ERR_MEMORY));
+    status = content != NULL
+                 ? admin_ask(client, &question, &reply)
+                 : complain("explain", "a path that is not UTF-8 cannot be asked about");
     if (status == exit_ok && (*facts_out = make_facts()) != NULL) {
-        learn(e, reply.json, *facts_out);
+        learn(e, json_object_get(reply.json, "servers"), *facts_out);
     }
     admin_reply_fini(&reply);
     json_decref(content);

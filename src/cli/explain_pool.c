@@ -255,9 +255,7 @@ int explain_live_health(struct explanation *e)
     }
     status = admin_ask(client, &(struct admin_question){.path = "/v1/pools"}, &reply);
     if (status == exit_ok) {
-        json_t *whole = json_loadb(reply.text, reply.len, 0, NULL);
-        e->pools = json_incref(json_object_get(whole, "pools"));
-        json_decref(whole);
+        e->pools = json_incref(json_object_get(reply.json, "pools"));
         e->live = json_is_array(e->pools) && index_views(e) ? calloc(servers_max, sizeof(*e->live))
                                                             : NULL;
     }
