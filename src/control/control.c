@@ -92,7 +92,7 @@ static void on_message(struct control *c, struct message *message)
         on_welcome(c, message);
         break;
     case MESSAGE_SIGN:
-        signing_map(message->fd_count > 0 ? message->fds[0] : -1, &c->signing);
+        control_keep_signing(c, message->fd_count > 0 ? message->fds[0] : -1);
         break;
     case MESSAGE_LISTENING:
         candidate_listening(c, message);

@@ -24,17 +24,21 @@ void control_send_tls(struct control *c, int fd)
     c->tls_fd = fd;
 }
 
-/* Here they are kept for asking servers in clients' stead. */
+void control_keep_signing(struct control *c, int fd)
+{
+    enum err err = signing_map(fd, &c->signing);
+    if (err != ERR_NONE) {
+        log_error("cannot keep the keys of signed tickets: %s", err_why(err));
+    }
+}
+
 void control_send_signing(struct control *c, int fd)
 {
     struct message message = {.type = MESSAGE_SIGN, .fd_count = fd >= 0, .fds = {fd}};
     if (fd >= 0 || c->signing != NULL) {
         control_send(c, &message);
     }
-    enum err err = signing_map(fd, &c->signing);
-    if (err != ERR_NONE) {
-        log_error("cannot keep the keys of signed tickets: %s", err_why(err));
-    }
+    control_keep_signing(c, fd);
     if (fd >= 0) {
         close(fd);
     }

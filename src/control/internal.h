@@ -106,7 +106,9 @@ void candidate_names(struct control *c, bool enough);
 
 /* The workers have it before the snapshot whose listeners need it. */
 void control_send_tls(struct control *c, int fd);
-/* The keys of signed tickets come into force with the SNAPSHOT that follows. */
+/* Keeps the keys of signed tickets for asking servers in clients' stead. fd: -1: there are none. */
+void control_keep_signing(struct control *c, int fd);
+/* … and sends them: they come into force with the SNAPSHOT that follows. fd is closed. */
 void control_send_signing(struct control *c, int fd);
 /* Compiles, and sends what is new, with a generation of its own. text_fd: -1 when the file is the
  * same. */
