@@ -78,6 +78,16 @@ static bool read_server_url(struct load *load, const struct node *node, struct u
     return target_allowed(load, node->place, &origin);
 }
 
+/* A '*' begins what means all of them (decide/avoid.c). */
+static bool read_server_name(struct load *load, const struct node *node, struct span *out)
+{
+    if (node->kind == NODE_SCALAR && span_starts(node->text, SPAN("*"))) {
+        return read_refuse(load, node,
+                           "a name that does not begin with '*', which means all servers");
+    }
+    return read_name(load, node, out);
+}
+
 /* Two servers of one host differ by their ports, so the port is part of the name. */
 static struct span name_from(struct load *load, const struct url *url)
 {
@@ -157,7 +167,7 @@ bool read_server(struct load *load, const struct node *node, const struct model_
     good = (at[SERVER_AGENT] == NULL || read_agent(load, at[SERVER_AGENT], &out->agent)) && good;
     good = read_wish(load, at[SERVER_STATE], at[SERVER_SINCE], at[SERVER_SHARE], out) && good;
     if (at[SERVER_NAME] != NULL) {
-        good = read_name(load, at[SERVER_NAME], &out->name) && good;
+        good = read_server_name(load, at[SERVER_NAME], &out->name) && good;
     } else if (out->url.len > 0) {
         out->name = name_from(load, &url);
     }
