@@ -7,7 +7,7 @@
 
 bool wants_to_be_told(struct asked *asked, const struct snap_pool *pool)
 {
-    if (pool->json == 0) {
+    if (pool->json == 0 || asked->context->for_proxy) {
         return false;
     }
     asked->decision->vary |= VARY_ACCEPT | VARY_SAID;

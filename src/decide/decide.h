@@ -108,6 +108,9 @@ struct decide_context {
     struct decide_link link;
     struct decide_alternatives alternatives;
     struct decide_trace *trace; /* NULL but for explain: then every rule is looked at */
+    /* A proxy asks: nobody is told where to go instead of being sent there, since a 200 says to a
+     * proxy that there is nothing to do. */
+    bool for_proxy;
 };
 
 enum reason {

@@ -86,9 +86,10 @@ static void decide_original(struct worker *worker, const struct serve_request *a
                             const struct subrequest *about, struct decision *decision)
 {
     const struct request *original = &about->request;
+    worker->decide.for_proxy = true;
     decide_known(&worker->decide, original, &about->client, asked->now_ns, decision);
+    worker->decide.for_proxy = false;
     bool pass = passes(worker, original, decision);
-    decision->json = false; /* to a proxy a 200 says that there is nothing to do here */
     if (decision->reason == REASON_PREFLIGHT) {
         pass = preflight_passes(worker, original, &about->client, asked->now_ns);
     }
