@@ -112,21 +112,6 @@ static enum snap_action_kind action_kind(enum action_kind kind)
     return SNAP_ACTION_PASS;
 }
 
-/* What a rule matches literally: its prefix, or the leading literal segments of its
- * pattern. */
-static uint32_t literal_bytes(const struct model_rule *rule)
-{
-    if (rule->path == NULL) {
-        return (uint32_t)rule->prefix.len;
-    }
-    struct span text;
-    uint32_t bytes = 0;
-    for (size_t at = 0; pattern_segment(rule->path, at, &text) == SEGMENT_LITERAL; at++) {
-        bytes += 1 + (uint32_t)text.len;
-    }
-    return bytes;
-}
-
 /* The path that a rule begins with, as a Location can say it. */
 static struct snap_ref compile_beginning(struct compile *compile, const struct model_rule *rule)
 {
@@ -162,7 +147,7 @@ struct snap_action compile_action(struct compile *compile, const struct model_ac
         compile_target(compile, action->to, rule, &out);
     }
     if (action->kind == ACTION_POOL && compile->model->pools[action->pool].strip) {
-        out.strip = literal_bytes(rule);
+        out.strip = (uint32_t)model_literal_bytes(rule);
     }
     if (action->kind == ACTION_WAIT) {
         out.body = compile_beginning(compile, rule);

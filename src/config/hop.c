@@ -297,23 +297,11 @@ static bool is_redirect(const struct model_action *action)
     return action->kind == ACTION_TO || action->kind == ACTION_PAGE;
 }
 
-/* What the rule matched literally: what `path: strip` takes away. */
-static size_t literal_bytes(const struct model_rule *rule)
-{
-    struct span text;
-    size_t bytes = rule->path == NULL ? rule->prefix.len : 0;
-    for (size_t i = 0;
-         rule->path != NULL && pattern_segment(rule->path, i, &text) == SEGMENT_LITERAL; i++) {
-        bytes += 1 + text.len;
-    }
-    return bytes;
-}
-
 static bool to_server(struct search *search, const struct hop *hop, const struct model_server *to,
                       bool strip, struct span *out)
 {
     struct buffer text = buffer_over(search->location, sizeof(search->location));
-    size_t from = strip ? literal_bytes(hop->rule) : 0;
+    size_t from = strip ? model_literal_bytes(hop->rule) : 0;
     struct span path = from < hop->path.len ? span_from(hop->path, from) : (struct span){0};
     if (location_append(to->url, path, (struct span){0}, &text) != LOCATION_OK) {
         return false;

@@ -109,6 +109,10 @@ struct model_rule {
     size_t label_count;
 };
 
+/* How much of a path the rule matches literally: its prefix, or the leading literal segments of its
+ * pattern. That is what `path: strip` of a pool takes away. */
+size_t model_literal_bytes(const struct model_rule *rule);
+
 struct model_detour {
     struct model_rule rule;
     uint32_t site;

@@ -282,3 +282,16 @@ bool read_default(struct load *load, const struct node *node, struct scope *scop
     rule->kind = good ? RULE_DEFAULT : RULE_ROUTE;
     return good;
 }
+
+size_t model_literal_bytes(const struct model_rule *rule)
+{
+    struct span text;
+    size_t bytes = 0;
+    if (rule->path == NULL) {
+        return rule->prefix.len;
+    }
+    for (size_t i = 0; pattern_segment(rule->path, i, &text) == SEGMENT_LITERAL; i++) {
+        bytes += 1 + text.len;
+    }
+    return bytes;
+}
