@@ -172,7 +172,8 @@ static bool has_action(const struct node *const *at)
 }
 
 /* The index into action_keys; action_key_count when there is not exactly one. */
-static size_t choose_action(struct load *load, const struct node *const *at, struct place place)
+static size_t choose_action(struct load *load, const struct node *const *at, struct place place,
+                            const struct scope *scope)
 {
     size_t chosen = action_key_count;
     for (size_t i = 0; i < action_key_count; i++) {
@@ -188,10 +189,12 @@ static size_t choose_action(struct load *load, const struct node *const *at, str
         chosen = i;
     }
     if (chosen == action_key_count) {
-        problems_error(
-            load->problems, place,
-            "it says what matches, but not where to go; add one of `to`, `pool`, `page`, "
-            "`origin` or `respond`");
+        problems_error(load->problems, place, "%s",
+                       scope->fallback
+                           ? "a fallback says what clients get; add one of `status`, `to`, `page` "
+                             "or `respond`, or write `fallback: all`"
+                           : "it says what matches, but not where to go; add one of `to`, "
+                             "`pool`, `page`, `origin` or `respond`");
     }
     return chosen;
 }
@@ -275,7 +278,7 @@ bool read_action(struct load *load, const struct node *const *at, struct place p
                  const struct scope *scope, struct model_action *out, const struct node **headers)
 {
     *out = (struct model_action){.place = place, .retry_after_s = -1};
-    size_t chosen = choose_action(load, at, place);
+    size_t chosen = choose_action(load, at, place, scope);
     if (chosen == action_key_count) {
         return false;
     }

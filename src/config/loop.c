@@ -172,15 +172,33 @@ static bool begins_first(const struct walk *walk)
     return true;
 }
 
-/* The server by which a walk goes on; SIZE_MAX: there is none that does not leave this file. */
+/* Whether the rule that the walk began with is one of the cycle, and not only leads into it. Its
+ * sample need not be: fixed targets have paths of their own. */
+static bool comes_again(const struct walk *walk, size_t start)
+{
+    size_t i = start;
+    while (i < walk->count && walk->hops[i].rule != walk->hops[0].rule) {
+        i++;
+    }
+    return i < walk->count;
+}
+
+/* The server by which a walk goes on. Where a pool has none that does not leave this file: its
+ * fallback, if the walk began with one, since then nobody is left there, too. */
 static size_t next_server(const struct walk *walk, const struct hop *hop)
 {
+    const struct model_action *first = &walk->hops[0].rule->action;
     const struct model_action *action = &hop->rule->action;
     if (hop == &walk->hops[0] || action->kind != ACTION_POOL) {
         return walk->server;
     }
     const struct own_servers *own = hop_own_servers(walk->load, action->pool);
-    return own != NULL && own->count > 0 ? own->items[0] : SIZE_MAX;
+    if (own != NULL && own->count > 0) {
+        return own->items[0];
+    }
+    bool nobody =
+        first->kind == ACTION_POOL && walk->server == walk->load->pools[first->pool].server_count;
+    return nobody ? walk->load->pools[action->pool].server_count : SIZE_MAX;
 }
 
 static void follow(struct search *search, struct walk *walk, struct found found)
@@ -199,7 +217,7 @@ static void follow(struct search *search, struct walk *walk, struct found found)
         }
         walk->hops[walk->count++] = next;
         size_t start = cycle_start(walk);
-        if (start != SIZE_MAX && walk->hops[start].rule == walk->hops[0].rule &&
+        if (start != SIZE_MAX && comes_again(walk, start) &&
             (search->any_rule || begins_first(walk))) {
             report_loop(walk);
         }

@@ -43,9 +43,14 @@ static bool read_fallback(struct load *load, const struct node *node, struct mod
     if (node->kind != NODE_MAP) {
         return read_refuse(load, node, "`all`, or a map like {status: 503, retry_after: 30s}");
     }
-    return read_action_map(load, node, "`fallback`", fallback_keys,
-                           "a fallback adds no fields; put `headers` into the rules", &scope,
-                           &pool->fallback);
+    struct model_action action; /* half of one is none: loops are looked for even so */
+    if (!read_action_map(load, node, "`fallback`", fallback_keys,
+                         "a fallback adds no fields; put `headers` into the rules", &scope,
+                         &action)) {
+        return false;
+    }
+    pool->fallback = action;
+    return true;
 }
 
 static bool read_pool_path(struct load *load, const struct node *node, struct model_pool *pool)
