@@ -105,6 +105,29 @@ static bool find_place(const struct inquiry *inquiry, char out[place_bytes_max])
     return true;
 }
 
+/* The ticket is for the Host that the server is asked with, which may be another than its URL's. */
+static bool add_ticket(const struct signing_ticket *ticket, const char *host_field,
+                       struct buffer *url)
+{
+    static uint8_t room[location_bytes_max]; /* one thread asks */
+    struct buffer other = buffer_over(room, sizeof(room));
+    if (host_field == NULL) {
+        return signing_add(ticket, 0, url);
+    }
+    struct span asked = buffer_span(url);
+    struct span authority = location_authority(asked);
+    struct span host = span_from(span_cstr(host_field), strlen("Host: "));
+    buffer_put(&other, span_slice(authority, 0, span_find(authority, 0, '/') + 2));
+    buffer_put(&other, host);
+    buffer_put(&other, span_from(asked, authority.len));
+    size_t unsigned_len = other.len;
+    if (!signing_add(ticket, 0, &other)) {
+        return false;
+    }
+    buffer_put(url, span_from(buffer_span(&other), unsigned_len));
+    return true;
+}
+
 static bool sign(const struct inquiry *inquiry, struct buffer *url)
 {
     const struct exists_target *target = &inquiry->asked->target;
@@ -115,7 +138,8 @@ static bool sign(const struct inquiry *inquiry, struct buffer *url)
         .param = target->sign_param,
         .expires_s = clock_wall_ns() / NS_PER_SECOND + target->sign_ttl_s,
     };
-    return !target->signs || (ticket.key != NULL && signing_add(&ticket, 0, url));
+    return !target->signs ||
+           (ticket.key != NULL && add_ticket(&ticket, inquiry->asked->host_field, url));
 }
 
 /* The URL that a client would be sent to, but for its query. */

@@ -381,18 +381,22 @@ def resident(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_a_ticket_goes_along(mirrors, detour, folder):
-    """Of servers that serve nobody without one, with the key of now."""
-    strange = Strange(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n")
+@pytest.mark.parametrize("host", [None, "Files.example:81"])
+def test_a_ticket_goes_along(mirrors, detour, folder, host):
+    """Of servers that serve nobody without one, with the key of now, for the host that is asked for."""
+    strange = Strange(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     key = folder / "tickets.key"
     key.write_text("k" * 40 + "\n")
     key.chmod(0o600)
     server = mirrors.begin(detour, servers=f'{{name: s, url: "{strange.url}"}}',
+                           health=f'{{path: /, host: "{host}"}}' if host else "off",
                            more=f"    sign: {{key_file: {key}, ttl: 1m, param: t}}")
     wait_until(lambda: server.get("/x").status == 307)
-    target = strange.heads[0].split(" ")[1]
-    expiry, _, code = target.removeprefix("/x?t=").partition("-")
-    text = "\n".join(["GET", strange.url.partition("//")[2], "/x", expiry])
+    (head,) = [h for h in strange.heads if h.startswith("HEAD ")]
+    expiry, _, code = head.split(" ")[1].removeprefix("/x?t=").partition("-")
+    asked = host or strange.url.partition("//")[2]
+    assert f"\r\nHost: {asked}\r\n" in head
+    text = "\n".join(["GET", asked.lower(), "/x", expiry])
     assert code == hmac.new(b"k" * 40, text.encode(), "sha256").hexdigest()
     strange.close()
 
