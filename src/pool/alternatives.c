@@ -6,23 +6,14 @@
 
 enum { draws_max = 8 };
 
-/* The finaliser of SplitMix64: numbers that follow each other become ones that say nothing of each
- * other. */
-static uint64_t mixed(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 /* Turns are drawn here, and not taken: the one after a server's is the same one's each time, and
  * when that server fails all of its clients would go there. A place of somebody who is taken
  * already is drawn again, so that the others get it by their weights. */
 static void draw_turn(const struct pool_client *client, struct view *view)
 {
-    view->turn = mixed(view->spare += UINT64_C(0x9e3779b97f4a7c15));
+    view->turn = mix(view->spare += golden_section);
     for (int draw = 0; draw < draws_max && view->total > 0; draw++) {
-        uint64_t drawn = mixed(view->spare += UINT64_C(0x9e3779b97f4a7c15));
+        uint64_t drawn = mix(view->spare += golden_section);
         view->aside = (uint64_t)((unsigned __int128)drawn * view->total >> 64);
         if (!pool_avoided(client, pool_at_place(view, view->aside))) {
             break;

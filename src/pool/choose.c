@@ -45,7 +45,7 @@ static uint32_t among_few(const struct pools *pools, const struct pool_state *st
     for (uint32_t i = 0; i < view->count; i++) {
         sum += weight_if_can_have(pools, state, view, client, i);
     }
-    view->turn += UINT64_C(0x9e3779b97f4a7c15); /* the golden section of 2^64 */
+    view->turn += golden_section;
     uint64_t until = (uint64_t)((unsigned __int128)view->turn * sum >> 64);
     for (uint32_t i = 0; i < view->count && sum > 0; i++) {
         uint64_t weight = weight_if_can_have(pools, state, view, client, i);

@@ -13,20 +13,10 @@
 /* Ends a rank that has room left. */
 static const uint16_t nobody = UINT16_MAX;
 
-/* Two hashes as one, by the finaliser of SplitMix64: of two servers' scores for one bucket none
- * says anything about the other. */
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-    uint64_t x = a ^ (b * UINT64_C(0x9e3779b97f4a7c15));
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 static double score(const struct pool_state *state, uint64_t bucket, uint32_t server,
                     uint64_t weight)
 {
-    double unit = ((double)(mix(bucket, state->servers[server].hash) >> 11) + 0.5) * 0x1p-53;
+    double unit = ((double)(mix_two(bucket, state->servers[server].hash) >> 11) + 0.5) * 0x1p-53;
     return (double)weight / -log(unit);
 }
 
@@ -103,7 +93,7 @@ static void fill(const struct pool_state *state, uint32_t end, uint64_t bucket, 
     memset(rank, 0xff, sizeof(*rank));
     for (uint32_t i = 0; i < end; i++) {
         if (state->even) {
-            uint64_t hash = mix(bucket, state->servers[i].hash) >> 11;
+            uint64_t hash = mix_two(bucket, state->servers[i].hash) >> 11;
             insert(scores, rank, &count, (double)hash, i);
         } else if (state->servers[i].weight > 0) {
             insert(scores, rank, &count, score(state, bucket, i, full_weight(state, i)), i);

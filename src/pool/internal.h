@@ -4,6 +4,8 @@
 
 #include "pool/pool.h"
 
+#include "base/mix.h"
+
 /* A client's scheme and family: those who are served by the same servers. */
 enum { pool_classes = 4 };
 

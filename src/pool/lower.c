@@ -97,7 +97,7 @@ static uint32_t by_weight(struct level *level)
     for (uint32_t i = level->from; i < level->to; i++) {
         sum += weight_within(level, i, reach);
     }
-    level->view->turn += UINT64_C(0x9e3779b97f4a7c15); /* the golden section of 2^64 */
+    level->view->turn += golden_section;
     uint64_t until = (uint64_t)((unsigned __int128)level->view->turn * sum >> 64);
     for (uint32_t i = level->from; i < level->to && sum > 0; i++) {
         uint64_t weight = weight_within(level, i, reach);

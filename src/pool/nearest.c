@@ -161,8 +161,7 @@ static struct near *slot_of(const struct view *view, const struct geo_place *pla
 {
     uint64_t parts[2];
     memcpy(parts, place, sizeof(parts));
-    uint64_t hash =
-        (parts[0] ^ parts[1] * UINT64_C(0xd1b54a32d192ed03)) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = (parts[0] ^ parts[1] * UINT64_C(0xd1b54a32d192ed03)) * golden_section;
     size_t slot = hash / (UINT64_MAX / near_slots + 1);
     struct near *first = &view->near[slot];
     struct near *second = &view->near[slot ^ 1];
@@ -208,6 +207,6 @@ uint32_t pool_by_distance(const struct pools *pools, struct pool_state *state, s
     if (known ? near->count == 0 : !find_near(&look, near)) {
         return pool_by_turn(pools, state, view, client);
     }
-    view->turn += UINT64_C(0x9e3779b97f4a7c15); /* the golden section of 2^64 */
+    view->turn += golden_section;
     return choose_near(&look, near, view->turn);
 }

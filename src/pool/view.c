@@ -330,8 +330,8 @@ static bool state_init(struct pools *pools, struct pools *previous, uint32_t ind
     const struct snap_pool *pool = snapshot_pool(pools->snapshot, index);
     struct pool_state *state = &pools->states[index];
     /* Workers, and pools, begin far from each other. */
-    uint64_t turn = (pools->setting.worker + 1) * UINT64_C(0x9e3779b97f4a7c15) +
-                    index * UINT64_C(0xd1b54a32d192ed03);
+    uint64_t turn =
+        (pools->setting.worker + 1) * golden_section + index * UINT64_C(0xd1b54a32d192ed03);
     state->pool = pool;
     state->servers = snapshot_server(pools->snapshot, pool->first_server);
     look_at_servers(state);

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/mix.h"
 #include "base/span.h"
 
 #include <stdbool.h>
@@ -53,10 +54,7 @@ static const uint64_t facts_path_bits = 0x1ff00;
 /* server: a hash of all that the answer depends on. */
 static inline uint64_t facts_key(uint64_t path, uint64_t server)
 {
-    uint64_t x = path ^ (server * UINT64_C(0x9e3779b97f4a7c15));
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return ((x ^ (x >> 31)) & ~facts_path_bits) | (path & facts_path_bits);
+    return (mix_two(path, server) & ~facts_path_bits) | (path & facts_path_bits);
 }
 
 /* What is known. *left_s: for how long it still is; 0 for FACT_UNKNOWN. */
