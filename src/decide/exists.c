@@ -57,16 +57,10 @@ static void look_at_all(const struct existing *e)
 {
     struct decide_exists *state = e->state;
     const uint64_t *avoid = e->pooled->client.avoid;
-    size_t bytes = pool_avoid_words(e->pool) * sizeof(*avoid);
     assert(pool_avoid_words(e->pool) <= decide_avoid_words_max);
-    uint64_t *const sets[] = {state->others, state->lacking, state->settled};
-    for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
-        if (avoid != NULL) {
-            memcpy(sets[i], avoid, bytes);
-        } else {
-            memset(sets[i], 0, bytes);
-        }
-    }
+    pool_avoid_copy(e->pool, avoid, state->others);
+    pool_avoid_copy(e->pool, avoid, state->lacking);
+    pool_avoid_copy(e->pool, avoid, state->settled);
     for (uint32_t i = 0; i < e->pool->server_count; i++) {
         uint32_t left_s;
         enum fact fact = look_up(e, i, &left_s);

@@ -2,8 +2,6 @@
 /* Where else a client could go: what the choice would be if it avoided those before. */
 #include "pool/internal.h"
 
-#include <string.h>
-
 enum { draws_max = 8 };
 
 /* Turns are drawn here, and not taken: the one after a server's is the same one's each time, and
@@ -35,15 +33,6 @@ static void give_back(const struct turns *kept, struct view *view)
     view->aside = view->total == kept->total ? kept->aside : 0;
 }
 
-static void take_over(const uint64_t *avoid, size_t words, uint64_t *out)
-{
-    if (avoid != NULL) {
-        memcpy(out, avoid, words * sizeof(*out));
-    } else {
-        memset(out, 0, words * sizeof(*out));
-    }
-}
-
 size_t pool_alternatives(struct pools *pools, uint32_t pool, const struct pool_client *client,
                          uint32_t chosen, size_t max, uint32_t *out)
 {
@@ -52,7 +41,7 @@ size_t pool_alternatives(struct pools *pools, uint32_t pool, const struct pool_c
     struct turns kept = {.aside = view->aside, .total = view->total, .turn = view->turn};
     struct pool_client other = *client;
     size_t count = 0;
-    take_over(client->avoid, pool_avoid_words(state->pool), pools->taken);
+    pool_avoid_copy(state->pool, client->avoid, pools->taken);
     other.avoid = pools->taken;
     for (uint32_t last = chosen; count < max; out[count++] = last) {
         pool_avoid(pools->taken, last - state->pool->first_server);

@@ -49,6 +49,18 @@ static inline void pool_avoid(uint64_t *avoid, uint32_t server)
     avoid[server / 64] |= UINT64_C(1) << server % 64;
 }
 
+/* Such bits to add to: a copy, all 0 where nobody is avoided yet. */
+static inline void pool_avoid_copy(const struct snap_pool *pool, const uint64_t *avoid,
+                                   uint64_t *out)
+{
+    size_t bytes = pool_avoid_words(pool) * sizeof(*out);
+    if (avoid != NULL) {
+        memcpy(out, avoid, bytes);
+    } else {
+        memset(out, 0, bytes);
+    }
+}
+
 /* The server, an index into the snapshot's servers; SNAP_NONE: nobody is left. */
 uint32_t pool_choose(struct pools *pools, uint32_t pool, const struct pool_client *client);
 
