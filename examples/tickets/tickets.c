@@ -19,7 +19,7 @@ enum { code_bytes = 32, code_digits = 64, expiry_digits_max = 18, signed_bytes_m
 
 struct asked {
     const char *method;
-    const char *host;   /* the field, as it was sent */
+    const char *host;   /* the field, as it was sent; the caller knows it for one of its own */
     const char *target; /* likewise, with its query */
 };
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Did Detour send this client? A verifier of signed tickets: detour-tickets(7).
 
-tickets.py KEY_FILE PORT FOLDER serves a folder to those who have a ticket."""
+tickets.py KEY_FILE HOST PORT FOLDER serves a folder to those who have a ticket for this host."""
 import functools
 import hashlib
 import hmac
@@ -41,11 +41,14 @@ def fault(keys, method, host, target, now, param="ticket"):
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    keys = []
+    keys, host = [], ""
     protocol_version = "HTTP/1.1"
 
     def send_head(self):
-        why = fault(self.keys, self.command, self.headers.get("Host", ""), self.path, time.time())
+        host = self.headers.get("Host", "")
+        # Host says what its sender likes: a ticket for another host is none for this one.
+        own = host.lower() == self.host
+        why = fault(self.keys, self.command, host, self.path, time.time()) if own else "host"
         if why is not None:
             self.log_message("refused: %s", why)
             self.send_error(403)
@@ -54,9 +57,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 def main():
-    Handler.keys = read_keys(sys.argv[1])
-    handler = functools.partial(Handler, directory=sys.argv[3])
-    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), handler).serve_forever()
+    Handler.keys, Handler.host = read_keys(sys.argv[1]), sys.argv[2].lower()
+    handler = functools.partial(Handler, directory=sys.argv[4])
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[3])), handler).serve_forever()
 
 
 if __name__ == "__main__":
