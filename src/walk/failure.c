@@ -52,12 +52,40 @@ static enum walk_failure of_code(CURLcode code)
     }
 }
 
+/* Whether libcurl has got a byte of an answer. */
+static bool is_heard(const struct walk *walk)
+{
+    curl_off_t first_us = 0;
+    curl_easy_getinfo(walk->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_us);
+    return walk->sending && first_us > 0;
+}
+
+/* Of a line that is too long libcurl says that there is no memory for it. */
+static bool is_too_long(const struct walk *walk, CURLcode code)
+{
+    return walk->too_long ||
+           (code == CURLE_OUT_OF_MEMORY && walk->state != head_final && is_heard(walk));
+}
+
+static bool is_switched(const struct walk *walk)
+{
+    return walk->state == head_none && walk->interim_count > 0 &&
+           walk->interim[walk->interim_count - 1].status == 101;
+}
+
+/* libcurl counts them as failures to read, and has no other sign for them than its text. */
+static bool has_bad_chunks(const struct walk *walk, CURLcode code)
+{
+    return code == CURLE_RECV_ERROR && walk->state == head_final &&
+           strstr(walk->reason, "chunked-encoding") != NULL;
+}
+
 enum walk_failure failure_of(const struct walk *walk, CURLcode code)
 {
     if (walk->out_of_memory) {
         return walk_failure_memory;
     }
-    if (walk->too_long) {
+    if (is_too_long(walk, code) || is_switched(walk) || has_bad_chunks(walk, code)) {
         return walk_failure_protocol;
     }
     if (walk->refused_address && code == CURLE_COULDNT_CONNECT) {
@@ -76,11 +104,22 @@ const char *failure_text(const struct walk *walk, CURLcode code)
     default:
         break;
     }
-    if (walk->too_long) {
+    if (is_too_long(walk, code)) {
         return "the head of the answer is too long";
+    }
+    if (is_switched(walk)) {
+        return "the answer is 101 (Switching Protocols), which nobody asked for";
+    }
+    if (has_bad_chunks(walk, code)) {
+        return "the content is not sound: its chunks or trailers are bad, or too long";
     }
     if (walk->body_failed) {
         return "the content cannot be read, or has become shorter";
+    }
+    if (walk->sending && (code == CURLE_OK || code == CURLE_GOT_NOTHING)) {
+        return walk->state == head_none && walk->interim_count == 0
+                   ? "the connection ended without an answer"
+                   : "the connection ended within the head of the answer";
     }
     return walk->reason[0] != 0 ? walk->reason : curl_easy_strerror(code);
 }

@@ -3,6 +3,8 @@
  * its verdict is there before the content is. */
 #include "walk/internal.h"
 
+#include "http/h1/answer.h"
+
 static bool no_memory(struct walk *walk)
 {
     walk->out_of_memory = true;
@@ -115,7 +117,13 @@ static bool keep_interim(struct walk *walk)
     interim[walk->interim_count++] = walk->head;
     walk->state = head_none;
     upload_heard(walk);
-    return walk->verdict->action == DETOUR_INTERIM;
+    return true;
+}
+
+/* libcurl has asked for HTTP/2 this way, and reads on. Nobody else would. */
+static bool is_upgrade(const struct walk *walk)
+{
+    return walk->head.status == 101 && walk->walker->options.protocol == walk_protocol_2;
 }
 
 /* An answer that comes while its request is still on its way. In HTTP/2 a redirect ends the
@@ -152,14 +160,40 @@ bool head_judge_whole(struct walk *walk)
         .received_s = (int64_t)ev_now(walk->walker->loop),
         .requested_s = walk->requested_s,
     };
+    if (is_upgrade(walk)) {
+        return keep_interim(walk);
+    }
     if (!head_judge(walk, &answer)) {
         return false;
     }
     if (walk->head.status / 100 == 1) {
-        return keep_interim(walk);
+        return keep_interim(walk) && walk->verdict->action == DETOUR_INTERIM;
     }
     walk->state = head_final;
     return !uploads || settle_upload(walk, &answer);
+}
+
+static struct detour_text moved(struct span part, const uint8_t *from, const char *to)
+{
+    return (struct detour_text){to + (part.ptr - from), part.len};
+}
+
+bool head_keep(struct walk *walk, const struct h1_answer *answer, struct span head)
+{
+    struct span copy = arena_copy(&walk->arena, head);
+    walk->fields = arena_array(&walk->arena, answer->field_count, sizeof(*walk->fields));
+    if (copy.ptr == NULL || walk->fields == NULL) {
+        return no_memory(walk);
+    }
+    for (size_t i = 0; i < answer->field_count; i++) {
+        const struct field *field = &answer->fields[i];
+        walk->fields[i].name = moved(field->name, head.ptr, (const char *)copy.ptr);
+        walk->fields[i].value = moved(field->value, head.ptr, (const char *)copy.ptr);
+    }
+    walk->head = (struct walk_head){.status = answer->status,
+                                    .http = (uint8_t)(10 + answer->version_minor),
+                                    .field_count = answer->field_count};
+    return true;
 }
 
 static bool take_line(struct walk *walk, struct span line)

@@ -31,6 +31,8 @@ struct host {
     char origin[]; /* with a NUL behind it */
 };
 
+struct h1_answer;
+
 struct walker {
     struct ev_loop *loop;
     struct walker_options options;
@@ -42,9 +44,10 @@ struct walker {
     /* Sockets that libcurl waits for, by their descriptors. */
     struct watched *watched;
     size_t watched_count;
-    int taken;      /* the descriptor that is being taken over from libcurl; -1 */
-    ev_timer timer; /* libcurl's */
-    bool due;       /* it is 0 */
+    struct walk *uploading; /* whom libcurl has asked for content last; NULL */
+    int taken;              /* the descriptor that is being taken over from libcurl; -1 */
+    ev_timer timer;         /* libcurl's */
+    bool due;               /* it is 0 */
 
     ev_timer turn; /* of the walks that are ready */
     struct walk_queue ready;
@@ -112,6 +115,8 @@ struct walk {
     bool body_whole; /* all of it was handed over */
     bool body_failed;
     bool stopped;
+    bool asked_again; /* of libcurl, since a kept connection had died */
+    struct span rest; /* left in its socket; see rescue.c */
     bool cut;
     bool refused_address;
     bool too_long;
@@ -153,6 +158,9 @@ bool head_judge(struct walk *walk, const struct detour_answer *answer);
 /* The same of the head that is in walk->head and walk->fields. False: no memory, or too many
  * interim ones. */
 bool head_judge_whole(struct walk *walk);
+/* Copies a head that was read without libcurl to the walk, which judges it when it likes. False: no
+ * memory. */
+bool head_keep(struct walk *walk, const struct h1_answer *answer, struct span head);
 
 /* ---- request.c ---- */
 
@@ -167,6 +175,9 @@ bool request_set_common(struct walk *walk);
 bool request_expect(struct walk *walk, const struct detour_request *request,
                     struct detour_request *out);
 
+/* Content of an answer, as far as it has come. False: no more of it is wanted. */
+bool request_take_content(struct walk *walk, struct span bytes);
+
 /* ---- upload.c ---- */
 
 void upload_set_callbacks(struct walk *walk);
@@ -174,6 +185,13 @@ void upload_set_callbacks(struct walk *walk);
 void upload_expect(struct walk *walk, bool expects);
 /* A head has come: content that waits for one goes on, or is no longer wanted. */
 void upload_heard(struct walk *walk);
+
+/* ---- rescue.c ---- */
+
+/* libcurl is about to close a socket: where that is the walk's, takes what is left in it. */
+void rescue_read(struct walk *walk, int fd);
+/* Judges the answer that was left there, if any. */
+void rescue_judge(struct walk *walk);
 
 /* ---- failure.c ---- */
 

@@ -110,6 +110,9 @@ static int close_socket(void *context, curl_socket_t fd)
         ev_io_stop(walker->loop, walker->watched[fd].io);
         walker->watched[fd].ours = false;
     }
+    if (walker->uploading != NULL) {
+        rescue_read(walker->uploading, fd);
+    }
     if (fd == walker->taken) {
         walker->taken = -1;
         return 0;

@@ -173,8 +173,9 @@ static bool set_method(struct walk *walk, const struct detour_request *request)
         walk->shape = shape_get;
     }
     /* A method that is not idempotent goes over a connection of its own: on one that was kept and
-     * has just been closed libcurl would send it again (RFC 9110, 9.2.2). */
-    bool again = detour_method_is_idempotent(request->method);
+     * has just been closed libcurl would send it again (RFC 9110, 9.2.2). So does content that
+     * could not be sent again. */
+    bool again = detour_method_is_idempotent(request->method) && !(content && walk->source_once);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, again ? 0L : 1L);
     return method != NULL && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
 }
@@ -189,18 +190,22 @@ bool request_set(struct walk *walk)
 
 /* ---- what does not change ---- */
 
-/* CURLOPT_WRITEFUNCTION. */
-static size_t take_content(char *bytes, size_t size, size_t count, void *context)
+bool request_take_content(struct walk *walk, struct span bytes)
 {
-    struct walk *walk = context;
-    size_t len = size * count;
-    walk->content_bytes += (int64_t)len;
+    walk->content_bytes += (int64_t)bytes.len;
     if (walk->verdict->action == DETOUR_DELIVER && walk->listener.content != NULL) {
-        walk->cut = !walk->listener.content(walk->listener.context, span_of(bytes, len));
+        walk->cut = !walk->listener.content(walk->listener.context, bytes);
     } else {
         walk->cut = (uint64_t)walk->content_bytes > walk->walker->options.content_bytes_max;
     }
-    return walk->cut ? 0 : len;
+    return !walk->cut;
+}
+
+/* CURLOPT_WRITEFUNCTION. */
+static size_t take_content(char *bytes, size_t size, size_t count, void *context)
+{
+    size_t len = size * count;
+    return request_take_content(context, span_of(bytes, len)) ? len : 0;
 }
 
 /* libcurl looks for these for each request, unless it is told that there is no proxy. */

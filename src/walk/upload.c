@@ -68,6 +68,8 @@ static size_t take(char *out, size_t size, size_t count, void *context)
     if (awaits_100(walk)) {
         return wait_for_100(walk);
     }
+    walk->walker->uploading = walk;
+    walk->rest = (struct span){0};
     walk->body_begun = true;
     size_t len = walk->source.fd < 0 ? take_memory(walk, out, room) : take_file(walk, out, room);
     if (len <= room) {

@@ -15,6 +15,9 @@ static int64_t now_us(const struct walker *walker)
 
 void walk_release(struct walk *walk)
 {
+    if (walk->walker->uploading == walk) {
+        walk->walker->uploading = NULL;
+    }
     if (walk->sending) {
         curl_multi_remove_handle(walk->walker->multi, walk->easy);
         walk->sending = false;
@@ -63,7 +66,7 @@ static void end_walk(struct walk *walk, struct walk_end *end)
     unlink_walk(walk);
     end->redirects = redirects_of(walk);
     end->url = last != NULL ? last->url : (struct detour_text){0};
-    end->status = walk->head.status;
+    end->status = walk->state == head_final ? walk->head.status : 0;
     end->total_us = walk->begun_us > 0 ? now_us(walker) - walk->begun_us : 0;
     walk->listener.done(walk->listener.context, end);
     walk->next = walker->idle;
@@ -196,17 +199,50 @@ static void go_on(struct walk *walk)
 static enum walk_failure failure_behind_head(const struct walk *walk, CURLcode code)
 {
     bool unwanted = walk->verdict->action != DETOUR_DELIVER || walk->cut;
-    bool was_sending = walk->stopped || (walk->body_begun && !walk->body_whole);
+    bool was_sending =
+        walk->stopped || code == CURLE_SEND_ERROR || (walk->body_begun && !walk->body_whole);
     if (code == CURLE_TOO_MANY_REDIRECTS || unwanted || (was_sending && !walk->out_of_memory)) {
         return walk_failure_none;
     }
     return failure_of(walk, code);
 }
 
+/* libcurl asks again by itself when a kept connection has died, but not where content had begun to
+ * leave, nor more than five times in the life of a handle, whatever went well in between. */
+static bool died_kept(const struct walk *walk, CURLcode code)
+{
+    long connects = 0;
+    if (code != CURLE_SEND_ERROR || walk->state != head_none || walk->interim_count > 0 ||
+        walk->asked_again || (walk->source_once && walk->body_begun)) {
+        return false;
+    }
+    curl_easy_getinfo(walk->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return connects == 0;
+}
+
+static void stop_upload(struct walk *walk)
+{
+    ev_io_stop(walk->walker->loop, &walk->pipe);
+    ev_timer_stop(walk->walker->loop, &walk->expect);
+}
+
+static void ask_again(struct walk *walk)
+{
+    walk->asked_again = true;
+    walk_release(walk);
+    stop_upload(walk);
+    walk_by_curl(walk);
+}
+
 void walk_done(struct walk *walk, CURLcode code)
 {
     if (walk->opening && code == CURLE_OK) {
         wires_opened(walk);
+        return;
+    }
+    rescue_judge(walk);
+    if (died_kept(walk, code)) {
+        ask_again(walk);
         return;
     }
     bool whole = walk->state == head_final;
@@ -216,13 +252,12 @@ void walk_done(struct walk *walk, CURLcode code)
     if (walk->out_of_memory) {
         failure = walk_failure_memory;
     } else if (!whole && !refused && failure == walk_failure_none) {
-        failure = walk_failure_closed; /* an upgrade that led nowhere */
+        failure = walk_failure_closed; /* within the head */
     }
     const char *reason = failure != walk_failure_none ? failure_text(walk, code) : NULL;
     tell_hop(walk, failure, reason);
     walk_release(walk);
-    ev_io_stop(walk->walker->loop, &walk->pipe);
-    ev_timer_stop(walk->walker->loop, &walk->expect);
+    stop_upload(walk);
     turns_leave(walk);
     if (failure != walk_failure_none) {
         end_by_failure(walk, failure, reason);
@@ -246,6 +281,7 @@ static void forget_answer(struct walk *walk)
     walk->offset = 0;
     walk->body_begun = walk->body_whole = walk->body_failed = walk->stopped = false;
     walk->cut = walk->refused_address = walk->too_long = false;
+    walk->rest = (struct span){0};
     walk->reason[0] = 0;
 }
 
@@ -255,7 +291,7 @@ static void begin_hop(struct walk *walk)
     walk->asked = walk->verdict->next->request;
     walk->number = walk->verdict->next->number;
     walk->requested_s = (int64_t)ev_now(walk->walker->loop);
-    walk->paused_enough = false;
+    walk->paused_enough = walk->asked_again = false;
     forget_answer(walk);
     if (walk->begun_us == 0) {
         walk->begun_us = now_us(walk->walker);
@@ -457,6 +493,7 @@ enum err walker_start(struct walker *walker, const struct detour_request *reques
     walk->out_of_memory = false;
     walk->paused_enough = false;
     walk->head = (struct walk_head){0};
+    walk->state = head_none;
     if (!request_expect(walk, request, &first) ||
         detour_chain_begin(walk->chain, &first, &walk->verdict) != DETOUR_OK) {
         walk->next = walker->idle;

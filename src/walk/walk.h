@@ -19,7 +19,8 @@
 #include <ev.h>
 
 enum {
-    walk_head_bytes_max = 512 << 10, /* of all heads of one answer, interim ones included */
+    walk_head_bytes_max = 256 << 10, /* of all heads of one answer, interim ones included; libcurl
+                                        itself ends at 300 KiB, and at a line of 100 */
     walk_wait_max_s = 60,            /* a Retry-After of more ends the walk */
     walk_reason_bytes = 256,         /* of what libcurl says, with its NUL */
     walk_address_bytes = 64,

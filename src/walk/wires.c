@@ -232,31 +232,6 @@ bool wires_send(struct walk *walk)
 
 /* ---- answers ---- */
 
-static struct detour_text moved(struct span part, const uint8_t *from, const char *to)
-{
-    return (struct detour_text){to + (part.ptr - from), part.len};
-}
-
-/* A head moves into the walk's memory: what is read next comes where it stands. */
-static bool keep_head(struct walk *walk, const struct h1_answer *answer, struct span head)
-{
-    struct span copy = arena_copy(&walk->arena, head);
-    walk->fields = arena_array(&walk->arena, answer->field_count, sizeof(*walk->fields));
-    if (copy.ptr == NULL || walk->fields == NULL) {
-        walk->out_of_memory = true;
-        return false;
-    }
-    for (size_t i = 0; i < answer->field_count; i++) {
-        const struct field *field = &answer->fields[i];
-        walk->fields[i].name = moved(field->name, head.ptr, (const char *)copy.ptr);
-        walk->fields[i].value = moved(field->value, head.ptr, (const char *)copy.ptr);
-    }
-    walk->head = (struct walk_head){.status = answer->status,
-                                    .http = (uint8_t)(10 + answer->version_minor),
-                                    .field_count = answer->field_count};
-    return true;
-}
-
 /* The connection is kept or closed first: whoever gets the turn may want it. */
 static void finish(struct wire *wire, bool keeps, CURLcode code)
 {
@@ -296,7 +271,7 @@ static bool take_head(struct wire *wire, enum reader_result result, struct span 
     struct walk *walk = wire->walk;
     walk->head_bytes += head.len;
     walk->too_long = walk->head_bytes > walk_head_bytes_max;
-    bool good = !walk->too_long && keep_head(walk, &wire->wires->answer, head) &&
+    bool good = !walk->too_long && head_keep(walk, &wire->wires->answer, head) &&
                 (result == READER_HEAD || head_judge_whole(walk));
     if (!good) {
         wire->reader.behind_head = false;

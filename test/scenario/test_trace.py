@@ -11,6 +11,9 @@ import subprocess
 import sys
 import time
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 from clientlib import Says, Trace, client, ok, to
 from detourlib import BINARY, FOREVER, environment
@@ -273,6 +276,76 @@ def test_what_is_no_http(says, answer):
     trace = Trace(says({"/a": send}).url("/a"))
     assert trace.exit == 4 and trace.verdict["failure"]["kind"] in ("protocol", "closed"), trace.verdict
     assert trace.hops[0]["status"] is None
+
+
+LINE = b"X: " + b"y" * 50_000 + b"\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FAILURES = {
+    "line": (b"HTTP/1.1 301 F\r\nX: " + b"y" * 120_000 + b"\r\n\r\n", "protocol", "head of the answer is too long"),
+    "status-line": (b"HTTP/1.1 301 " + b"y" * 120_000 + b"\r\n\r\n", "protocol", "head of the answer is too long"),
+    "lines": (b"HTTP/1.1 301 F\r\n" + LINE * 8 + b"\r\n", "protocol", "head of the answer is too long"),
+    "cut": (b"HTTP/1.1 301 F\r\nX: y", "closed", "ended within the head"),
+    "cut-behind-interim": (b"HTTP/1.1 103 F\r\n\r\n", "closed", "ended within the head"),
+    "none": (b"", "closed", "ended without an answer"),
+    "switched": (b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", "protocol", "101 (Switching Protocols)"),
+    "chunk": (CHUNKED + b"zz\r\n", "protocol", "content is not sound"),
+    "trailer": (CHUNKED + b"0\r\nX: " + b"y" * 120_000 + b"\r\n\r\n", "protocol", "content is not sound"),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_what_is_wrong_is_said(says, name):
+    answer, kind, text = FAILURES[name]
+
+    def send(request, sock):
+        sock.sendall(answer)
+
+    url = says({"/a": send}).url("/a")
+    trace = Trace(url)
+    assert trace.verdict["failure"]["kind"] == kind and text in trace.verdict["failure"]["text"], trace.verdict
+    assert trace.verdict["status"] == trace.hops[0]["status"] == (200 if answer.startswith(CHUNKED) else None)
+    done = client("audit", "--json", "--retry", "0", "-", data=f"{url}\n".encode())
+    assert text in json.loads(done.stdout)["rows"][0]["reason"]
+
+
+@pytest.mark.parametrize("args", [[], ["-I"], ["-X", "PUT", "-d", "body"], ["-X", "DELETE"]])
+def test_kept_connections_may_die_as_often_as_they_like(says, args):
+    """Each takes one request, and closes in the place of an answer to the second."""
+    asked = {}
+
+    def once(request, sock):
+        asked[sock] = asked.get(sock, 0) + 1
+        return to(f"/{int(request.target[1:]) + 1}") if asked[sock] == 1 else None
+
+    server = says({f"/{i}": once for i in range(19)})
+    trace = Trace(*args, server.url("/0"))
+    assert trace.exit == 0 and len(trace.hops) == 20, trace.verdict
+    assert len(server.seen) == 38
+
+
+def test_one_that_dies_is_not_asked_for_ever(says):
+    server = says({"/0": to("/1"), "/1": lambda request, sock: None})
+    trace = Trace(server.url("/0"))
+    assert trace.verdict["failure"]["kind"] == "closed" and len(server.seen) == 3, trace.verdict
+
+
+def test_http2_by_an_upgrade(says):
+    """RFC 7540, 3.2"""
+    def upgrade(request, sock):
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        conn.initiate_upgrade_connection(request.get("HTTP2-Settings").encode())
+        conn.send_headers(1, [(":status", "307"), ("location", "/b")], end_stream=True)
+        sock.sendall(b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + conn.data_to_send())
+        while data := sock.recv(65536):
+            for event in conn.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    conn.send_headers(event.stream_id, [(":status", "200")], end_stream=True)
+            sock.sendall(conn.data_to_send())
+
+    trace = Trace("--http2", says({"/a": upgrade}).url("/a"))
+    assert trace.way == ["GET a", "GET b"] and trace.exit == 0, trace.verdict
+    assert [hop["protocol"] for hop in trace.hops] == ["HTTP/2", "HTTP/2"]
+    assert [head["status"] for head in trace.hops[0]["interim"]] == [101]
 
 
 def test_nothing_is_obeyed_by_the_terminal(says):
