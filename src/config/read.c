@@ -13,7 +13,7 @@ static const char *described(struct load *load, const struct node *node)
     case NODE_NULL:
         return "nothing";
     case NODE_LIST:
-        return "a list";
+        return list_count(node) > 0 ? "a list" : "an empty list";
     case NODE_MAP:
         return "a map";
     case NODE_SCALAR:
@@ -216,8 +216,15 @@ static bool duration_refuse(struct load *load, const struct node *node)
 
 static const char *duration_text(struct load *load, uint32_t ms)
 {
-    const char *text = ms % 1000 == 0 ? arena_printf(load->scratch, "%us", ms / 1000)
-                                      : arena_printf(load->scratch, "%ums", ms);
+    static const struct {
+        uint32_t ms;
+        const char *name;
+    } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    size_t i = 0;
+    while (ms == 0 ? units[i].ms != 1000 : ms % units[i].ms != 0) {
+        i++;
+    }
+    const char *text = arena_printf(load->scratch, "%u%s", ms / units[i].ms, units[i].name);
     return text != NULL ? text : "?";
 }
 
