@@ -287,7 +287,7 @@ enum err existence_set(struct existence *existence, const struct model *model, c
     enum err err = exists_set(existence->exists, making.targets, making.count);
     arena_fini(&making.arena);
     free(making.targets);
-    if (err == ERR_NONE && making.count > 0) {
+    if (err == ERR_NONE && making.count > 0 && !ev_is_active(&existence->pause)) {
         look(existence); /* what was asked while nobody was here */
     }
     return good ? err : ERR_MEMORY;
