@@ -270,14 +270,22 @@ static int tell(const struct audit *audit, struct audit_report *report)
 
 /* ---- all of it ---- */
 
-/* Each line at once may have a connection of its own. */
-static void raise_limit(uint32_t at_once)
+enum { other_descriptors = 24 };
+
+/* Each line at once may have a connection of its own, and one that waits. Where there cannot be
+ * that many descriptors, fewer lines are under way. */
+static void fit_descriptors(uint32_t *at_once)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)at_once * 2 + 64;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t wanted = (rlim_t)*at_once * 2 + 2 * other_descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t room = limit.rlim_cur > other_descriptors ? (limit.rlim_cur - other_descriptors) / 2 : 0;
+    if (room < *at_once) {
+        *at_once = room > 0 ? (uint32_t)room : 1;
     }
 }
 
@@ -294,7 +302,7 @@ static int run(struct audit *audit)
     if (read_options(audit) != exit_ok || read_list(audit) != exit_ok) {
         return exit_could_not_run;
     }
-    raise_limit(audit->walker.at_once_max);
+    fit_descriptors(&audit->walker.at_once_max);
     audit->options.walker = &audit->walker;
     audit->options.rules = &audit->rules;
     audit->options.method = detour_text_of(audit->given.walk.head ? "HEAD" : "GET");

@@ -406,7 +406,6 @@ void wires_opened(struct walk *walk)
     struct wires *wires = walk->walker->wires;
     struct wire *wire = calloc(1, sizeof(*wire));
     int fd = loop_take_socket(walk);
-    walk_release(walk);
     if (wire == NULL || fd < 0) {
         if (fd >= 0) {
             close(fd);

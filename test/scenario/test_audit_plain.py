@@ -131,12 +131,14 @@ def test_what_comes_unasked_is_nobodys_answer(says):
     assert "/wrong" not in server.targets
 
 
-def test_many_origins_with_few_descriptors(says, folder):
-    """Connections that wait make room for those that are needed."""
+@pytest.mark.parametrize("args", [[], ["--parallel", "2"]])
+def test_many_origins_with_few_descriptors(says, folder, args):
+    """Connections that wait make room for those that are needed, and no more lines are under way than there are
+    descriptors for."""
     server = says({"/a": to("/b", 301)}, address="0.0.0.0")
     origins = [f"http://127.0.0.{i}:{server.port}" for i in range(1, 81)]
     (folder / "list.csv").write_text("".join(f"{origin}/a,{origin}/b,301\n" for origin in origins))
-    done = subprocess.run(["sh", "-c", 'ulimit -n 40; exec "$0" "$@"', BINARY, "audit", "--parallel", "2", "--retry", "0",
+    done = subprocess.run(["sh", "-c", 'ulimit -n 40; exec "$0" "$@"', BINARY, "audit", *args, "--retry", "0",
                            folder / "list.csv"], env=environment(), capture_output=True, timeout=FOREVER, check=False)
     assert done.returncode == 0, done.stdout
     assert server.connections == 80 and len(server.seen) == 160
