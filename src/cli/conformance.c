@@ -137,9 +137,8 @@ int cli_conformance(int argc, char **argv)
         {.name = "listen", .text = &listen},
         {.name = "json", .flag = &json},
     };
-    const struct command_line line = {.usage = usage,
-                                      .options = options,
-                                      .option_count = sizeof(options) / sizeof(*options)};
+    const struct command_line line = {
+        .usage = usage, .options = options, .option_count = sizeof(options) / sizeof(*options)};
     int status = exit_ok;
     if (!command_line_read(argc, argv, &line, &status)) {
         return status;

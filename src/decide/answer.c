@@ -329,8 +329,12 @@ void answer_from_decision(const struct decide_context *context, const struct req
                           .response = response,
                           .text = buffer_over(scratch->text, sizeof(scratch->text))};
     struct buffer body = buffer_over(scratch->body, sizeof(scratch->body));
-    response->status = decision->json ? 200 : decision->status;
-    response->location = decision->json ? (struct span){0} : decision->location;
+    response->status = decision->status;
+    response->location = decision->location;
+    if (decision->json) {
+        response->status = 200;
+        response->location = (struct span){0};
+    }
     response->content_type = (struct span){0};
     response->body = (struct span){0};
     response->close = false;

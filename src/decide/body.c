@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The note of a redirect, and problem documents. */
+/* The note of a redirect, where to go as JSON, and problem documents. */
 #include "decide/body.h"
 
 #include "base/calendar.h"

@@ -158,7 +158,7 @@ static void send_to(const struct pooled *pooled, uint32_t chosen)
 {
     struct asked *asked = pooled->asked;
     struct decision *out = asked->decision;
-    struct span authority;
+    struct span authority = {0};
     struct buffer built = buffer_over(asked->context->location, location_bytes_max);
     enum location_result result = pool_location(pooled, chosen, &built, &authority);
     out->status = (uint16_t)pooled->action->status;
