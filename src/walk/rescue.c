@@ -8,19 +8,16 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-/* libcurl tells the socket of a transfer when that is over, and before only its port. */
+/* libcurl tells the socket of a transfer when that is over, and before only its port, which IPv4
+ * and IPv6 have at the same place. */
 static bool is_own(const struct walk *walk, int fd)
 {
-    struct sockaddr_storage own = {0};
+    struct sockaddr_in6 own = {0};
     socklen_t len = sizeof(own);
     long port = 0;
-    if (getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
-        curl_easy_getinfo(walk->easy, CURLINFO_LOCAL_PORT, &port) != CURLE_OK) {
-        return false;
-    }
-    const struct sockaddr_in *v4 = (const void *)&own;
-    const struct sockaddr_in6 *v6 = (const void *)&own;
-    return port != 0 && port == ntohs(own.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
+    return getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+           curl_easy_getinfo(walk->easy, CURLINFO_LOCAL_PORT, &port) == CURLE_OK && port != 0 &&
+           port == ntohs(own.sin6_port);
 }
 
 void rescue_read(struct walk *walk, int fd)
