@@ -263,8 +263,8 @@ static bool answer_is_sound(const struct detour_answer *answer)
 static bool value_is_safe(struct span value)
 {
     return field_value_valid(value) ||
-           (memchr(value.ptr, '\r', value.len) == NULL &&
-            memchr(value.ptr, '\n', value.len) == NULL && memchr(value.ptr, 0, value.len) == NULL);
+           (span_find(value, 0, '\r') == value.len && span_find(value, 0, '\n') == value.len &&
+            span_find(value, 0, '\0') == value.len);
 }
 
 static enum detour_reason fields_check(const struct detour_answer *answer)
