@@ -72,7 +72,7 @@ bench: ## measures Detour beside a floor, nginx, HAProxy and h2o
 	@sh tools/deps.sh build test bench
 	@sh tools/places.sh
 	@$(MAKE) --no-print-directory build
-	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader policy pools)
+	@ninja -C $(BUILD) $(addprefix test/bench/,floor floor_h2 load load_h2 reader policy pools exists sign)
 	@$(PYTHON) test/bench/run.py --build $(BUILD) $(if $(QUICK),--quick) $(PARTS)
 
 conformance: ## judges curl, Python, Node and Chromium: doc/conformance.md, detour-clients(7)

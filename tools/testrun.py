@@ -139,7 +139,7 @@ def run_pytest(build, program, folder, jobs, extra):
         return tally
     tally, _, failed = tally_report(report)
     if 0 < len(failed) <= ALONE_MAX and jobs > 1:
-        passed_now = run_alone(failed, folder, report, env, extra)
+        passed_now = run_alone(failed, folder, build / f"{folder.name}-alone.xml", env, extra)
         tally.passed += passed_now
         tally.failed -= passed_now
     elif done.returncode not in (0, 5) and tally.failed == 0:

@@ -71,27 +71,27 @@ def test_the_last_window_of_a_count_is_the_last(detour):
 def test_a_ramp_takes_clients_and_lets_them_go(detour):
     start = next_second(2)
     server = detour(
-        config(f'name: d, from: "{rfc3339(start)}", for: 12s, ramp: 10s, return_over: 10s'), metrics=True, workers=1
+        config(f'name: d, from: "{rfc3339(start)}", for: 6s, ramp: 5s, return_over: 5s'), metrics=True, workers=1
     )
     assert away(server) == set()
     before, at = set(), []
-    for moment in (3, 5, 8, 11):
+    for moment in (1.5, 3, 5.5):
         time.sleep(max(0, start + moment - time.time()))
         began = time.time() - start
         now = away(server)
         took = time.time() - start
         assert before <= now, "somebody who was sent away is back"
         # The share grew while it was measured; 600 clients scatter by 2 % (one sigma).
-        assert min(1, began / 10) - 0.09 < len(now) / len(CLIENTS) < min(1, took / 10) + 0.09
+        assert min(1, began / 5) - 0.09 < len(now) / len(CLIENTS) < min(1, took / 5) + 0.09
         before, at = now, at + [len(now)]
     assert at[-1] == len(CLIENTS)
-    for moment in (15, 18, 21.5, 22.5):
+    for moment in (7.5, 9.5, 11.5):
         time.sleep(max(0, start + moment - time.time()))
-        began = time.time() - start - 12
+        began = time.time() - start - 6
         now = away(server)
-        took = time.time() - start - 12
+        took = time.time() - start - 6
         assert now <= before, "somebody who was let go is sent away again"
-        assert max(0, 1 - took / 10) - 0.09 < len(now) / len(CLIENTS) < max(0, 1 - began / 10) + 0.09
+        assert max(0, 1 - took / 5) - 0.09 < len(now) / len(CLIENTS) < max(0, 1 - began / 5) + 0.09
         before = now
     assert before == set()
     assert "a window opened or closed" in server.stderr()
