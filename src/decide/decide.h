@@ -92,25 +92,26 @@ struct decide_exists {
 /* What one thread needs to decide; kept between requests, no request leaves a trace that
  * another could see, except the turns of pools. */
 struct decide_context {
+    /* What each request looks at stands together; what few use stands behind it. */
     const struct snapshot *snapshot;
     const struct regex_set *regexes;
     struct pools *pools;                 /* of the snapshot */
     const struct geo_head *geo;          /* NULL: nobody knows where anybody is */
     const struct ticket_key *ticket_key; /* NULL: nobody is shown a page of ours */
     const struct signing_keys *signing;  /* NULL: URLs of pools stay without tickets */
-    struct path_scratch path_scratch;
-    uint8_t location[location_bytes_max];
-    uint8_t host_lower[256];                /* of a forwarded host */
-    uint64_t avoid[decide_avoid_words_max]; /* of the pool that was chosen from last */
-    uint8_t query[request_head_bytes_max];  /* without the parameter of the pool's `avoid` */
-    struct decide_exists exists;
-    struct decide_wait wait;
-    struct decide_link link;
-    struct decide_alternatives alternatives;
-    struct decide_trace *trace; /* NULL but for explain: then every rule is looked at */
+    struct decide_trace *trace;          /* NULL but for explain: then every rule is looked at */
     /* A proxy asks: nobody is told where to go instead of being sent there, since a 200 says to a
      * proxy that there is nothing to do. */
     bool for_proxy;
+    struct path_scratch path_scratch;
+    uint8_t location[location_bytes_max];
+    uint8_t host_lower[256]; /* of a forwarded host */
+    struct decide_wait wait;
+    struct decide_link link;
+    struct decide_exists exists;
+    struct decide_alternatives alternatives;
+    uint64_t avoid[decide_avoid_words_max]; /* of the pool that was chosen from last */
+    uint8_t query[request_head_bytes_max];  /* without the parameter of the pool's `avoid` */
 };
 
 enum reason {
