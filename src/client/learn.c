@@ -64,8 +64,9 @@ static bool variant_make(struct detour_store *store, const struct detour_request
 static void variant_remove(struct memo *record, size_t index)
 {
     record->count--;
-    memmove(&record->variants[index], &record->variants[index + 1],
-            (record->count - index) * sizeof(record->variants[0]));
+    for (size_t i = index; i < record->count; i++) {
+        record->variants[i] = record->variants[i + 1];
+    }
 }
 
 /* What a new answer replaces: what was for such a request, and what is over. */
