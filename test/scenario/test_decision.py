@@ -389,7 +389,7 @@ forwarded_header: X-Forwarded-For
 sites:
   - {hosts: [a.example], default: pass, routes: [{path: /a, to: "https://b.example/"}]}
 """
-    server = detour(text % '["http://127.0.0.1:$PORT"]')
+    server = detour(text % '["http://127.0.0.1:$PORT"]', workers=1)  # each takes it on by itself
     question = {"X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/a"}
     assert server.get("/x", question).status == 204
     server.write(text % '[{address: "http://127.0.0.1:$PORT", answer: decision, original: X-Forwarded-Uri}]')
