@@ -85,11 +85,11 @@ static void listen_to(const struct pooled *pooled, struct said *said)
 {
     const struct request *request = pooled->asked->request;
     struct buffer decoded = buffer_over(said->decoded, sizeof(said->decoded));
-    struct span rest = request->query;
+    struct span rest = has_param(pooled) ? request->query : (struct span){0};
     struct span value;
     said->count = 0;
     said->more = false;
-    while (has_param(pooled) && (value = query_take(&rest, param_of(pooled))).ptr != NULL) {
+    while ((value = query_take(&rest, param_of(pooled))).ptr != NULL) {
         size_t from = decoded.len;
         query_decode(value, &decoded);
         add_list(said, span_from(buffer_span(&decoded), from), parameter_next);
