@@ -6,24 +6,17 @@
  * WHO is known to have what is asked for: all of the servers, one of them, or nobody; free: nothing
  * is required. */
 #include "compile/compile.h"
+#include "cpu.h"
 #include "decide/decide.h"
 #include "http/h1/parse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { servers_max_here = 1000, yaml_bytes_max = 1 << 18 };
 
 static struct server_live live[servers_max_here];
 static uint32_t given;
-
-static int64_t cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static uint32_t rule_slot(void *context, struct span identity)
 {

@@ -3,11 +3,12 @@
  *
  *   policy CHAINS     prints nanoseconds of CPU for a hop
  */
+#include "cpu.h"
+
 #include <detour/detour.h>
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { hops = 3 };
 
@@ -16,13 +17,6 @@ static const char *const locations[hops] = {
     "/some/third/path?with=query&and=more",
     "https://other.example.net/at/last",
 };
-
-static int64_t cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static void one_chain(struct detour_chain *chain, const struct detour_request *request,
                       struct detour_field *fields, size_t field_count)

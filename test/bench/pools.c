@@ -6,12 +6,12 @@
  * BALANCE: weighted, even, hash, hash-even, nearest, or nearest-cold from ever new places. DOWN:
  * how many of a hundred servers are. NAMED: so many alternatives are named too. */
 #include "compile/compile.h"
+#include "cpu.h"
 #include "pool/pool.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     servers_max_here = 65536,
@@ -23,13 +23,6 @@ static struct server_live live[servers_max_here];
 static uint32_t given;
 static unsigned down;
 static unsigned named;
-
-static int64_t cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static uint32_t rule_slot(void *context, struct span identity)
 {
